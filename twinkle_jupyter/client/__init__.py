@@ -1,0 +1,1 @@
+"""The service as a program sees it: calls, event streams, discovery."""

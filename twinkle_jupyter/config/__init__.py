@@ -1,0 +1,1 @@
+"""Settings that people write, checked as a whole at the edge."""

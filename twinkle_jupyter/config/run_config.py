@@ -1,0 +1,94 @@
+"""What a person asks of one run: the settings of `%twinkle train`, checked all at once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
+
+AdapterName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", strip_whitespace=True)
+]
+
+
+class RunConfig(BaseModel):
+    """One adapter, trained on one data set with these settings.
+
+    Losses are averaged over the supervised tokens of a batch, so that a learning rate means the
+    same at every batch size.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    adapter: AdapterName = Field(
+        default="adapter", description="name of the adapter: letters, digits, `.`, `_` and `-`"
+    )
+    base_model: str = Field(
+        default=DEFAULT_BASE_MODEL,
+        min_length=1,
+        description="a bundled name, a local folder or a hub name",
+    )
+    rank: int = Field(default=8, ge=1, le=256, description="rank of the adapter")
+    alpha: float | None = Field(
+        default=None, gt=0, le=4096, description="scale is alpha / rank; twice the rank if not set"
+    )
+    learning_rate: float = Field(default=1e-3, gt=0, le=0.1, description="at its highest point")
+    schedule: Literal["constant", "linear", "cosine"] = Field(
+        default="constant", description="how the learning rate goes on after the warm-up"
+    )
+    warmup_steps: int = Field(default=3, ge=0, le=100_000, description="steps of rising rate")
+    steps: int | None = Field(
+        default=None, ge=1, le=10_000_000, description="optimizer steps in all"
+    )
+    epochs: float | None = Field(
+        default=None, gt=0, le=10_000, description="passes over the data, instead of steps; else 3"
+    )
+    batch_size: int = Field(default=4, ge=1, le=4096, description="rows in a step")
+    max_length: int = Field(
+        default=1024, ge=8, le=1_048_576, description="tokens of a row; a longer row is cut"
+    )
+    weight_decay: float = Field(default=0.0, ge=0, le=1, description="AdamW's weight decay")
+    grad_clip: float = Field(
+        default=1.0, ge=0, le=1e6, description="largest gradient norm; 0 does not clip"
+    )
+    loss_mask: Literal["all-assistant", "last-assistant"] = Field(
+        default="all-assistant", description="which of the assistant's turns are learned"
+    )
+    eval_fraction: float = Field(
+        default=0.0, ge=0, le=0.5, description="share of rows kept from training, for the eval loss"
+    )
+    eval_every: int = Field(default=10, ge=1, description="steps between two eval losses")
+    probe: tuple[Annotated[str, StringConstraints(min_length=1, max_length=2000)], ...] = Field(
+        default=(), max_length=16, description="a prompt to answer while training; may be repeated"
+    )
+    probe_every: int = Field(default=5, ge=1, description="steps between two probe answers")
+    probe_tokens: int = Field(
+        default=40, ge=1, le=1024, description="tokens of a probe answer at most"
+    )
+    checkpoint_every: int = Field(default=10, ge=1, description="steps between two checkpoints")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="of row order and initial weights")
+
+    @model_validator(mode="after")
+    def _steps_or_epochs(self) -> Self:
+        if self.steps is not None and self.epochs is not None:
+            raise ValueError("steps and epochs exclude each other: give one of the two")
+        return self
+
+    @property
+    def scale(self) -> float:
+        """What the adapter's output is multiplied by: alpha / rank."""
+        return self.lora_alpha / self.rank
+
+    @property
+    def lora_alpha(self) -> float:
+        """Alpha, with its default filled in."""
+        return self.alpha if self.alpha is not None else 2.0 * self.rank
+
+    def total_steps(self, num_rows: int) -> int:
+        """Count the optimizer steps for a training set of `num_rows` rows."""
+        if self.steps is not None:
+            return self.steps
+        epochs = self.epochs if self.epochs is not None else 3.0
+        return max(1, round(epochs * num_rows / self.batch_size))

@@ -1,0 +1,1 @@
+"""Records of a user, checked and put in order."""

@@ -1,0 +1,101 @@
+"""The exception tree: one class for each thing a person can do about a failure.
+
+    TwinkleError
+    ├── InvalidConfigError        fix the setting
+    ├── InvalidDataError          fix the data
+    ├── NotFoundError             look for another name
+    ├── NotAllowedError           use another key
+    ├── ConflictError             look again, then decide
+    ├── QuotaExceededError        wait
+    ├── ServiceUnavailableError   start it, or try again
+    ├── OutOfMemoryError          shrink
+    ├── RunFailedError            look at the run
+    └── MissingDependencyError    install
+
+Each also is the standard-library class it stands for. Arguments are positional, so that an error
+survives Ray. Only `service/error_bodies.py` knows status codes.
+"""
+
+from __future__ import annotations
+
+
+class TwinkleError(Exception):
+    """What is wrong, what to do about it, and a stable code that programs compare.
+
+    Args:
+        message: One sentence with the name and the value as the user wrote them.
+        hint: What to do next, ideally a line that can be pasted; may be empty.
+        code: Stable identifier; defaults to the class's own.
+    """
+
+    code = "internal_error"
+
+    def __init__(self, message: str, hint: str = "", code: str = "") -> None:
+        super().__init__(message, hint, code)
+        self.message = message
+        self.hint = hint
+        if code:
+            self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InvalidConfigError(TwinkleError, ValueError):
+    """A setting is outside of what is allowed; the message names every such setting."""
+
+    code = "invalid_config"
+
+
+class InvalidDataError(TwinkleError, ValueError):
+    """A record cannot be trained on; the message names the row."""
+
+    code = "invalid_data"
+
+
+class NotFoundError(TwinkleError, LookupError):
+    """Nothing of that name belongs to this user."""
+
+    code = "not_found"
+
+
+class NotAllowedError(TwinkleError, PermissionError):
+    """The API key is missing, wrong or not enough."""
+
+    code = "not_allowed"
+
+
+class ConflictError(TwinkleError, RuntimeError):
+    """The thing exists in another state than the request takes for granted."""
+
+    code = "conflict"
+
+
+class QuotaExceededError(TwinkleError, RuntimeError):
+    """The user has as much queued or stored as the service allows."""
+
+    code = "quota_exceeded"
+
+
+class ServiceUnavailableError(TwinkleError, ConnectionError):
+    """The service is not running, not ready or not answering; trying again may help."""
+
+    code = "service_unavailable"
+
+
+class OutOfMemoryError(TwinkleError, MemoryError):
+    """The work does not fit into memory even when split."""
+
+    code = "out_of_memory"
+
+
+class RunFailedError(TwinkleError, RuntimeError):
+    """A run ended by itself before its last step."""
+
+    code = "run_failed"
+
+
+class MissingDependencyError(TwinkleError, ImportError):
+    """An optional package is needed for this."""
+
+    code = "missing_dependency"

@@ -1,0 +1,1 @@
+"""Jupyter-server side: the extension, its handlers, the service as a child process."""

@@ -1,0 +1,1 @@
+"""The composition root: only here are concrete stores, actors and engines named."""

@@ -1,0 +1,1 @@
+"""Kernel side: magics, panels, cell errors."""

@@ -1,0 +1,1 @@
+"""Runs: clients that live on the server and outlive the kernel."""

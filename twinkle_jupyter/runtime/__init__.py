@@ -1,0 +1,1 @@
+"""Loops around engine and sampler, and the handles through which everybody else reaches them."""

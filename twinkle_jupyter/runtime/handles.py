@@ -1,0 +1,92 @@
+"""How compute is reached: the same two protocols in one process and through Ray."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
+from twinkle_jupyter.scheduling.request import (
+    AdapterSpec,
+    CheckpointSaved,
+    ForwardBackward,
+    ForwardBackwardResult,
+    OptimStep,
+    OptimStepResult,
+    SaveCheckpoint,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeStatus:
+    """What a trainer or sampler says of itself."""
+
+    base_model: str
+    is_ready: bool
+    num_adapters: int
+    memory_bytes: int
+
+
+class TrainerHandle(Protocol):
+    """One trainer: a frozen base model and adapters in slots.
+
+    Ops of one adapter run strictly in order of their sequence ids, whatever order they arrive in;
+    an op with an id that was already answered gets the same answer again.
+    """
+
+    async def create_adapter(self, adapter_id: AdapterId, spec: AdapterSpec) -> None:
+        """Give the adapter a slot and its first weights. Creating it again changes nothing."""
+        ...
+
+    async def load_adapter(self, adapter_id: AdapterId, folder: str) -> int:
+        """Put a checkpoint with its optimizer into a slot; return its step.
+
+        The adapter's next op has sequence id 1. Replaces what the slot held.
+        """
+        ...
+
+    async def forward_backward(self, op: ForwardBackward) -> ForwardBackwardResult:
+        """Run the op in its turn."""
+        ...
+
+    async def optim_step(self, op: OptimStep) -> OptimStepResult:
+        """Run the op in its turn."""
+        ...
+
+    async def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
+        """Run the op in its turn."""
+        ...
+
+    async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:
+        """Copy the weights between two ops; never waits for queued ones."""
+        ...
+
+    async def remove_adapter(self, adapter_id: AdapterId) -> None:
+        """Free the slot; unanswered ops fail. Removing what is not there changes nothing."""
+        ...
+
+    async def status(self) -> ComputeStatus:
+        """Answer when the base model is loaded."""
+        ...
+
+
+class SamplerHandle(Protocol):
+    """One sampler: the same base model, and snapshots by (adapter, version)."""
+
+    async def put_snapshot(self, snapshot: AdapterSnapshot) -> None:
+        """Hold these weights; the newest version is the adapter's default."""
+        ...
+
+    def sample(self, request: SampleRequest) -> AsyncIterator[SampleDelta]:
+        """Stream the answer; closing the iterator cancels within one token."""
+        ...
+
+    async def remove_adapter(self, adapter_id: AdapterId) -> None:
+        """Forget all versions. Removing what is not there changes nothing."""
+        ...
+
+    async def status(self) -> ComputeStatus:
+        """Answer when the base model is loaded."""
+        ...

@@ -1,0 +1,70 @@
+"""What a sampler takes and gives, whichever engine is behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from twinkle_jupyter.ids import AdapterId, AdapterVersion
+from twinkle_jupyter.scheduling.request import AdapterSpec
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+FinishReason = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdapterSnapshot:
+    """An adapter's weights at one version: complete, or not there at all."""
+
+    adapter_id: AdapterId
+    version: AdapterVersion
+    spec: AdapterSpec
+    #: (P,) fp32: all A and B matrices one after another, in `engine.adapter_bank`'s layout.
+    weights: ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingSettings:
+    """How the next token is chosen; temperature 0 is greedy."""
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    #: Smallest set of tokens whose probability reaches this; 1 keeps all.
+    top_p: float = 1.0
+    #: Number of likeliest tokens to choose from; 0 keeps all.
+    top_k: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """One prompt to go on from."""
+
+    #: (T,) rendered prompt.
+    prompt: tuple[int, ...]
+    settings: SamplingSettings
+    #: Ids that end the answer; not part of its text.
+    stop_tokens: frozenset[int]
+    #: None samples from the base model.
+    adapter_id: AdapterId | None = None
+    #: None is the newest version that the sampler has.
+    version: AdapterVersion | None = None
+    #: Checkpoint folder to load from when the sampler does not hold the adapter; empty for none.
+    checkpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleDelta:
+    """What came new: one token, or the end."""
+
+    #: Whole characters only: a character of several tokens comes with its last one.
+    text: str
+    tokens: tuple[int, ...]
+    #: Natural-log probability of each token under the untempered model.
+    logprobs: tuple[float, ...]
+    #: The adapter version that answers; None for the base model.
+    version: AdapterVersion | None
+    #: Set on the last delta only.
+    finish_reason: FinishReason | None = None

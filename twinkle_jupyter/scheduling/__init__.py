@@ -1,0 +1,1 @@
+"""Which op runs next: pure state, no clock, no I/O."""

@@ -1,0 +1,108 @@
+"""Ops that a trainer takes, and what each answers. Plain data: it crosses process borders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from twinkle_jupyter.example import Example
+from twinkle_jupyter.ids import AdapterId
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSpec:
+    """Shape of an adapter and the seed of its first weights."""
+
+    rank: int
+    alpha: float
+    seed: int = 0
+
+    @property
+    def scale(self) -> float:
+        """What the adapter's output is multiplied by."""
+        return self.alpha / self.rank
+
+
+@dataclass(frozen=True, slots=True)
+class AdamWSettings:
+    """One optimizer step's settings (Loshchilov & Hutter 2019, arXiv:1711.05101)."""
+
+    learning_rate: float
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    #: Largest norm of the summed gradient; 0 does not clip.
+    grad_clip_norm: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardBackward:
+    """Add the gradient of these examples' summed loss to the adapter's."""
+
+    adapter_id: AdapterId
+    #: 1, 2, 3, … per adapter over all its ops; ops run strictly in this order.
+    sequence_id: int
+    examples: tuple[Example, ...]
+    loss: str = "cross_entropy"
+    #: Loss and log-probabilities only; no gradient.
+    forward_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OptimStep:
+    """One optimizer step with the accumulated gradient, which is zero afterwards."""
+
+    adapter_id: AdapterId
+    sequence_id: int
+    settings: AdamWSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SaveCheckpoint:
+    """Write weights, optimizer and position into a folder that does not exist yet."""
+
+    adapter_id: AdapterId
+    sequence_id: int
+    #: Absolute folder on the trainer's machine.
+    folder: str
+
+
+Op: TypeAlias = ForwardBackward | OptimStep | SaveCheckpoint
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardBackwardResult:
+    """What a `ForwardBackward` answers: sums, never averages."""
+
+    #: Sum over examples and positions of weight x negative log-probability.
+    loss_sum: float
+    #: One tuple an example, (T,): log-probability of each target, natural log, fp32;
+    #: 0.0 where the weight is 0.
+    logprobs: tuple[tuple[float, ...], ...]
+    num_tokens: int
+    num_supervised: int
+    #: Seconds of compute of the micro-batch that this op was part of.
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OptimStepResult:
+    """What an `OptimStep` answers."""
+
+    #: Optimizer steps the adapter has taken, this one included.
+    step: int
+    #: Norm of the summed gradient, before clipping.
+    grad_norm: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSaved:
+    """What a `SaveCheckpoint` answers."""
+
+    step: int
+    size_bytes: int
+
+
+OpResult: TypeAlias = ForwardBackwardResult | OptimStepResult | CheckpointSaved

@@ -1,0 +1,1 @@
+"""The HTTP service: stateless over the store, never waiting for compute on its event loop."""

@@ -1,0 +1,1 @@
+"""What outlives a process: rows, append-only logs and artifacts."""

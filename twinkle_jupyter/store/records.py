@@ -1,0 +1,108 @@
+"""Rows of the store: one dataclass a kind, and where each is kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Literal, Self, cast
+
+from twinkle_jupyter.ids import AdapterId, RunId
+from twinkle_jupyter.store.interface import JSON, Row
+
+RunState = Literal["queued", "running", "paused", "interrupted", "finished", "stopped", "failed"]
+#: States that a run never leaves.
+TERMINAL_STATES: frozenset[RunState] = frozenset({"finished", "stopped", "failed"})
+
+
+def now() -> str:
+    """Return this moment in UTC as ISO 8601."""
+    return datetime.now(tz=UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run: what was asked, and how far it is."""
+
+    run_id: RunId
+    owner: str
+    adapter_id: AdapterId
+    adapter: str
+    #: `RunConfig` as JSON.
+    config: Row
+    #: SHA-256 over configuration and records: the same cell run twice has the same.
+    fingerprint: str
+    state: RunState = "queued"
+    #: What the user last asked for; the driver reads it before each step.
+    wanted: Literal["running", "paused", "stopped"] = "running"
+    #: One sentence for `failed`, empty otherwise.
+    reason: str = ""
+    step: int = 0
+    #: 0 until the rows have been counted.
+    total_steps: int = 0
+    #: Newest mean loss over supervised tokens; None before the first step.
+    loss: float | None = None
+    #: Folder name of the newest checkpoint under the run's artifacts, empty before the first.
+    checkpoint: str = ""
+    created_at: str = field(default_factory=now)
+    updated_at: str = field(default_factory=now)
+
+    @staticmethod
+    def key(run_id: RunId | str) -> str:
+        """Where the row is kept."""
+        return f"run/{run_id}"
+
+    @staticmethod
+    def log(run_id: RunId | str) -> str:
+        """The run's event log: everything a panel shows."""
+        return f"run/{run_id}"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the state can no longer change."""
+        return self.state in TERMINAL_STATES
+
+    def to_row(self) -> Row:
+        """Return the row as JSON."""
+        return cast("Row", asdict(self))
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """Rebuild from JSON."""
+        return cls(**cast("dict[str, str]", dict(row)))  # type: ignore[arg-type]
+
+    def changed(self, **changes: JSON) -> Self:
+        """Return a copy with these fields changed and `updated_at` set to now."""
+        return replace(self, updated_at=now(), **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """An API key, known only by its SHA-256."""
+
+    owner: str
+    created_at: str = field(default_factory=now)
+
+    @staticmethod
+    def key(digest: str) -> str:
+        """Where the row is kept."""
+        return f"api-key/{digest}"
+
+    def to_row(self) -> Row:
+        """Return the row as JSON."""
+        return cast("Row", asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRow:
+    """What the compute side is doing, for everybody who waits for it."""
+
+    KEY = "service/phase"
+
+    phase: Literal["stopped", "starting", "ready", "failed"]
+    #: One sentence for people: "Starting Ray", "Loading weights of …".
+    message: str = ""
+    updated_at: str = field(default_factory=now)
+
+    def to_row(self) -> Row:
+        """Return the row as JSON."""
+        return cast("Row", asdict(self))

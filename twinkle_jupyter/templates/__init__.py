@@ -1,0 +1,1 @@
+"""Conversations to tokens: one renderer for training and sampling."""

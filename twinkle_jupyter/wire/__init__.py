@@ -1,0 +1,1 @@
+"""Bodies on the wire. Imported by service and client only."""
