@@ -1,0 +1,180 @@
+"""A `StateStore` in one SQLite file: the default on a single machine.
+
+Any number of processes may open the file at once. An entry is on disk when `append` returns:
+after `kill -9` the log may hold an entry that nobody heard of, never miss one that somebody did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self, cast
+
+from twinkle_jupyter.store.interface import LogEntry, Row
+from twinkle_jupyter.store.sqlite_thread import DatabaseThread
+
+
+class SqliteStore:
+    """Rows and logs in a SQLite file; see `StateStore` for what each call promises.
+
+    Every call raises `ServiceUnavailableError` when the file is locked for too long, the disk is
+    full, or the store was closed. Rows hold finite numbers only: JSON has no `nan`.
+    """
+
+    def __init__(self, thread: DatabaseThread) -> None:
+        self._thread = thread
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the file, made with its folder if it is not there. Blocks for some milliseconds.
+
+        Raises:
+            ServiceUnavailableError: The file is no database, from a newer release, or locked.
+        """
+        return cls(DatabaseThread(path))
+
+    async def get(self, key: str) -> Row | None:
+        """Return the row, or None."""
+        return await self._thread.run(lambda connection: _get(connection, key))
+
+    async def put(self, key: str, row: Row) -> None:
+        """Write the row, whatever was there."""
+        value = _dump(row)
+        await self._thread.run(lambda connection: _put(connection, key, value))
+
+    async def put_if_absent(self, key: str, row: Row) -> bool:
+        """Write the row unless the key has one; tell whether it was written."""
+        value = _dump(row)
+
+        def job(connection: sqlite3.Connection) -> bool:
+            cursor = connection.execute(
+                "INSERT INTO rows VALUES (?, ?) ON CONFLICT DO NOTHING", (key, value)
+            )
+            return cursor.rowcount == 1
+
+        return await self._thread.run(job)
+
+    async def update(self, key: str, change: Callable[[Row | None], Row]) -> Row:
+        """Replace the row by `change(row)` in one transaction; `change` runs on another thread."""
+
+        def job(connection: sqlite3.Connection) -> Row:
+            with _transaction(connection):
+                row = change(_get(connection, key))
+                _put(connection, key, _dump(row))
+            return row
+
+        return await self._thread.run(job)
+
+    async def delete(self, key: str) -> bool:
+        """Remove the row; tell whether there was one."""
+
+        def job(connection: sqlite3.Connection) -> bool:
+            return connection.execute("DELETE FROM rows WHERE key = ?", (key,)).rowcount == 1
+
+        return await self._thread.run(job)
+
+    async def list_rows(self, prefix: str) -> list[tuple[str, Row]]:
+        """Return keys and rows whose key starts with `prefix`, in key order."""
+
+        def job(connection: sqlite3.Connection) -> list[tuple[str, Row]]:
+            found = []
+            for key, value in connection.execute(
+                "SELECT key, value FROM rows WHERE key >= ? ORDER BY key", (prefix,)
+            ):
+                if not key.startswith(prefix):
+                    break
+                found.append((key, _load(value)))
+            return found
+
+        return await self._thread.run(job)
+
+    async def append(self, log: str, entry: Row) -> int:
+        """Add an entry, durable when this returns; return its position."""
+        value = _dump(entry)
+
+        def job(connection: sqlite3.Connection) -> int:
+            with _transaction(connection):
+                position = _last_position(connection, log) + 1
+                connection.execute("INSERT INTO entries VALUES (?, ?, ?)", (log, position, value))
+            # From the thread, so that a caller who is cancelled meanwhile wakes them all the same.
+            self._thread.wake()
+            return position
+
+        return await self._thread.run(job)
+
+    async def read(self, log: str, after: int = 0, limit: int = 1000) -> list[LogEntry]:
+        """Return up to `limit` entries with a position greater than `after`, in order."""
+
+        def job(connection: sqlite3.Connection) -> list[LogEntry]:
+            rows = connection.execute(
+                "SELECT position, entry FROM entries WHERE log = ? AND position > ?"
+                " ORDER BY position LIMIT ?",
+                (log, after, limit),
+            )
+            return [LogEntry(position, _load(value)) for position, value in rows]
+
+        return await self._thread.run(job)
+
+    async def last_position(self, log: str) -> int:
+        """Return the newest entry's position, 0 for an empty log."""
+        return await self._thread.run(lambda connection: _last_position(connection, log))
+
+    async def wait(self, log: str, after: int, timeout_s: float) -> bool:
+        """Wait until the log has an entry beyond `after`; False when time is over, or on `close`.
+
+        What another process appended is seen after some 30 ms.
+        """
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while not self._thread.is_closed:
+            news = self._thread.news()  # before looking: nothing can come unseen in between
+            try:
+                if await self.last_position(log) > after:
+                    return True
+                remaining = deadline - asyncio.get_running_loop().time()
+                await asyncio.wait_for(asyncio.wrap_future(news), max(remaining, 0))
+            except TimeoutError:
+                return False
+            finally:
+                self._thread.forget(news)
+        return False
+
+    async def close(self) -> None:
+        """Release the file and the thread; waiting calls end at once. Closing twice is fine."""
+        await asyncio.to_thread(self._thread.close)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    # IMMEDIATE: the write lock is taken before reading, so that no other process writes between.
+    connection.execute("BEGIN IMMEDIATE")
+    yield
+    connection.execute("COMMIT")
+
+
+def _get(connection: sqlite3.Connection, key: str) -> Row | None:
+    found = connection.execute("SELECT value FROM rows WHERE key = ?", (key,)).fetchone()
+    return None if found is None else _load(found[0])
+
+
+def _put(connection: sqlite3.Connection, key: str, value: str) -> None:
+    connection.execute(
+        "INSERT INTO rows VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+        (key, value),
+    )
+
+
+def _last_position(connection: sqlite3.Connection, log: str) -> int:
+    found = connection.execute("SELECT MAX(position) FROM entries WHERE log = ?", (log,)).fetchone()
+    return cast("int", found[0]) if found[0] is not None else 0
+
+
+def _dump(row: Row) -> str:
+    return json.dumps(row, allow_nan=False, separators=(",", ":"))
+
+
+def _load(value: str) -> Row:
+    return cast("Row", json.loads(value))
