@@ -122,11 +122,11 @@ class DatabaseThread:
     def _work(self, opened: Future[None]) -> None:
         try:
             connection = _connect(self._path)
+        except ServiceUnavailableError as error:  # first, since it is an OSError, too
+            opened.set_exception(error)
+            return
         except (sqlite3.Error, OSError) as error:
             opened.set_exception(self._in_words(error))
-            return
-        except ServiceUnavailableError as error:
-            opened.set_exception(error)
             return
         opened.set_result(None)
         try:
