@@ -1,0 +1,104 @@
+"""Builds a real two-layer model and tokenizer in about a second; no download."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma2Config,
+    GenerationConfig,
+    LlamaConfig,
+    PretrainedConfig,
+    Qwen2Config,
+)
+
+Kind = Literal["llama", "qwen", "gemma"]
+
+END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+_TEXT = (
+    "Who are you? I am Twinkle, a small model that learns while you watch.",
+    "The capital of France is Paris, and the capital of Japan is Tokyo.",
+    "system user assistant tool: what is your name and what can you do today?",
+    "One fish, two fish, red fish, blue fish. Seven times eight is fifty-six.",
+)
+_VOCABULARY = 400
+
+
+def build_tiny_model(folder: Path, kind: Kind = "llama", seed: int = 0) -> Path:
+    """Write a model of this kind with random weights and a chat tokenizer; return `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = _train_tokenizer()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    turn_end, end_of_text = tokenizer.token_to_id(TURN_END), tokenizer.token_to_id(END_OF_TEXT)
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps(
+            {
+                "tokenizer_class": "PreTrainedTokenizerFast",
+                "bos_token": TURN_START,
+                "eos_token": TURN_END,
+                "pad_token": END_OF_TEXT,
+                "clean_up_tokenization_spaces": False,
+                "model_max_length": 256,
+            }
+        )
+    )
+    (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
+    config = _build_config(kind, tokenizer.get_vocab_size())
+    config.bos_token_id = tokenizer.token_to_id(TURN_START)
+    config.eos_token_id = turn_end
+    config.pad_token_id = end_of_text
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model.generation_config = GenerationConfig(
+        bos_token_id=config.bos_token_id, eos_token_id=turn_end, pad_token_id=end_of_text
+    )
+    model.save_pretrained(folder)
+    return folder
+
+
+def _train_tokenizer() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=_VOCABULARY,
+        special_tokens=[END_OF_TEXT, TURN_START, TURN_END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_TEXT, trainer)
+    return tokenizer
+
+
+def _build_config(kind: Kind, vocabulary: int) -> PretrainedConfig:
+    shape = {
+        "vocab_size": vocabulary,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 256,
+        # Larger than usual, so that greedy answers of an untrained model are not one token over.
+        "initializer_range": 0.2,
+    }
+    if kind == "qwen":
+        return Qwen2Config(**shape, tie_word_embeddings=False)
+    if kind == "gemma":
+        # A window shorter than the tests' rows, soft caps and a scaled embedding are on.
+        return Gemma2Config(
+            **shape, head_dim=8, query_pre_attn_scalar=8, sliding_window=16, tie_word_embeddings=True
+        )
+    return LlamaConfig(**shape, tie_word_embeddings=True)

@@ -1,0 +1,286 @@
+"""One step of many adapters over one frozen base model.
+
+What an adapter learns does not depend on its company: losses and gradients are sums over its own
+rows, and an op that cannot be computed fails alone and leaves no trace in any gradient. Not thread
+safe: one thread owns an engine.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
+from torch import Tensor
+
+from twinkle_jupyter.engine.adapter_bank import AdapterBank, AdapterSlot
+from twinkle_jupyter.engine.base_model import BaseModel
+from twinkle_jupyter.engine.checkpoint import load_checkpoint, save_checkpoint
+from twinkle_jupyter.engine.injection import inject_adapters
+from twinkle_jupyter.engine.lora_linear import ActiveAdapters
+from twinkle_jupyter.engine.losses import LOSSES, LossInputs
+from twinkle_jupyter.engine.micro_batch import (
+    BatchRow,
+    MicroBatch,
+    build_micro_batch,
+    split_rows,
+)
+from twinkle_jupyter.engine.op_checks import check_forward_backward
+from twinkle_jupyter.engine.optimizer import step_adamw
+from twinkle_jupyter.errors import ConflictError, OutOfMemoryError, RunFailedError, TwinkleError
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.scheduling.request import (
+    AdapterSpec,
+    CheckpointSaved,
+    ForwardBackward,
+    ForwardBackwardResult,
+    OptimStep,
+    OptimStepResult,
+    SaveCheckpoint,
+)
+
+ForwardBackwardOutcome: TypeAlias = ForwardBackwardResult | TwinkleError
+OptimStepOutcome: TypeAlias = OptimStepResult | TwinkleError
+
+
+@dataclass(slots=True)
+class _OpSums:
+    """What is added up for one op over the micro-batches that its rows are in."""
+
+    loss: float
+    #: One list an example, (T,).
+    logprobs: list[list[float]]
+
+    @property
+    def is_finite(self) -> bool:
+        return math.isfinite(self.loss) and all(
+            math.isfinite(value) for row in self.logprobs for value in row
+        )
+
+
+class StepEngine:
+    """Trains adapters over `base`, whose linear layers it wraps.
+
+    Args:
+        base: Used by this engine alone from now on.
+        base_model_name: Written into checkpoints.
+        token_budget: Tokens of one forward pass, padding included; more are split.
+        max_adapters: Slots there are.
+    """
+
+    def __init__(
+        self,
+        base: BaseModel,
+        *,
+        base_model_name: str,
+        token_budget: int = 8192,
+        max_adapters: int = 64,
+    ) -> None:
+        self._base = base
+        self._base_model_name = base_model_name
+        self._token_budget = token_budget
+        injection = inject_adapters(base.model)
+        self._router = injection.router
+        self.bank = AdapterBank(injection.sites, base.master_dtype, base.device, max_adapters)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the base model and all adapters."""
+        return self._base.size_bytes + self.bank.size_bytes
+
+    def create_adapter(self, adapter_id: AdapterId, spec: AdapterSpec) -> None:
+        """Give the adapter a slot and its first weights. Creating it again changes nothing."""
+        self.bank.create(adapter_id, spec)
+
+    def load_adapter(self, adapter_id: AdapterId, folder: Path) -> int:
+        """Put a checkpoint into a slot, whatever it held; return its step."""
+        state = load_checkpoint(folder, self.bank.layout, self._base.fingerprint)
+        state.parameters = state.parameters.to(self._base.device, self._base.master_dtype)
+        state.exp_avg = state.exp_avg.to(state.parameters)
+        state.exp_avg_sq = state.exp_avg_sq.to(state.parameters)
+        if state.gradient is not None:
+            state.gradient = state.gradient.to(state.parameters)
+        self.bank.put(adapter_id, state)
+        return state.step
+
+    def remove_adapter(self, adapter_id: AdapterId) -> None:
+        """Free the slot, if there is one."""
+        self.bank.remove(adapter_id)
+
+    def copy_weights(self, adapter_id: AdapterId) -> tuple[AdapterSpec, int, Tensor]:
+        """Return spec, step and a copy of the weights, (P,) fp32 in host memory."""
+        slot = self.bank.get(adapter_id)
+        weights = slot.parameters.detach().to("cpu", torch.float32, copy=True)
+        return slot.spec, slot.step, weights
+
+    def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
+        """Write the adapter into `op.folder`; it is there whole when this returns."""
+        slot = self.bank.get(op.adapter_id)
+        size_bytes = save_checkpoint(
+            Path(op.folder), slot, self._base_model_name, self._base.fingerprint
+        )
+        return CheckpointSaved(step=slot.step, size_bytes=size_bytes)
+
+    def optim_step(self, ops: Sequence[OptimStep]) -> list[OptimStepOutcome]:
+        """Take each op's optimizer step; the answers are in the ops' order."""
+        return [self._take_optim_step(op) for op in ops]
+
+    def forward_backward(self, ops: Sequence[ForwardBackward]) -> list[ForwardBackwardOutcome]:
+        """Add each op's gradient to its adapter's; the answers are in the ops' order."""
+        outcomes: dict[int, ForwardBackwardOutcome] = {}
+        for index, op in enumerate(ops):
+            try:
+                self.bank.get(op.adapter_id)
+                check_forward_backward(op, self._base)
+            except TwinkleError as error:
+                outcomes[index] = error
+        for forward_only in (True, False):
+            indexes = [
+                index
+                for index, op in enumerate(ops)
+                if index not in outcomes and op.forward_only is forward_only
+            ]
+            fused = self._run_fused([ops[index] for index in indexes], is_training=not forward_only)
+            outcomes.update(zip(indexes, fused, strict=True))
+        return [outcomes[index] for index in range(len(ops))]
+
+    def _take_optim_step(self, op: OptimStep) -> OptimStepOutcome:
+        started = time.monotonic()
+        try:
+            slot = self.bank.get(op.adapter_id)
+            if not slot.has_gradient:
+                raise ConflictError(
+                    f"Adapter {op.adapter_id!r} has no gradient to take an optimizer step with.",
+                    "Each optim_step needs a forward_backward that succeeded since the last one.",
+                )
+            grad_norm = step_adamw(slot, op.settings)
+        except TwinkleError as error:
+            return error
+        return OptimStepResult(slot.step, grad_norm, time.monotonic() - started)
+
+    def _run_fused(
+        self, ops: Sequence[ForwardBackward], *, is_training: bool
+    ) -> list[ForwardBackwardOutcome]:
+        if not ops:
+            return []
+        started = time.monotonic()
+        slots = {op.adapter_id: self.bank.get(op.adapter_id) for op in ops}
+        before = {key: slot.copy_gradient() for key, slot in slots.items()} if is_training else {}
+        is_done = False
+        failure: TwinkleError | None = None
+        sums: list[_OpSums] = []
+        try:
+            sums = self._compute(ops, is_training=is_training)
+            is_done = all(item.is_finite for item in sums) and all(
+                bool(torch.isfinite(slots[key].gradient.sum())) for key in before
+            )
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            failure = OutOfMemoryError(
+                f"A step over {len(ops)} requests did not fit into memory.",
+                "Fewer rows in a step (batch_size) or shorter ones (max_length) take less.",
+            )
+        finally:
+            if not is_done:
+                for key, gradient in before.items():
+                    slots[key].set_gradient(gradient)
+        if not is_done and len(ops) > 1:
+            # One row's nan reaches the other rows' gradients through the ownership mask (0 x nan).
+            return [out for op in ops for out in self._run_fused([op], is_training=is_training)]
+        if not is_done:
+            return [failure or _not_finite(ops[0])]
+        for key in before:
+            slots[key].has_gradient = True
+        seconds = time.monotonic() - started
+        return [_answer(op, own, seconds) for op, own in zip(ops, sums, strict=True)]
+
+    def _compute(self, ops: Sequence[ForwardBackward], *, is_training: bool) -> list[_OpSums]:
+        sums = [_OpSums(0.0, [[0.0] * example.num_tokens for example in op.examples]) for op in ops]
+        rows = [
+            BatchRow(example, op_index, example_index)
+            for op_index, op in enumerate(ops)
+            for example_index, example in enumerate(op.examples)
+            if example.num_supervised
+        ]
+        for part in split_rows(rows, self._token_budget):
+            batch = build_micro_batch(part, self._base.master_dtype, self._base.device)
+            with torch.set_grad_enabled(is_training):
+                logprobs, row_losses = self._forward(batch, ops)
+                if is_training:
+                    row_losses.sum().backward()  # type: ignore[no-untyped-call]
+            _add_up(batch, logprobs, row_losses, sums)
+        return sums
+
+    def _forward(self, batch: MicroBatch, ops: Sequence[ForwardBackward]) -> tuple[Tensor, Tensor]:
+        """Return (N,) log-probabilities and (B,) losses."""
+        slots: dict[AdapterId, AdapterSlot] = {}
+        row_adapters = []
+        for row in batch.rows:
+            adapter_id = ops[row.op_index].adapter_id
+            slots.setdefault(adapter_id, self.bank.get(adapter_id))
+            row_adapters.append(list(slots).index(adapter_id))
+        active = ActiveAdapters.build(
+            [(slot.factors, slot.spec.scale) for slot in slots.values()],
+            row_adapters,
+            self._base.device,
+        )
+        with self._router.activate(active), self._base.head_positions.select(batch.positions):
+            output = self._base.model(input_ids=batch.tokens, use_cache=False)
+        logits = output.logits[0].to(self._base.master_dtype)  # (N, V)
+        logprobs = -F.cross_entropy(logits, batch.targets, reduction="none")
+        return logprobs, _compute_row_losses(batch, logprobs, ops)
+
+
+def _compute_row_losses(
+    batch: MicroBatch, logprobs: Tensor, ops: Sequence[ForwardBackward]
+) -> Tensor:
+    """Return (B,): each row's loss by its own op's loss function."""
+    names = [ops[row.op_index].loss for row in batch.rows]
+    losses = logprobs.new_zeros(len(names))
+    for name in dict.fromkeys(names):
+        is_own = torch.tensor([other == name for other in names], device=logprobs.device)  # (B,)
+        # Weight 0 elsewhere, so that another loss's rows add nothing to this one's gradient.
+        weights = batch.weights.masked_fill(~is_own[batch.position_rows], 0.0)
+        inputs = LossInputs(logprobs, weights, batch.position_rows, len(names))
+        losses = torch.where(is_own, LOSSES[name](inputs), losses)
+    return losses
+
+
+def _add_up(batch: MicroBatch, logprobs: Tensor, row_losses: Tensor, sums: list[_OpSums]) -> None:
+    for row, loss in zip(batch.rows, row_losses.tolist(), strict=True):
+        sums[row.op_index].loss += loss
+    length = batch.tokens.shape[1]
+    flat = zip(batch.positions.tolist(), logprobs.tolist(), strict=True)
+    for position, logprob in flat:
+        row = batch.rows[position // length]
+        sums[row.op_index].logprobs[row.example_index][position % length] = logprob
+
+
+def _answer(op: ForwardBackward, sums: _OpSums, seconds: float) -> ForwardBackwardResult:
+    return ForwardBackwardResult(
+        loss_sum=sums.loss,
+        logprobs=tuple(map(tuple, sums.logprobs)),
+        num_tokens=sum(example.num_tokens for example in op.examples),
+        num_supervised=sum(example.num_supervised for example in op.examples),
+        seconds=seconds,
+    )
+
+
+def _not_finite(op: ForwardBackward) -> RunFailedError:
+    return RunFailedError(
+        f"The loss or gradient of adapter {op.adapter_id!r} is not a finite number;"
+        " its gradient was left as it was before.",
+        "A lower learning rate usually helps.",
+    )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        "can't allocate memory" in str(error)
+    )
