@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from twinkle_jupyter.config.service_config import ServiceConfig
+from twinkle_jupyter.errors import InvalidConfigError
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINKLE_HOME", str(tmp_path))
+
+
+def test_arguments_come_before_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWINKLE_PORT", "8765")
+    monkeypatch.setenv("TWINKLE_LOG_LEVEL", "debug")
+    monkeypatch.setenv("TWINKLE_URL", "http://of-the-client")
+    config = ServiceConfig.load(port=9)
+    assert (config.home, config.port, config.log_level) == (tmp_path, 9, "debug")
+
+
+def test_paths_follow_from_home(tmp_path: Path) -> None:
+    config = ServiceConfig.load()
+    paths = (config.store_path, config.lock_path, config.log_path)
+    assert paths == tuple(tmp_path / n for n in ("store.sqlite3", "service.lock", "service.log"))
+    folder = tmp_path / "artifacts" / "runs" / "run_a" / "checkpoints" / "step-000010"
+    assert config.checkpoint_folder("run_a", "step-000010") == folder
+
+
+def test_every_mistake_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINKLE_PORT", "http")
+    with pytest.raises(InvalidConfigError) as caught:
+        ServiceConfig.load(prot=1, log_level="loud", num_threads=0)
+    assert caught.value.message == (
+        "`port='http'` is not a whole number. "
+        "`log_level='loud'` is not one of 'debug', 'info', 'warning' or 'error'. "
+        "`num_threads=0` is not at least 1. "
+        "`prot` is not a setting; did you mean `port`?"
+    )

@@ -1,0 +1,95 @@
+"""Settings of the service, from arguments or `TWINKLE_…` variables, and the paths that follow."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
+from twinkle_jupyter.config.home import home_folder
+from twinkle_jupyter.config.mistakes import settings_error
+
+
+class ServiceConfig(BaseSettings):
+    """How one service runs and where it keeps things. Arguments come before the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TWINKLE_", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    home: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
+        default_factory=home_folder, description="folder of all state"
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(default=0, ge=0, le=65535, description="0 takes any free port")
+    base_model: str = Field(
+        default=DEFAULT_BASE_MODEL,
+        min_length=1,
+        description="a bundled name, a local folder or a hub name",
+    )
+    max_request_bytes: int = Field(
+        default=64 * 2**20, ge=1024, le=2**32, description="largest body of a request"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    num_threads: int | None = Field(
+        default=None, ge=1, le=1024, description="CPU threads of compute; all cores if not set"
+    )
+
+    @classmethod
+    def load(cls, **settings: object) -> Self:
+        """Read arguments and environment.
+
+        Raises:
+            InvalidConfigError: Names every setting that is wrong.
+        """
+        try:
+            return cls.model_validate(settings)
+        except ValidationError as error:
+            raise settings_error(error, model=cls) from error
+
+    @property
+    def store_path(self) -> Path:
+        """The SQLite file."""
+        return self.home / "store.sqlite3"
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of records and checkpoints."""
+        return self.home / "artifacts"
+
+    @property
+    def lock_path(self) -> Path:
+        """Held by the one service that uses this home."""
+        return self.home / "service.lock"
+
+    @property
+    def log_path(self) -> Path:
+        """Where the service writes its log; the same that `config.home` names."""
+        return self.home / "service.log"
+
+    @property
+    def cluster_path(self) -> Path:
+        """Address and secret of the running Ray, readable by its owner only."""
+        return self.home / "cluster.json"
+
+    @property
+    def cluster_lock_path(self) -> Path:
+        """Held by the one process that runs Ray for this home."""
+        return self.home / "cluster.lock"
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of compute, with the default filled in."""
+        return self.num_threads if self.num_threads is not None else os.cpu_count() or 1
+
+    def run_folder(self, run_id: str) -> Path:
+        """Where a run's records and checkpoints lie."""
+        return self.artifacts / "runs" / run_id
+
+    def checkpoint_folder(self, run_id: str, name: str) -> Path:
+        """Where one checkpoint of a run lies."""
+        return self.run_folder(run_id) / "checkpoints" / name
