@@ -15,17 +15,13 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from gguf import GGUFReader, dequantize
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from twinkle_jupyter.errors import InvalidDataError
-
-if TYPE_CHECKING:
-    from gguf.gguf_reader import ReaderTensor
-    from numpy.typing import NDArray
 
 Scalar: TypeAlias = "str | int | float | bool"
 
@@ -208,9 +204,9 @@ def _write_weights(path: Path, reader: GGUFReader, on_progress: Callable[[float]
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little"))
         file.write(text)
-        for tensor in reader.tensors:
-            weights = _weights(tensor, num_heads, num_kv_heads)
-            file.write(weights.data)
+        for index in range(len(reader.tensors)):
+            weights = _weights(reader, index, num_heads, num_kv_heads)
+            file.write(weights)
             written += weights.nbytes
             on_progress(written / end)
         file.flush()
@@ -226,14 +222,15 @@ def _name(gguf_name: str) -> str:
     return f"{layer}{table[match[2]]}.weight"
 
 
-def _weights(tensor: ReaderTensor, num_heads: int, num_kv_heads: int) -> NDArray[np.float32]:
+def _weights(reader: GGUFReader, index: int, num_heads: int, num_kv_heads: int) -> memoryview:
+    tensor = reader.tensors[index]
     weights = np.asarray(dequantize(tensor.data, tensor.tensor_type), dtype="<f4")
     heads = {"attn_q": num_heads, "attn_k": num_kv_heads}.get(tensor.name.split(".")[-2])
     if heads is not None:
         # GGUF interleaves the two halves that rotary embeddings pair up: (O, I) by pairs to halves.
         pairs = weights.reshape(heads, weights.shape[0] // heads // 2, 2, weights.shape[1])
         weights = pairs.swapaxes(1, 2).reshape(weights.shape)
-    return np.ascontiguousarray(weights)
+    return np.ascontiguousarray(weights).data
 
 
 def _write_json(path: Path, value: object) -> None:
