@@ -1,0 +1,151 @@
+"""Training data of any kind that people have, as records: conversations that can be learned from.
+
+The standard library only, so that the kernel stays light. `record_checks.check_records` is the
+check alone, for the service.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from twinkle_jupyter.datasets.file_rows import PlacedRow, read_file_rows
+from twinkle_jupyter.datasets.layouts import Layout, describe_layouts, detect_layout, to_messages
+from twinkle_jupyter.datasets.record_checks import (
+    NOTHING_STARTED,
+    Record,
+    check_records,
+    describe,
+    find_faults,
+    raise_faults,
+)
+from twinkle_jupyter.errors import InvalidDataError
+
+__all__ = ["LoadedRecords", "check_records", "fingerprint", "load_records", "shipped_names"]
+
+_BOX = Path(__file__).parent / "box"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRecords:
+    """Records that passed the check, and where they came from."""
+
+    records: list[Record]
+    #: How the rows were laid out; of the first row, should they differ.
+    layout: Layout
+    #: The source as the user wrote it.
+    name: str
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the records, as 64 hexadecimal digits."""
+        return fingerprint(self.records)
+
+
+def load_records(source: object, name: str = "") -> LoadedRecords:
+    """Read, convert and check training data.
+
+    Args:
+        source: A path (JSONL, JSON, CSV, TSV, Parquet), the name of a shipped data set, a list of
+            dicts, a DataFrame, or a `datasets` object. A file wins over a shipped name.
+        name: What messages call it; a path calls itself.
+
+    Raises:
+        InvalidDataError: Nothing is there, or rows are no conversations: names the first five
+            faults by line or row, and the count of all.
+        MissingDependencyError: Parquet without `pyarrow`.
+    """
+    if isinstance(source, str | Path):
+        shown = name or str(source)
+        rows = read_file_rows(_find_file(source), shown)
+    else:
+        shown = name or "data"
+        rows = _rows_of_object(source, shown)
+    return _convert(rows, shown)
+
+
+def shipped_names() -> list[str]:
+    """Return the names of the data sets that come with the package."""
+    return sorted(path.stem for path in _BOX.glob("*.jsonl"))
+
+
+def fingerprint(records: Sequence[Mapping[str, object]]) -> str:
+    """Return the SHA-256 of the records' canonical JSON, as 64 hexadecimal digits."""
+    text = json.dumps(records, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _find_file(source: str | Path) -> Path:
+    path = Path(source).expanduser()
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise InvalidDataError(f"`{source}` is a folder, not a file.", NOTHING_STARTED)
+    if str(source) in shipped_names():
+        return _BOX / f"{source}.jsonl"
+    near = _find_nearest(path)
+    hint = f"Did you mean `{near}`? {NOTHING_STARTED}" if near else NOTHING_STARTED
+    raise InvalidDataError(f"`{source}` is not there.", hint)
+
+
+def _find_nearest(path: Path) -> str:
+    """Return what of the folder, or of the shipped data, is spelt nearly like `path`."""
+    try:
+        files = [item.name for item in path.parent.iterdir() if item.is_file()]
+    except OSError:
+        files = []
+    for candidates, wanted in ((files, path.name), (shipped_names(), path.stem)):
+        if near := difflib.get_close_matches(wanted, candidates, n=1, cutoff=0.6):
+            return near[0] if candidates is not files else str(path.parent / near[0])
+    return ""
+
+
+def _rows_of_object(source: object, name: str) -> list[PlacedRow]:
+    to_dict = getattr(source, "to_dict", None)
+    if callable(to_dict) and hasattr(source, "columns"):
+        source = to_dict("records")
+    if isinstance(source, Mapping):
+        raise InvalidDataError(
+            f"`{name}` is one object, not a list of rows"
+            + (": choose a split of it." if hasattr(source, "num_rows") else "."),
+            NOTHING_STARTED,
+        )
+    if isinstance(source, bytes) or not isinstance(source, Iterable):
+        raise InvalidDataError(
+            f"`{name}` is {describe(source)}, not a file, a list of rows or a DataFrame.",
+            NOTHING_STARTED,
+        )
+    rows = [PlacedRow(f"row {i}", row) for i, row in enumerate(source, start=1)]
+    if not rows:
+        raise InvalidDataError(f"`{name}` is empty.", NOTHING_STARTED)
+    return rows
+
+
+def _convert(rows: list[PlacedRow], name: str) -> LoadedRecords:
+    records: list[object] = []
+    layouts: list[Layout] = []
+    faults: list[str] = []
+    for row in rows:
+        layout = detect_layout(row.value) if isinstance(row.value, Mapping) else None
+        if row.fault:
+            faults.append(row.fault)
+        elif not isinstance(row.value, Mapping):
+            faults.append(f"{row.place} is {describe(row.value)}, not an object")
+        elif layout is None:
+            faults.append(_say_no_layout(row.value, row.place))
+        else:
+            layouts.append(layout)
+            records.append({"messages": to_messages(row.value, layout)})
+            faults += find_faults(records[-1], row.place)
+    raise_faults(name, faults)
+    return LoadedRecords(check_records(records, name), layouts[0], name)
+
+
+def _say_no_layout(row: Mapping[str, object], place: str) -> str:
+    names = ", ".join(f"`{name}`" for name in list(row)[:6])
+    had = f"the fields {names}" if names else "no fields"
+    return f"{place} has {had}, and needs {describe_layouts()}"
