@@ -1,0 +1,25 @@
+# Ten targets, a line each. PYTHON is the interpreter that makes the environment.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help install lint types imports test test-all docs labextension bench
+help:          ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
+install:       ## make .venv with everything the tests need
+	$(PYTHON) -m venv .venv && $(BIN)/pip install -q -c constraints.txt -e '.[test]'
+lint:          ## ruff: rules and layout
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+types:         ## mypy, strict
+	$(BIN)/mypy
+imports:       ## which room may import which
+	$(BIN)/lint-imports
+test:          ## fast tests, under a minute: no Ray, no browser, no base model
+	$(BIN)/pytest -m 'not ray and not browser and not model and not crash'
+test-all:      ## everything
+	$(BIN)/pytest
+docs:          ## run the tutorials
+	$(BIN)/pytest tests/journeys/test_tutorials.py
+labextension:  ## build the panels into the package (needs node)
+	cd labextension && ../$(BIN)/jlpm install --immutable && ../$(BIN)/jlpm build:prod
+bench:         ## measure what docs/benchmarks.md claims
+	$(BIN)/python benchmarks/first_point.py
