@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal, Self, cast
+from typing import ClassVar, Literal, Self, cast
 
 from twinkle_jupyter.ids import AdapterId, RunId
 from twinkle_jupyter.store.interface import JSON, Row
@@ -96,7 +96,7 @@ class KeyRow:
 class PhaseRow:
     """What the compute side is doing, for everybody who waits for it."""
 
-    KEY = "service/phase"
+    KEY: ClassVar[str] = "service/phase"
 
     phase: Literal["stopped", "starting", "ready", "failed"]
     #: One sentence for people: "Starting Ray", "Loading weights of …".
@@ -106,3 +106,33 @@ class PhaseRow:
     def to_row(self) -> Row:
         """Return the row as JSON."""
         return cast("Row", asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModelRow:
+    """A base model that somebody wants, and how far it is on its way into memory."""
+
+    name: str
+    phase: Literal["wanted", "fetching", "loading", "ready", "failed"] = "wanted"
+    #: One sentence: what goes on, or why it failed.
+    message: str = ""
+    #: Absolute folder of the weights; set from `loading` on.
+    folder: str = ""
+
+    PREFIX: ClassVar[str] = "base-model/"
+    #: Log to which every wish is appended, to wake whoever loads.
+    LOG: ClassVar[str] = "base-models"
+
+    @classmethod
+    def key(cls, name: str) -> str:
+        """Where the row is kept."""
+        return f"{cls.PREFIX}{name}"
+
+    def to_row(self) -> Row:
+        """Return the row as JSON."""
+        return cast("Row", asdict(self))
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """Rebuild from JSON."""
+        return cls(**cast("dict[str, str]", dict(row)))  # type: ignore[arg-type]

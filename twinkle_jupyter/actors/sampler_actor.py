@@ -1,0 +1,59 @@
+"""The sampler as an actor: a shell that loads torch only where it runs.
+
+A stream that crosses a process border cannot be closed from the other side: it has a key, by which
+another call ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runtime.handles import ComputeStatus
+from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
+
+
+class SamplerActor:
+    """`runtime.sample_loop.SampleLoop` behind Ray."""
+
+    def __init__(self, folder: str, base_model: str, num_threads: int) -> None:
+        from twinkle_jupyter.runtime.sample_loop import SampleLoop
+
+        self._loop = SampleLoop(Path(folder), base_model_name=base_model, num_threads=num_threads)
+        self._cancelled: dict[str, asyncio.Event] = {}
+
+    async def start(self) -> None:
+        """Load the base model unless it is loaded."""
+        await self._loop.start()
+
+    async def put_snapshot(self, snapshot: AdapterSnapshot) -> None:
+        """Hold these weights; the newest version is the adapter's default."""
+        await self._loop.put_snapshot(snapshot)
+
+    async def sample(self, key: str, request: SampleRequest) -> AsyncIterator[SampleDelta]:
+        """Stream the answer; `cancel(key)` ends it at the next token."""
+        cancelled = self._cancelled.setdefault(key, asyncio.Event())
+        try:
+            async with aclosing(self._loop.sample(request)) as deltas:
+                async for delta in deltas:
+                    yield delta
+                    if cancelled.is_set():
+                        return
+        finally:
+            self._cancelled.pop(key, None)
+
+    async def cancel(self, key: str) -> None:
+        """End the stream of this key if it is going on."""
+        if (cancelled := self._cancelled.get(key)) is not None:
+            cancelled.set()
+
+    async def remove_adapter(self, adapter_id: AdapterId) -> None:
+        """Forget all versions."""
+        await self._loop.remove_adapter(adapter_id)
+
+    async def status(self) -> ComputeStatus:
+        """Answer when the base model is loaded."""
+        return await self._loop.status()

@@ -1,0 +1,65 @@
+"""The trainer as an actor: a shell that loads torch only where it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from typing_extensions import override
+
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runtime.handles import ComputeStatus, TrainerHandle
+from twinkle_jupyter.sampler.interface import AdapterSnapshot
+from twinkle_jupyter.scheduling.request import (
+    AdapterSpec,
+    CheckpointSaved,
+    ForwardBackward,
+    ForwardBackwardResult,
+    OptimStep,
+    OptimStepResult,
+    SaveCheckpoint,
+)
+
+
+class TrainerActor(TrainerHandle):
+    """`runtime.train_loop.TrainLoop` behind Ray."""
+
+    def __init__(self, folder: str, base_model: str, num_threads: int) -> None:
+        from twinkle_jupyter.runtime.train_loop import TrainLoop
+
+        self._loop = TrainLoop(Path(folder), base_model_name=base_model, num_threads=num_threads)
+
+    async def start(self) -> None:
+        """Load the base model unless it is loaded."""
+        await self._loop.start()
+
+    @override
+    async def create_adapter(self, adapter_id: AdapterId, spec: AdapterSpec) -> None:
+        await self._loop.create_adapter(adapter_id, spec)
+
+    @override
+    async def load_adapter(self, adapter_id: AdapterId, folder: str) -> int:
+        return await self._loop.load_adapter(adapter_id, folder)
+
+    @override
+    async def forward_backward(self, op: ForwardBackward) -> ForwardBackwardResult:
+        return await self._loop.forward_backward(op)
+
+    @override
+    async def optim_step(self, op: OptimStep) -> OptimStepResult:
+        return await self._loop.optim_step(op)
+
+    @override
+    async def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
+        return await self._loop.save_checkpoint(op)
+
+    @override
+    async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:
+        return await self._loop.snapshot(adapter_id)
+
+    @override
+    async def remove_adapter(self, adapter_id: AdapterId) -> None:
+        await self._loop.remove_adapter(adapter_id)
+
+    @override
+    async def status(self) -> ComputeStatus:
+        return await self._loop.status()

@@ -1,0 +1,113 @@
+"""Brings base models that somebody wished for onto the disk and into a trainer and a sampler."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+
+from twinkle_jupyter.actors.names import sampler_name, trainer_name
+from twinkle_jupyter.errors import TwinkleError
+from twinkle_jupyter.ids import new_error_id
+from twinkle_jupyter.launch.announce import Announcer
+from twinkle_jupyter.launch.model_fetch import FetchProgress, ensure_base_model
+from twinkle_jupyter.store.interface import StateStore
+from twinkle_jupyter.store.records import BaseModelRow
+
+_LOGGER = logging.getLogger(__name__)
+
+_WAIT_S = 5.0
+_LOAD_TIMEOUT_S = 1800.0
+#: A row a second at most while a model is fetched.
+_PROGRESS_S = 1.0
+
+
+class BaseModelLoader:
+    """Fetches at once, places actors when Ray is there."""
+
+    def __init__(self, store: StateStore, announcer: Announcer, num_threads: int) -> None:
+        self._store = store
+        self._announcer = announcer
+        self._num_threads = num_threads
+        self._ray_is_up = asyncio.Event()
+        self._loading: dict[str, asyncio.Task[None]] = {}
+
+    def ray_is_up(self) -> None:
+        """Actors can be placed from now on."""
+        self._ray_is_up.set()
+
+    async def forget_last_life(self) -> None:
+        """Rows of an earlier cluster say nothing about this one."""
+        for key, _ in await self._store.list_rows(BaseModelRow.PREFIX):
+            await self._store.delete(key)
+
+    async def serve_wishes(self) -> None:
+        """Load every model that is wished for, until cancelled."""
+        while True:
+            seen = await self._store.last_position(BaseModelRow.LOG)
+            for _, row in await self._store.list_rows(BaseModelRow.PREFIX):
+                wish = BaseModelRow.from_row(row)
+                if wish.phase == "wanted":
+                    self.load(wish.name)
+            await self._store.wait(BaseModelRow.LOG, seen, _WAIT_S)
+
+    def load(self, name: str) -> asyncio.Task[None]:
+        """Begin to load unless it is under way."""
+        task = self._loading.get(name)
+        if task is None or task.done():
+            task = asyncio.create_task(self._load(name), name=f"load {name}")
+            self._loading[name] = task
+        return task
+
+    async def _load(self, name: str) -> None:
+        try:
+            await self._tell(BaseModelRow(name, "fetching", f"Looking for {name}"))
+            folder = await self._fetch(name)
+            loading = BaseModelRow(name, "loading", f"Loading weights of {name}", str(folder))
+            await self._tell(loading)
+            await self._ray_is_up.wait()
+            await self._announcer.say("starting", loading.message)
+            await self._place(name, folder)
+            await self._tell(BaseModelRow(name, "ready", "", str(folder)))
+        except TwinkleError as error:
+            await self._tell(BaseModelRow(name, "failed", str(error)))
+        except Exception:
+            error_id = new_error_id()
+            _LOGGER.exception("base model %s was not loaded, %s", name, error_id)
+            message = f"Base model {name!r} was not loaded: internal error, id {error_id}."
+            await self._tell(BaseModelRow(name, "failed", message))
+            raise
+
+    async def _fetch(self, name: str) -> Path:
+        loop = asyncio.get_running_loop()
+        told_at = 0.0
+
+        def on_progress(progress: FetchProgress) -> None:
+            nonlocal told_at
+            if time.monotonic() - told_at >= _PROGRESS_S:
+                told_at = time.monotonic()
+                row = BaseModelRow(name, "fetching", str(progress))
+                asyncio.run_coroutine_threadsafe(self._tell_progress(row), loop).result(_WAIT_S)
+
+        return await asyncio.to_thread(ensure_base_model, name, on_progress)
+
+    async def _place(self, name: str, folder: Path) -> None:
+        from twinkle_jupyter.actors.placement import place
+        from twinkle_jupyter.actors.sampler_actor import SamplerActor
+        from twinkle_jupyter.actors.trainer_actor import TrainerActor
+
+        trainer = place(TrainerActor, trainer_name(name), str(folder), name, self._num_threads)
+        sampler = place(SamplerActor, sampler_name(name), str(folder), name, self._num_threads)
+        await asyncio.gather(
+            trainer.tell(_LOAD_TIMEOUT_S, "start"),
+            sampler.tell(_LOAD_TIMEOUT_S, "start"),
+        )
+
+    async def _tell_progress(self, row: BaseModelRow) -> None:
+        await self._tell(row)
+        await self._announcer.say("starting", row.message)
+
+    async def _tell(self, row: BaseModelRow) -> None:
+        await self._store.put(BaseModelRow.key(row.name), row.to_row())
+        await self._store.append(BaseModelRow.LOG, {"name": row.name})

@@ -1,0 +1,88 @@
+"""Ray on this machine: started on the loopback address behind a token, joined by who knows it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from twinkle_jupyter.actors.names import NAMESPACE
+from twinkle_jupyter.errors import ServiceUnavailableError
+
+_OBJECT_STORE_BYTES = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RayHead:
+    """A running Ray and the secret to join it."""
+
+    address: str
+    token: str
+    #: The process that Ray ends with.
+    pid: int
+
+    def write(self, path: Path) -> None:
+        """Keep it where only this user can read it."""
+        part = path.with_suffix(".part")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(asdict(self), file)
+        part.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """Return what was written there, None if nothing was."""
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+
+
+def start_head(num_cpus: int) -> RayHead:
+    """Start Ray's processes; they end when this process does. Takes five to ten seconds."""
+    token = secrets.token_hex(32)
+    _set_environment(token)
+    import ray
+
+    ray.init(
+        num_cpus=num_cpus,
+        include_dashboard=False,
+        _node_ip_address="127.0.0.1",
+        log_to_driver=False,
+        configure_logging=False,
+        object_store_memory=_OBJECT_STORE_BYTES,
+        namespace=NAMESPACE,
+    )
+    return RayHead(ray.get_runtime_context().gcs_address, token, os.getpid())
+
+
+def join_head(head: RayHead) -> None:
+    """Join a running Ray; joining again changes nothing. Blocks for one to two seconds.
+
+    Raises:
+        ServiceUnavailableError: It does not answer.
+    """
+    _set_environment(head.token)
+    import ray
+
+    if ray.is_initialized():
+        return
+    try:
+        ray.init(
+            address=head.address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False
+        )
+    except (ConnectionError, RuntimeError) as error:
+        raise ServiceUnavailableError("Ray does not answer.", "Try again in a moment.") from error
+
+
+def _set_environment(token: str) -> None:
+    os.environ.update(
+        RAY_AUTH_MODE="token",
+        RAY_AUTH_TOKEN=token,
+        RAY_USAGE_STATS_ENABLED="0",
+        # Ray's own switch for "one machine only": every port is bound to the loopback address.
+        RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
+    )

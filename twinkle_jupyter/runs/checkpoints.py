@@ -1,0 +1,40 @@
+"""A run's checkpoints: where they lie, which are kept, which one to go on from."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from twinkle_jupyter.store.artifacts import delete_folder, has_folder, list_folders
+
+#: The newest ones that stay; the last of a finished run is always among them.
+_KEPT = 2
+
+
+class Checkpoints:
+    """Folders `step-000010`, `step-000020`, … of one run."""
+
+    def __init__(self, run_folder: Path) -> None:
+        self._folder = run_folder / "checkpoints"
+
+    def path(self, name: str) -> Path:
+        """Return the folder of a checkpoint by its name."""
+        return self._folder / name
+
+    @staticmethod
+    def name(step: int) -> str:
+        """Name the checkpoint of a step."""
+        return f"step-{step:06d}"
+
+    async def exists(self, name: str) -> bool:
+        """Tell whether the checkpoint is whole."""
+        return bool(name) and await asyncio.to_thread(has_folder, self.path(name))
+
+    async def forget_old(self, newest: str) -> None:
+        """Delete all but the newest few, `newest` being the last one written."""
+        await asyncio.to_thread(self._forget_old, newest)
+
+    def _forget_old(self, newest: str) -> None:
+        names = sorted(name for name in list_folders(self._folder) if name <= newest)
+        for name in names[:-_KEPT]:
+            delete_folder(self.path(name))

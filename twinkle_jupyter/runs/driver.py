@@ -1,0 +1,214 @@
+"""Drives one run: rows in, ops to the trainer, events into the log. Survives everything it calls.
+
+The driver is a client like any other. It reads what the user wants (`RunRow.wanted`) before each
+step, so a command takes effect at the next step wherever it came from, and it always goes on from
+the newest whole checkpoint: whatever died, the curve is that of an unbroken run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from pathlib import Path
+
+from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.errors import NotFoundError, ServiceUnavailableError, TwinkleError
+from twinkle_jupyter.ids import RunId, new_error_id
+from twinkle_jupyter.runs.batches import Batches
+from twinkle_jupyter.runs.checkpoints import Checkpoints
+from twinkle_jupyter.runs.compute import Compute, ComputeProvider
+from twinkle_jupyter.runs.events import CommandTaken, Planned, Progress, StateChanged
+from twinkle_jupyter.runs.probes import Probes
+from twinkle_jupyter.runs.run_log import RunLog
+from twinkle_jupyter.runs.stepper import Stepper
+from twinkle_jupyter.store.interface import JSON, Row, StateStore
+from twinkle_jupyter.store.records import RunRow, RunState
+from twinkle_jupyter.templates.chat_template import ChatTemplate
+
+_LOGGER = logging.getLogger(__name__)
+
+#: Log in which every new run and command appears; appending to it wakes the drivers.
+RUNS_LOG = "runs"
+#: Attempts in a row that end without a new step before the run fails.
+_MAX_ATTEMPTS = 5
+_ATTEMPT_PAUSE_S = 0.5
+_WISH_POLL_S = 2.0
+
+
+class RunDriver:
+    """One run, from whatever state it is in to its end."""
+
+    def __init__(
+        self, store: StateStore, artifacts: Path, provider: ComputeProvider, run_id: RunId
+    ) -> None:
+        self._store = store
+        self._folder = artifacts / "runs" / run_id
+        self._provider = provider
+        self._run_id = run_id
+        self._checkpoints = Checkpoints(self._folder)
+        self._is_leaving = False
+
+    def leave(self) -> None:
+        """Stop at the next step boundary with a checkpoint; the run can go on later."""
+        self._is_leaving = True
+
+    async def drive(self) -> None:
+        """Drive until the run is over, or until `leave` was heard."""
+        log = await RunLog.open(self._store, self._run_id)
+        if log.terminal_state is not None:
+            await self._change(state=log.terminal_state)
+            return
+        if (await self._row()).state == "running":
+            await self._enter(log, "interrupted", "The service ended while the run was going on.")
+        attempts, last_step = 0, log.last_step
+        while not self._is_leaving:
+            try:
+                await self._attempt(log)
+            except (ServiceUnavailableError, NotFoundError) as error:
+                attempts = 1 if log.last_step > last_step else attempts + 1
+                last_step = log.last_step
+                if attempts >= _MAX_ATTEMPTS:
+                    await self._enter(log, "failed", str(error))
+                    return
+                await self._enter(log, "interrupted", str(error))
+                await asyncio.sleep(_ATTEMPT_PAUSE_S * 2**attempts)
+            except TwinkleError as error:
+                await self._enter(log, "failed", str(error))
+                return
+            except Exception:
+                error_id = new_error_id()
+                _LOGGER.exception("run %s failed, %s", self._run_id, error_id)
+                reason = f"Internal error, id {error_id}; the service's log has the details."
+                await self._enter(log, "failed", reason)
+                raise
+            else:
+                return
+
+    async def _attempt(self, log: RunLog) -> None:
+        row = await self._wait_until_wanted(log)
+        if row is None:
+            return
+        config = RunConfig.model_validate(dict(row.config))
+
+        async def say(message: str) -> None:
+            await log.append(Progress(message=message))
+
+        folder = await self._provider.folder(config.base_model, say)
+        template, batches = await asyncio.to_thread(self._read_rows, folder, config)
+        await log.append(
+            Planned(
+                total_steps=batches.total_steps,
+                num_train_rows=len(batches.train),
+                num_eval_rows=len(batches.evaluation),
+            )
+        )
+        await self._change(total_steps=batches.total_steps)
+        compute = await self._provider.compute(config.base_model, say)
+        probes = Probes(config, row.adapter_id, template, log)
+        stepper = Stepper(compute, config, batches, row.adapter_id, log, self._checkpoints)
+        try:
+            await self._train(log, row, compute, stepper, probes)
+        finally:
+            await probes.cancel()
+
+    async def _train(
+        self, log: RunLog, row: RunRow, compute: Compute, stepper: Stepper, probes: Probes
+    ) -> None:
+        step = await stepper.begin(row.checkpoint)
+        await self._enter(log, "running", step=step)
+        await probes.answer_base(compute)
+        while step < stepper.total_steps:
+            if self._is_leaving:
+                await self._save(stepper, step)
+                await self._enter(log, "interrupted", "The service is stopping.", step)
+                return
+            wanted = (await self._row()).wanted
+            if wanted == "stopped":
+                break
+            if wanted == "paused":
+                await self._save(stepper, step)
+                if await self._wait_until_wanted(log, step) is None:
+                    await stepper.end()
+                    return
+                stepper.restart_clock()
+                await self._enter(log, "running", step=step)
+                continue
+            step += 1
+            loss = await stepper.step(step)
+            await self._change(step=max(step, log.last_step), loss=loss)
+            if probes.is_due(step):
+                await probes.answer(compute, step)
+            if stepper.is_checkpoint_due(step):
+                await self._save(stepper, step)
+        await self._finish(log, stepper, probes, compute, step)
+
+    async def _finish(
+        self, log: RunLog, stepper: Stepper, probes: Probes, compute: Compute, step: int
+    ) -> None:
+        is_whole = step >= stepper.total_steps
+        await self._save(stepper, step)
+        if is_whole:
+            await probes.finish()
+            await probes.answer(compute, step)
+            await probes.finish()
+        else:
+            await log.append(CommandTaken(command="stop", step=step))
+        await self._enter(log, "finished" if is_whole else "stopped", step=step)
+        await stepper.end()
+
+    async def _wait_until_wanted(self, log: RunLog, step: int | None = None) -> RunRow | None:
+        """Hold a paused run; return its row when it is to run, None when it is over or we leave."""
+        is_told = False
+        while True:
+            seen = await self._store.last_position(RUNS_LOG)
+            row = await self._row()
+            at = row.step if step is None else step
+            if row.wanted == "stopped":
+                await log.append(CommandTaken(command="stop", step=at))
+                await self._enter(log, "stopped", step=at)
+                return None
+            if row.wanted == "running":
+                if is_told:
+                    await log.append(CommandTaken(command="resume", step=at))
+                return row
+            if not is_told and row.state != "paused":
+                await log.append(CommandTaken(command="pause", step=at))
+                await self._enter(log, "paused", step=at)
+            is_told = True
+            if self._is_leaving:
+                return None
+            await self._store.wait(RUNS_LOG, seen, _WISH_POLL_S)
+
+    async def _save(self, stepper: Stepper, step: int) -> None:
+        if name := await stepper.save(step):
+            await self._change(checkpoint=name)
+            await self._checkpoints.forget_old(name)
+
+    async def _enter(
+        self, log: RunLog, state: RunState, reason: str = "", step: int | None = None
+    ) -> None:
+        at = (await self._row()).step if step is None else step
+        await log.append(StateChanged(state=state, step=at, reason=reason))
+        await self._change(state=state, reason=reason)
+
+    async def _row(self) -> RunRow:
+        row = await self._store.get(RunRow.key(self._run_id))
+        if row is None:
+            raise TwinkleError(f"Run {self._run_id} is not in the store.")
+        return RunRow.from_row(row)
+
+    async def _change(self, **changes: JSON) -> None:
+        def change(row: Row | None) -> Row:
+            if row is None:
+                raise TwinkleError(f"Run {self._run_id} is not in the store.")
+            return RunRow.from_row(row).changed(**changes).to_row()
+
+        await self._store.update(RunRow.key(self._run_id), change)
+
+    def _read_rows(self, model_folder: Path, config: RunConfig) -> tuple[ChatTemplate, Batches]:
+        lines = (self._folder / "records.jsonl").read_text(encoding="utf-8").splitlines()
+        template = ChatTemplate.load(model_folder)
+        return template, Batches.build(
+            [json.loads(line) for line in lines if line], template, config
+        )

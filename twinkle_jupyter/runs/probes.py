@@ -1,0 +1,88 @@
+"""Probes: the same prompts, answered again and again while the weights change."""
+
+from __future__ import annotations
+
+import asyncio
+
+from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.errors import TwinkleError
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runs.compute import Compute
+from twinkle_jupyter.runs.events import ProbeAnswered, Progress
+from twinkle_jupyter.runs.run_log import RunLog
+from twinkle_jupyter.sampler.interface import SampleRequest, SamplingSettings
+from twinkle_jupyter.templates.chat_template import ChatTemplate
+
+
+class Probes:
+    """Answers beside training: one round at a time, a round that comes too early is left out.
+
+    Rounds at step 0 and at the last step always take place.
+    """
+
+    def __init__(
+        self, config: RunConfig, adapter_id: AdapterId, template: ChatTemplate, log: RunLog
+    ) -> None:
+        self._config = config
+        self._adapter_id = adapter_id
+        self._template = template
+        self._log = log
+        self._round: asyncio.Task[None] | None = None
+
+    def is_due(self, step: int) -> bool:
+        """Whether a round belongs to this step."""
+        return bool(self._config.probe) and step % self._config.probe_every == 0
+
+    async def answer_base(self, compute: Compute) -> None:
+        """Start the round of step 0: what the base model says before any training."""
+        if self._config.probe and not self._has_round(0):
+            self._round = asyncio.create_task(self._answer(compute, 0, None))
+
+    async def answer(self, compute: Compute, step: int) -> None:
+        """Start a round from the adapter's newest weights unless one is still going on."""
+        if self._round is not None and not self._round.done():
+            return
+        await self.finish()
+        if self._has_round(step):
+            return
+        snapshot = await compute.trainer.snapshot(self._adapter_id)
+        await compute.sampler.put_snapshot(snapshot)
+        self._round = asyncio.create_task(self._answer(compute, step, self._adapter_id))
+
+    async def finish(self) -> None:
+        """Wait for the round that is going on."""
+        if self._round is not None:
+            going, self._round = self._round, None
+            await going
+
+    async def cancel(self) -> None:
+        """End the round that is going on, if any."""
+        if self._round is not None:
+            self._round.cancel()
+            await asyncio.gather(self._round, return_exceptions=True)
+            self._round = None
+
+    def _has_round(self, step: int) -> bool:
+        return all(
+            self._log.has(ProbeAnswered(step=step, index=index, prompt=prompt, answer=""))
+            for index, prompt in enumerate(self._config.probe)
+        )
+
+    async def _answer(self, compute: Compute, step: int, adapter_id: AdapterId | None) -> None:
+        try:
+            await self._answer_each(compute, step, adapter_id)
+        except TwinkleError as error:
+            # Training goes on without this round, and the user sees why it is missing.
+            await self._log.append(Progress(message=f"No probe answer at step {step}: {error}"))
+
+    async def _answer_each(self, compute: Compute, step: int, adapter_id: AdapterId | None) -> None:
+        for index, prompt in enumerate(self._config.probe):
+            request = SampleRequest(
+                prompt=self._template.encode_prompt([{"role": "user", "content": prompt}]),
+                settings=SamplingSettings(max_tokens=self._config.probe_tokens),
+                stop_tokens=self._template.stop_token_ids,
+                adapter_id=adapter_id,
+            )
+            answer = "".join([delta.text async for delta in compute.sampler.sample(request)])
+            event = ProbeAnswered(step=step, index=index, prompt=prompt, answer=answer)
+            await self._log.append(event)

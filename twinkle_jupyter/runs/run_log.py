@@ -1,0 +1,96 @@
+"""A run's log as its driver writes it: every step, eval, probe and checkpoint exactly once.
+
+After a crash the driver goes back to the last checkpoint and repeats steps that were already told.
+They are the same numbers; here is where they are not told twice.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from twinkle_jupyter.runs.events import (
+    CheckpointSavedEvent,
+    EvalDone,
+    Planned,
+    ProbeAnswered,
+    RunEvent,
+    StateChanged,
+    StepDone,
+)
+from twinkle_jupyter.store.interface import Row, StateStore
+from twinkle_jupyter.store.records import TERMINAL_STATES, RunRow, RunState
+
+_PAGE = 2000
+
+
+class RunLog:
+    """Appends events of one run, skipping what is already there."""
+
+    def __init__(
+        self, store: StateStore, run_id: str, told: set[tuple[str, int, int]], state: str
+    ) -> None:
+        self._store = store
+        self._log = RunRow.log(run_id)
+        self._told = told
+        self._state = state
+
+    @classmethod
+    async def open(cls, store: StateStore, run_id: str) -> Self:
+        """Read what was told so far."""
+        told: set[tuple[str, int, int]] = set()
+        after, state = 0, ""
+        while page := await store.read(RunRow.log(run_id), after, _PAGE):
+            told.update(_entry_key(entry.entry) for entry in page)
+            states = [str(e.entry["state"]) for e in page if e.entry["kind"] == StateChanged.kind]
+            state = states[-1] if states else state
+            after = page[-1].position
+        return cls(store, run_id, told, state)
+
+    @property
+    def terminal_state(self) -> RunState | None:
+        """The state that ended the run, None while it can go on."""
+        return next((state for state in TERMINAL_STATES if state == self._state), None)
+
+    @property
+    def last_step(self) -> int:
+        """The newest step that was told, 0 for none."""
+        return max((step for kind, step, _ in self._told if kind == StepDone.kind), default=0)
+
+    def has(self, event: RunEvent) -> bool:
+        """Tell whether this very thing was told before."""
+        key = _event_key(event)
+        return key is not None and key in self._told
+
+    async def append(self, event: RunEvent) -> bool:
+        """Add the event unless it is there; tell whether it was added."""
+        if self.has(event):
+            return False
+        await self._store.append(self._log, event.to_entry())
+        if isinstance(event, StateChanged):
+            self._state = event.state
+        key = _event_key(event)
+        if key is not None:
+            self._told.add(key)
+        return True
+
+
+def _event_key(event: RunEvent) -> tuple[str, int, int] | None:
+    """Identify what may be told once only; None for states, progress and commands."""
+    match event:
+        case StepDone(step=step) | EvalDone(step=step) | CheckpointSavedEvent(step=step):
+            return (event.kind, step, 0)
+        case ProbeAnswered(step=step, index=index):
+            return (event.kind, step, index)
+        case Planned():
+            return (event.kind, 0, 0)
+        case _:
+            return None
+
+
+def _entry_key(entry: Row) -> tuple[str, int, int]:
+    return (str(entry["kind"]), _number(entry, "step"), _number(entry, "index"))
+
+
+def _number(entry: Row, field: str) -> int:
+    value = entry.get(field, 0)
+    return value if isinstance(value, int) else 0

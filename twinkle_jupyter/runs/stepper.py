@@ -1,0 +1,140 @@
+"""One step of a run as ops: forward and backward, optimizer, eval, checkpoint, in sequence."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runs.batches import Batches, mean_weighted
+from twinkle_jupyter.runs.checkpoints import Checkpoints
+from twinkle_jupyter.runs.compute import Compute
+from twinkle_jupyter.runs.events import CheckpointSavedEvent, EvalDone, StepDone
+from twinkle_jupyter.runs.run_log import RunLog
+from twinkle_jupyter.runs.schedule import learning_rate_at
+from twinkle_jupyter.scheduling.request import (
+    AdamWSettings,
+    AdapterSpec,
+    ForwardBackward,
+    OptimStep,
+    SaveCheckpoint,
+)
+
+
+class Stepper:
+    """Turns steps into ops with the sequence ids that any other client would give them."""
+
+    def __init__(
+        self,
+        compute: Compute,
+        config: RunConfig,
+        batches: Batches,
+        adapter_id: AdapterId,
+        log: RunLog,
+        checkpoints: Checkpoints,
+    ) -> None:
+        self._compute = compute
+        self._config = config
+        self._batches = batches
+        self._adapter_id = adapter_id
+        self._log = log
+        self._checkpoints = checkpoints
+        self._sequence_id = 0
+        self._saved_step = 0
+        self._finished_at = time.monotonic()
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        return self._batches.total_steps
+
+    async def begin(self, checkpoint: str) -> int:
+        """Put the adapter into a slot, from a checkpoint if it is whole; return its step."""
+        trainer = self._compute.trainer
+        await trainer.remove_adapter(self._adapter_id)
+        self.restart_clock()
+        if await self._checkpoints.exists(checkpoint):
+            folder = str(self._checkpoints.path(checkpoint))
+            self._saved_step = await trainer.load_adapter(self._adapter_id, folder)
+            return self._saved_step
+        config = self._config
+        spec = AdapterSpec(rank=config.rank, alpha=config.lora_alpha, seed=config.seed)
+        await trainer.create_adapter(self._adapter_id, spec)
+        return 0
+
+    async def step(self, step: int) -> float:
+        """Take one optimizer step, tell it, and eval when it is time; return the mean loss."""
+        examples = self._batches.batch(step)
+        rate = learning_rate_at(self._config, step, self.total_steps)
+        settings = AdamWSettings(
+            learning_rate=rate,
+            weight_decay=self._config.weight_decay,
+            grad_clip_norm=self._config.grad_clip,
+        )
+        trainer = self._compute.trainer
+        adapter_id = self._adapter_id
+        # Both are on their way at once; the trainer keeps them in order.
+        passed, stepped = await asyncio.gather(
+            trainer.forward_backward(ForwardBackward(adapter_id, self._next(), examples)),
+            trainer.optim_step(OptimStep(adapter_id, self._next(), settings)),
+        )
+        now = time.monotonic()
+        await self._log.append(
+            StepDone(
+                step=step,
+                loss=passed.loss_sum,
+                learning_rate=rate,
+                grad_norm=stepped.grad_norm,
+                num_tokens=passed.num_tokens,
+                num_supervised=passed.num_supervised,
+                seconds=now - self._finished_at,
+            )
+        )
+        self._finished_at = now
+        if self._batches.evaluation and step % self._config.eval_every == 0:
+            await self._evaluate(step)
+        return passed.loss_sum
+
+    def restart_clock(self) -> None:
+        """Leave the time until now out of the next step's seconds."""
+        self._finished_at = time.monotonic()
+
+    def is_checkpoint_due(self, step: int) -> bool:
+        """Whether a checkpoint belongs to this step."""
+        return step % self._config.checkpoint_every == 0
+
+    async def save(self, step: int) -> str:
+        """Write a checkpoint of this step unless the last one is of it; return its name or ""."""
+        name = self._checkpoints.name(step)
+        if step in (0, self._saved_step):
+            return ""
+        if not await self._checkpoints.exists(name):
+            folder = str(self._checkpoints.path(name))
+            op = SaveCheckpoint(self._adapter_id, self._next(), folder)
+            saved = await self._compute.trainer.save_checkpoint(op)
+            await self._log.append(
+                CheckpointSavedEvent(step=step, name=name, size_bytes=saved.size_bytes)
+            )
+        self._saved_step = step
+        return name
+
+    async def end(self) -> None:
+        """Give the slot back."""
+        await self._compute.trainer.remove_adapter(self._adapter_id)
+
+    async def _evaluate(self, step: int) -> None:
+        """Mean loss over the rows kept from training, a batch at a time."""
+        rows, size = mean_weighted(self._batches.evaluation), self._config.batch_size
+        loss = 0.0
+        for start in range(0, len(rows), size):
+            op = ForwardBackward(
+                self._adapter_id, self._next(), rows[start : start + size], forward_only=True
+            )
+            loss += (await self._compute.trainer.forward_backward(op)).loss_sum
+        await self._log.append(EvalDone(step=step, loss=loss))
+        self.restart_clock()
+
+    def _next(self) -> int:
+        self._sequence_id += 1
+        return self._sequence_id
