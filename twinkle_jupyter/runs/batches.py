@@ -46,7 +46,7 @@ class Batches:
 
     def batch(self, step: int) -> tuple[Example, ...]:
         """Return the examples of step 1, 2, 3, …, weighted so that their loss is a mean."""
-        return mean_weighted([self.train[index] for index in self.source.batch(step - 1)])
+        return mean_weighted([self.train[index] for index in self.source.batch(step)])
 
 
 def mean_weighted(examples: Sequence[Example]) -> tuple[Example, ...]:

@@ -1,0 +1,31 @@
+"""What every test has: the tiny model, a private home, and no way to the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ("pytest_jupyter.jupyter_server",)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real two-layer Llama with a chat tokenizer."""
+    from tests.tiny_model import build_tiny_model
+
+    return build_tiny_model(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def private_home(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """Runs, connection file and settings of the test lie in its own folder."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("TWINKLE_HOME", str(home / "twinkle"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(home / "runtime"))
+    for name in ("TWINKLE_URL", "TWINKLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    yield home

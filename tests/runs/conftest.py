@@ -1,0 +1,110 @@
+"""A run in the store, and the true engine in this process to drive it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.ids import RunId, new_adapter_id, new_run_id
+from twinkle_jupyter.runs.compute import Compute
+from twinkle_jupyter.runs.driver import RUNS_LOG, RunDriver
+from twinkle_jupyter.runtime.local import open_local_compute
+from twinkle_jupyter.store.interface import Row
+from twinkle_jupyter.store.records import RunRow
+from twinkle_jupyter.store.sqlite import SqliteStore
+
+RECORDS = [
+    {
+        "messages": [
+            {"role": "user", "content": f"What is {number} and {number}?"},
+            {"role": "assistant", "content": f"It is {2 * number}."},
+        ]
+    }
+    for number in range(12)
+]
+
+
+@dataclass
+class LocalProvider:
+    """A `ComputeProvider` whose model is always loaded."""
+
+    loaded: Compute
+
+    async def folder(self, base_model: str, say: Callable[[str], Awaitable[None]]) -> Path:
+        return self.loaded.folder
+
+    async def compute(self, base_model: str, say: Callable[[str], Awaitable[None]]) -> Compute:
+        return self.loaded
+
+
+@dataclass
+class Workshop:
+    """Store, artifacts and compute of one test."""
+
+    store: SqliteStore
+    artifacts: Path
+    provider: LocalProvider
+
+    async def add_run(self, **settings: object) -> RunId:
+        config = RunConfig.model_validate({"adapter": "tiny", "base_model": "tiny", **settings})
+        run_id = new_run_id()
+        folder = self.artifacts / "runs" / run_id
+        folder.mkdir(parents=True)
+        (folder / "records.jsonl").write_text("\n".join(json.dumps(r) for r in RECORDS))
+        row = RunRow(
+            run_id=run_id,
+            owner="ada",
+            adapter_id=new_adapter_id(),
+            adapter="tiny",
+            config=config.model_dump(mode="json"),
+            fingerprint="",
+        )
+        await self.store.put(RunRow.key(run_id), row.to_row())
+        return run_id
+
+    def driver(self, run_id: RunId) -> RunDriver:
+        return RunDriver(self.store, self.artifacts, self.provider, run_id)
+
+    async def row(self, run_id: RunId) -> RunRow:
+        row = await self.store.get(RunRow.key(run_id))
+        assert row is not None
+        return RunRow.from_row(row)
+
+    async def want(self, run_id: RunId, wanted: str) -> None:
+        def change(row: Row | None) -> Row:
+            assert row is not None
+            return {**row, "wanted": wanted}
+
+        await self.store.update(RunRow.key(run_id), change)
+        await self.store.append(RUNS_LOG, {"run_id": run_id})
+
+    async def entries(self, run_id: RunId, kind: str = "") -> list[Row]:
+        log = await self.store.read(RunRow.log(run_id), limit=10_000)
+        return [one.entry for one in log if not kind or one.entry["kind"] == kind]
+
+    async def losses(self, run_id: RunId) -> list[tuple[object, object]]:
+        return [(e["step"], e["loss"]) for e in await self.entries(run_id, "step")]
+
+    async def wait_for(self, run_id: RunId, kind: str, **fields: object) -> None:
+        """Wait until the log has such an entry."""
+        after = 0
+        while True:
+            for one in await self.store.read(RunRow.log(run_id), after):
+                after = one.position
+                if {"kind": kind, **fields}.items() <= dict(one.entry).items():
+                    return
+            assert await self.store.wait(RunRow.log(run_id), after, 30), f"no {kind} {fields}"
+
+
+@pytest.fixture
+async def workshop(tmp_path: Path, tiny_model: Path) -> AsyncIterator[Workshop]:
+    store = SqliteStore.open(tmp_path / "store.sqlite3")
+    async with open_local_compute(tiny_model, base_model_name="tiny") as local:
+        loaded = Compute(local.trainer, local.sampler, tiny_model)
+        yield Workshop(store, tmp_path / "artifacts", LocalProvider(loaded))
+    await store.close()
