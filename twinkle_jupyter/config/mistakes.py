@@ -7,6 +7,7 @@ through here.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -90,7 +91,7 @@ def _what(detail: ErrorDetails, model: type[BaseModel]) -> str:
         allowed = field.description if field is not None else None
         return f"does not fit: {allowed or context.get('pattern')}"
     if kind in _PHRASES:
-        if detail["input"] != detail["input"]:  # nan
+        if isinstance(detail["input"], float) and math.isnan(detail["input"]):
             return _KINDS["float"]
         return _PHRASES[kind].format(**{name: _plain(limit) for name, limit in context.items()})
     known = _KINDS.get(kind.split("_", 1)[0])
