@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
+from twinkle_jupyter.sampler.interface import (
+    AdapterSnapshot,
+    SampleDelta,
+    SampleRequest,
+    SamplingSettings,
+)
 from twinkle_jupyter.scheduling.request import (
     AdapterSpec,
     CheckpointSaved,
@@ -17,6 +22,16 @@ from twinkle_jupyter.scheduling.request import (
     OptimStepResult,
     SaveCheckpoint,
 )
+
+#: What the service, which reaches compute through here only, needs to ask a sampler.
+__all__ = [
+    "ComputeStatus",
+    "SampleDelta",
+    "SampleRequest",
+    "SamplerHandle",
+    "SamplingSettings",
+    "TrainerHandle",
+]
 
 
 @dataclass(frozen=True, slots=True)
