@@ -11,13 +11,14 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     AutoModelForCausalLM,
     Gemma2Config,
+    Gemma3TextConfig,
     GenerationConfig,
     LlamaConfig,
     PretrainedConfig,
     Qwen2Config,
 )
 
-Kind = Literal["llama", "qwen", "gemma"]
+Kind = Literal["llama", "qwen", "gemma", "gemma2"]
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CHAT_TEMPLATE = (
@@ -97,8 +98,16 @@ def _build_config(kind: Kind, vocabulary: int) -> PretrainedConfig:
     if kind == "qwen":
         return Qwen2Config(**shape, tie_word_embeddings=False)
     if kind == "gemma":
-        # A window shorter than the tests' rows, soft caps and a scaled embedding are on.
-        return Gemma2Config(
-            **shape, head_dim=8, query_pre_attn_scalar=8, sliding_window=16, tie_word_embeddings=True
+        # A window shorter than the tests' rows, normed queries, capped logits, scaled embedding.
+        return Gemma3TextConfig(
+            **shape,
+            head_dim=8,
+            query_pre_attn_scalar=8,
+            sliding_window=16,
+            layer_types=["sliding_attention", "full_attention"],
+            final_logit_softcapping=30.0,
+            tie_word_embeddings=True,
         )
+    if kind == "gemma2":
+        return Gemma2Config(**shape, head_dim=8, query_pre_attn_scalar=8, tie_word_embeddings=True)
     return LlamaConfig(**shape, tie_word_embeddings=True)

@@ -16,9 +16,10 @@ from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
+from safetensors import SafetensorError
 from torch import Tensor
 
-from twinkle_jupyter.engine.adapter_bank import AdapterBank, AdapterSlot
+from twinkle_jupyter.engine.adapter_bank import AdapterBank, AdapterSlot, AdapterState
 from twinkle_jupyter.engine.base_model import BaseModel
 from twinkle_jupyter.engine.checkpoint import load_checkpoint, save_checkpoint
 from twinkle_jupyter.engine.injection import inject_adapters
@@ -31,8 +32,13 @@ from twinkle_jupyter.engine.micro_batch import (
     split_rows,
 )
 from twinkle_jupyter.engine.op_checks import check_forward_backward
+from twinkle_jupyter.engine.op_failures import (
+    describe_not_finite,
+    describe_out_of_memory,
+    is_out_of_memory,
+)
 from twinkle_jupyter.engine.optimizer import step_adamw
-from twinkle_jupyter.errors import ConflictError, OutOfMemoryError, RunFailedError, TwinkleError
+from twinkle_jupyter.errors import ConflictError, RunFailedError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.scheduling.request import (
     AdapterSpec,
@@ -46,6 +52,7 @@ from twinkle_jupyter.scheduling.request import (
 
 ForwardBackwardOutcome: TypeAlias = ForwardBackwardResult | TwinkleError
 OptimStepOutcome: TypeAlias = OptimStepResult | TwinkleError
+SaveOutcome: TypeAlias = CheckpointSaved | TwinkleError
 
 
 @dataclass(slots=True)
@@ -97,16 +104,19 @@ class StepEngine:
         """Give the adapter a slot and its first weights. Creating it again changes nothing."""
         self.bank.create(adapter_id, spec)
 
-    def load_adapter(self, adapter_id: AdapterId, folder: Path) -> int:
-        """Put a checkpoint into a slot, whatever it held; return its step."""
+    def read_checkpoint(self, folder: Path) -> AdapterState:
+        """Read a checkpoint of this base model; no slot changes."""
         state = load_checkpoint(folder, self.bank.layout, self._base.fingerprint)
         state.parameters = state.parameters.to(self._base.device, self._base.master_dtype)
         state.exp_avg = state.exp_avg.to(state.parameters)
         state.exp_avg_sq = state.exp_avg_sq.to(state.parameters)
         if state.gradient is not None:
             state.gradient = state.gradient.to(state.parameters)
+        return state
+
+    def put_adapter(self, adapter_id: AdapterId, state: AdapterState) -> None:
+        """Put what `read_checkpoint` returned into the adapter's slot, whatever that held."""
         self.bank.put(adapter_id, state)
-        return state.step
 
     def remove_adapter(self, adapter_id: AdapterId) -> None:
         """Free the slot, if there is one."""
@@ -118,13 +128,9 @@ class StepEngine:
         weights = slot.parameters.detach().to("cpu", torch.float32, copy=True)
         return slot.spec, slot.step, weights
 
-    def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
-        """Write the adapter into `op.folder`; it is there whole when this returns."""
-        slot = self.bank.get(op.adapter_id)
-        size_bytes = save_checkpoint(
-            Path(op.folder), slot, self._base_model_name, self._base.fingerprint
-        )
-        return CheckpointSaved(step=slot.step, size_bytes=size_bytes)
+    def save_checkpoints(self, ops: Sequence[SaveCheckpoint]) -> list[SaveOutcome]:
+        """Write each op's adapter into its folder; each is there whole when this returns."""
+        return [self._save(op) for op in ops]
 
     def optim_step(self, ops: Sequence[OptimStep]) -> list[OptimStepOutcome]:
         """Take each op's optimizer step; the answers are in the ops' order."""
@@ -163,6 +169,22 @@ class StepEngine:
             return error
         return OptimStepResult(slot.step, grad_norm, time.monotonic() - started)
 
+    def _save(self, op: SaveCheckpoint) -> SaveOutcome:
+        folder = Path(op.folder)
+        try:
+            slot = self.bank.get(op.adapter_id)
+            size_bytes = save_checkpoint(
+                folder, slot, self._base_model_name, self._base.fingerprint
+            )
+        except TwinkleError as error:
+            return error
+        except (OSError, SafetensorError) as error:
+            return RunFailedError(
+                f"Checkpoint {folder.name!r} could not be written: {error}.",
+                "Training is where it was; free space or choose another folder.",
+            )
+        return CheckpointSaved(step=slot.step, size_bytes=size_bytes)
+
     def _run_fused(
         self, ops: Sequence[ForwardBackward], *, is_training: bool
     ) -> list[ForwardBackwardOutcome]:
@@ -180,12 +202,9 @@ class StepEngine:
                 bool(torch.isfinite(slots[key].gradient.sum())) for key in before
             )
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
-            failure = OutOfMemoryError(
-                f"A step over {len(ops)} requests did not fit into memory.",
-                "Fewer rows in a step (batch_size) or shorter ones (max_length) take less.",
-            )
+            failure = describe_out_of_memory(ops[0])
         finally:
             if not is_done:
                 for key, gradient in before.items():
@@ -194,7 +213,7 @@ class StepEngine:
             # One row's nan reaches the other rows' gradients through the ownership mask (0 x nan).
             return [out for op in ops for out in self._run_fused([op], is_training=is_training)]
         if not is_done:
-            return [failure or _not_finite(ops[0])]
+            return [failure or describe_not_finite(ops[0])]
         for key in before:
             slots[key].has_gradient = True
         seconds = time.monotonic() - started
@@ -269,18 +288,4 @@ def _answer(op: ForwardBackward, sums: _OpSums, seconds: float) -> ForwardBackwa
         num_tokens=sum(example.num_tokens for example in op.examples),
         num_supervised=sum(example.num_supervised for example in op.examples),
         seconds=seconds,
-    )
-
-
-def _not_finite(op: ForwardBackward) -> RunFailedError:
-    return RunFailedError(
-        f"The loss or gradient of adapter {op.adapter_id!r} is not a finite number;"
-        " its gradient was left as it was before.",
-        "A lower learning rate usually helps.",
-    )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        "can't allocate memory" in str(error)
     )

@@ -1,0 +1,46 @@
+"""Trainer and sampler in one process, without Ray: the true engine, for tests and local use."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from twinkle_jupyter.runtime.engine_thread import Progress
+from twinkle_jupyter.runtime.handles import SamplerHandle, TrainerHandle
+from twinkle_jupyter.runtime.sample_loop import SampleLoop
+from twinkle_jupyter.runtime.train_loop import TrainLoop
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCompute:
+    """A trainer and a sampler over the same base model."""
+
+    trainer: TrainerHandle
+    sampler: SamplerHandle
+
+
+@asynccontextmanager
+async def open_local_compute(
+    base_model_folder: Path,
+    *,
+    base_model_name: str,
+    dtype: str = "float32",
+    num_threads: int = 1,
+    on_progress: Progress | None = None,
+) -> AsyncIterator[LocalCompute]:
+    """Load both, one after the other, and close them at the end of the block."""
+    trainer = TrainLoop(
+        base_model_folder, base_model_name=base_model_name, dtype=dtype, num_threads=num_threads
+    )
+    sampler = SampleLoop(
+        base_model_folder, base_model_name=base_model_name, dtype=dtype, num_threads=num_threads
+    )
+    try:
+        await trainer.start(on_progress)
+        await sampler.start(on_progress)
+        yield LocalCompute(trainer, sampler)
+    finally:
+        await trainer.close()
+        await sampler.close()

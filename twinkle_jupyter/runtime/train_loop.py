@@ -1,0 +1,235 @@
+"""The loop around a training engine: ops in, plans to the engine's thread, answers out.
+
+Scheduling happens on the event loop, which never touches a tensor; the engine's thread runs one
+plan at a time, and snapshots between two of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from twinkle_jupyter.errors import (
+    ConflictError,
+    NotFoundError,
+    ServiceUnavailableError,
+    TwinkleError,
+)
+from twinkle_jupyter.ids import AdapterId, AdapterVersion, new_error_id
+from twinkle_jupyter.runtime.engine_thread import EngineThread, Progress
+from twinkle_jupyter.runtime.handles import ComputeStatus
+from twinkle_jupyter.sampler.interface import AdapterSnapshot
+from twinkle_jupyter.scheduling.events import (
+    AdapterAdded,
+    AdapterRemoved,
+    Answer,
+    Event,
+    OpArrived,
+    Outcome,
+    Plan,
+    PlanDone,
+    RunMicroBatch,
+    RunOptimSteps,
+    RunSaves,
+)
+from twinkle_jupyter.scheduling.machine import Scheduler
+from twinkle_jupyter.scheduling.request import (
+    AdapterSpec,
+    CheckpointSaved,
+    ForwardBackward,
+    ForwardBackwardResult,
+    Op,
+    OpResult,
+    OptimStep,
+    OptimStepResult,
+    SaveCheckpoint,
+)
+
+if TYPE_CHECKING:
+    from twinkle_jupyter.engine.step import StepEngine
+
+_logger = logging.getLogger(__name__)
+R = TypeVar("R", bound=OpResult)
+
+#: An op waits for its turn behind others; longer than this and something is wrong.
+_OP_TIMEOUT_S = 3600.0
+
+
+class TrainLoop:
+    """A `TrainerHandle` in this process.
+
+    Args:
+        base_model_folder: Hugging Face folder with safetensors.
+        base_model_name: As people know it; written into checkpoints.
+        dtype: Of the base model's weights.
+        num_threads: CPU threads of the engine.
+        token_budget: Tokens of one micro-batch.
+    """
+
+    def __init__(
+        self,
+        base_model_folder: Path,
+        *,
+        base_model_name: str,
+        dtype: str = "float32",
+        num_threads: int,
+        token_budget: int = 8192,
+    ) -> None:
+        self._folder = base_model_folder
+        self._base_model_name = base_model_name
+        self._dtype = dtype
+        self._num_threads = num_threads
+        self._token_budget = token_budget
+        self._thread: EngineThread[StepEngine] = EngineThread("trainer")
+        self._scheduler = Scheduler(token_budget)
+        self._last_ticket = 0
+        self._waiting: dict[int, asyncio.Future[OpResult]] = {}
+        self._running: asyncio.Task[None] | None = None
+        self._is_closed = False
+        # Creating, loading and removing take two steps each: in the engine and in the scheduler.
+        self._slots_lock = asyncio.Lock()
+
+    async def start(self, on_progress: Progress | None = None) -> None:
+        """Load the base model; raises what `engine.load_base_model` raises."""
+        await self._thread.start(self._build, on_progress)
+
+    async def close(self) -> None:
+        """Fail what waits, let the plan under way end, and free the base model."""
+        self._is_closed = True
+        error = ServiceUnavailableError("The trainer is closed.")
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(error)
+        running = self._running
+        await self._thread.close()
+        if running is not None:
+            await asyncio.wait([running], timeout=_OP_TIMEOUT_S)
+
+    async def create_adapter(self, adapter_id: AdapterId, spec: AdapterSpec) -> None:
+        """Give the adapter a slot and its first weights. Creating it again changes nothing."""
+        async with self._slots_lock:
+            await self._thread.call(lambda engine: engine.create_adapter(adapter_id, spec))
+            self._feed(AdapterAdded(adapter_id))
+
+    async def load_adapter(self, adapter_id: AdapterId, folder: str) -> int:
+        """Put a checkpoint with its optimizer into a slot; return its step."""
+        async with self._slots_lock:
+            state = await self._thread.call(lambda engine: engine.read_checkpoint(Path(folder)))
+            replaced = ConflictError(f"Adapter {adapter_id!r} was loaded from a checkpoint.")
+            self._feed(AdapterRemoved(adapter_id, replaced))
+            await self._thread.call(lambda engine: engine.put_adapter(adapter_id, state))
+            self._feed(AdapterAdded(adapter_id))
+            return state.step
+
+    async def remove_adapter(self, adapter_id: AdapterId) -> None:
+        """Free the slot; unanswered ops fail. Removing what is not there changes nothing."""
+        async with self._slots_lock:
+            gone = NotFoundError(f"Adapter {adapter_id!r} was removed.")
+            self._feed(AdapterRemoved(adapter_id, gone))
+            await self._thread.call(lambda engine: engine.remove_adapter(adapter_id))
+
+    async def forward_backward(self, op: ForwardBackward) -> ForwardBackwardResult:
+        """Run the op in its turn."""
+        return await self._run_op(op, ForwardBackwardResult)
+
+    async def optim_step(self, op: OptimStep) -> OptimStepResult:
+        """Run the op in its turn."""
+        return await self._run_op(op, OptimStepResult)
+
+    async def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
+        """Run the op in its turn."""
+        return await self._run_op(op, CheckpointSaved)
+
+    async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:
+        """Copy the weights between two plans; never waits for queued ops."""
+        spec, step, weights = await self._thread.call(
+            lambda engine: engine.copy_weights(adapter_id)
+        )
+        return AdapterSnapshot(adapter_id, AdapterVersion(step), spec, weights.numpy())
+
+    async def status(self) -> ComputeStatus:
+        """Answer when the base model is loaded."""
+        engine = await self._thread.get_engine()
+        return ComputeStatus(
+            self._base_model_name,
+            is_ready=True,
+            num_adapters=len(engine.bank),
+            memory_bytes=engine.size_bytes,
+        )
+
+    def _build(self, report: Progress) -> StepEngine:
+        report("Loading torch and transformers")
+        import torch
+
+        from twinkle_jupyter.engine.base_model import load_base_model
+        from twinkle_jupyter.engine.step import StepEngine
+
+        torch.set_num_threads(self._num_threads)
+        report(f"Loading weights of {self._base_model_name}")
+        base = load_base_model(self._folder, self._dtype)
+        return StepEngine(
+            base, base_model_name=self._base_model_name, token_budget=self._token_budget
+        )
+
+    async def _run_op(self, op: Op, kind: type[R]) -> R:
+        await self._thread.get_engine()
+        self._last_ticket += 1
+        ticket = self._last_ticket
+        future: asyncio.Future[OpResult] = asyncio.get_running_loop().create_future()
+        self._waiting[ticket] = future
+        try:
+            self._feed(OpArrived(ticket, op))
+            result = await asyncio.wait_for(future, _OP_TIMEOUT_S)
+        except TimeoutError as error:
+            raise ServiceUnavailableError(
+                f"Adapter {op.adapter_id!r} was not served for {_OP_TIMEOUT_S:g} s."
+            ) from error
+        finally:
+            del self._waiting[ticket]
+        if not isinstance(result, kind):
+            raise ConflictError(
+                f"Sequence id {op.sequence_id} of adapter {op.adapter_id!r} was another request."
+            )
+        return result
+
+    def _feed(self, event: Event) -> None:
+        for instruction in self._scheduler.handle(event):
+            if isinstance(instruction, Answer):
+                self._answer(instruction)
+            elif not self._is_closed:
+                self._running = asyncio.get_running_loop().create_task(self._run(instruction))
+
+    def _answer(self, answer: Answer) -> None:
+        for ticket in answer.tickets:
+            future = self._waiting.get(ticket)
+            if future is None or future.done():
+                continue  # whoever waited has gone
+            if isinstance(answer.outcome, TwinkleError):
+                # A new one for each: raising the same twice would chain their tracebacks.
+                future.set_exception(type(answer.outcome)(*answer.outcome.args))
+            else:
+                future.set_result(answer.outcome)
+
+    async def _run(self, plan: Plan) -> None:
+        try:
+            outcomes = await self._thread.call(lambda engine: _carry_out(plan, engine))
+        except TwinkleError as error:
+            outcomes = [error] * len(plan.ops)
+        except Exception:
+            error_id = new_error_id()
+            _logger.exception("A plan of %d ops failed (%s)", len(plan.ops), error_id)
+            failure = TwinkleError(f"The training step failed inside, see {error_id} in the log.")
+            outcomes = [failure] * len(plan.ops)
+        self._feed(PlanDone(tuple(outcomes)))
+
+
+def _carry_out(plan: Plan, engine: StepEngine) -> list[Outcome]:
+    match plan:
+        case RunMicroBatch(ops):
+            return [*engine.forward_backward(ops)]
+        case RunOptimSteps(ops):
+            return [*engine.optim_step(ops)]
+        case RunSaves(ops):
+            return [*engine.save_checkpoints(ops)]

@@ -1,0 +1,84 @@
+"""The adapter versions that a sampler holds: the newest few of the adapters used last."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from twinkle_jupyter.errors import NotFoundError
+from twinkle_jupyter.ids import AdapterId, AdapterVersion
+
+if TYPE_CHECKING:
+    from twinkle_jupyter.engine.lora_linear import Factors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldAdapter:
+    """One version of an adapter, ready to be applied."""
+
+    version: AdapterVersion
+    scale: float
+    #: One pair a linear layer.
+    factors: tuple[Factors, ...]
+    size_bytes: int
+
+
+class SnapshotCache:
+    """Versions by adapter.
+
+    Args:
+        max_adapters: The adapter that was not used for longest goes when there are more.
+        max_versions: Newest versions of each adapter that are kept.
+    """
+
+    def __init__(self, max_adapters: int = 64, max_versions: int = 2) -> None:
+        self._max_adapters = max_adapters
+        self._max_versions = max_versions
+        self._held: OrderedDict[AdapterId, dict[AdapterVersion, HeldAdapter]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all versions."""
+        return sum(
+            held.size_bytes for held_of in list(self._held.values()) for held in held_of.values()
+        )
+
+    def put(self, adapter_id: AdapterId, held: HeldAdapter) -> None:
+        """Hold this version as the adapter's newest.
+
+        Later versions that are held are forgotten: training went back to before them.
+        """
+        versions = self._held.setdefault(adapter_id, {})
+        self._held.move_to_end(adapter_id)
+        kept = sorted(version for version in versions if version < held.version)
+        kept = kept[max(0, len(kept) - self._max_versions + 1) :]
+        self._held[adapter_id] = {**{key: versions[key] for key in kept}, held.version: held}
+        while len(self._held) > self._max_adapters:
+            self._held.popitem(last=False)
+
+    def get(self, adapter_id: AdapterId, version: AdapterVersion | None) -> HeldAdapter:
+        """Return that version, or the newest for None.
+
+        Raises:
+            NotFoundError: The adapter or that version is not held.
+        """
+        versions = self._held.get(adapter_id)
+        if versions is None:
+            raise NotFoundError(f"Adapter {adapter_id!r} is not on this sampler.")
+        self._held.move_to_end(adapter_id)
+        held = versions.get(max(versions) if version is None else version)
+        if held is None:
+            known = ", ".join(map(str, sorted(versions)))
+            raise NotFoundError(
+                f"Version {version} of adapter {adapter_id!r} is not on this sampler.",
+                f"It holds {known}.",
+            )
+        return held
+
+    def remove(self, adapter_id: AdapterId) -> None:
+        """Forget all versions, if there are any."""
+        self._held.pop(adapter_id, None)

@@ -1,0 +1,85 @@
+"""What the scheduler is told and what it tells: plain data, both ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from twinkle_jupyter.errors import TwinkleError
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.scheduling.request import (
+    ForwardBackward,
+    Op,
+    OpResult,
+    OptimStep,
+    SaveCheckpoint,
+)
+
+#: Result of an op, or why there is none.
+Outcome: TypeAlias = OpResult | TwinkleError
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterAdded:
+    """The adapter is in a slot; its next op has sequence id 1. Known already: nothing changes."""
+
+    adapter_id: AdapterId
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterRemoved:
+    """The adapter is gone, or about to be; its unanswered ops fail."""
+
+    adapter_id: AdapterId
+    reason: TwinkleError
+
+
+@dataclass(frozen=True, slots=True)
+class OpArrived:
+    """Somebody waits for this op's outcome under a ticket of their own."""
+
+    ticket: int
+    op: Op
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDone:
+    """The plan under way ended: one outcome for each of its ops, in their order."""
+
+    outcomes: tuple[Outcome, ...]
+
+
+Event: TypeAlias = AdapterAdded | AdapterRemoved | OpArrived | PlanDone
+
+
+@dataclass(frozen=True, slots=True)
+class RunMicroBatch:
+    """Forward and backward of all of these together, each of another adapter."""
+
+    ops: tuple[ForwardBackward, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptimSteps:
+    """One optimizer step each, each of another adapter."""
+
+    ops: tuple[OptimStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSaves:
+    """Write these checkpoints, each of another adapter."""
+
+    ops: tuple[SaveCheckpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome for everybody who waits under one of these tickets."""
+
+    tickets: tuple[int, ...]
+    outcome: Outcome
+
+
+Plan: TypeAlias = RunMicroBatch | RunOptimSteps | RunSaves
+Instruction: TypeAlias = Plan | Answer

@@ -1,0 +1,98 @@
+"""The ops of one adapter: in order, each once, and the newest answers for who asks again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from twinkle_jupyter.errors import (
+    ConflictError,
+    InvalidDataError,
+    QuotaExceededError,
+    TwinkleError,
+)
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.scheduling.events import Answer, Outcome
+from twinkle_jupyter.scheduling.request import Op
+
+
+@dataclass(slots=True)
+class _Waiting:
+    op: Op
+    tickets: list[int] = field(default_factory=list)
+
+
+class OpQueue:
+    """Reorders and deduplicates on the sequence id.
+
+    Args:
+        adapter_id: Whose ops these are.
+        max_queued: An op this far ahead of the next one to run is refused. The next one itself
+            never is, so that a full queue cannot wait for what it refuses.
+        max_answers: Outcomes that are kept.
+    """
+
+    def __init__(self, adapter_id: AdapterId, max_queued: int, max_answers: int) -> None:
+        self.adapter_id = adapter_id
+        self._max_queued = max_queued
+        self._max_answers = max_answers
+        self._next_id = 1
+        self._waiting: dict[int, _Waiting] = {}
+        self._is_running = False
+        self._answers: dict[int, Outcome] = {}
+
+    @property
+    def ready(self) -> Op | None:
+        """The op whose turn it is; None when it has not arrived or is running."""
+        waiting = None if self._is_running else self._waiting.get(self._next_id)
+        return waiting.op if waiting is not None else None
+
+    def arrive(self, ticket: int, op: Op) -> Answer | None:
+        """Take the op in; return an answer when there is one already."""
+        kept = self._answers.get(op.sequence_id)
+        if kept is not None:
+            return Answer((ticket,), kept)
+        waiting = self._waiting.get(op.sequence_id)
+        refusal = self._refuse(op, waiting)
+        if refusal is not None:
+            return Answer((ticket,), refusal)
+        self._waiting.setdefault(op.sequence_id, _Waiting(op)).tickets.append(ticket)
+        return None
+
+    def start(self) -> None:
+        """The ready op is in a plan now."""
+        assert self.ready is not None, "only an op whose turn it is starts"  # noqa: S101
+        self._is_running = True
+
+    def finish(self, outcome: Outcome) -> Answer:
+        """The running op ended; an error consumes its sequence id as a result does."""
+        assert self._is_running, "only a running op ends"  # noqa: S101
+        waiting = self._waiting.pop(self._next_id)
+        self._answers[self._next_id] = outcome
+        self._answers.pop(self._next_id - self._max_answers, None)
+        self._next_id += 1
+        self._is_running = False
+        return Answer(tuple(waiting.tickets), outcome)
+
+    def fail_all(self, reason: TwinkleError) -> list[Answer]:
+        """Answer everybody who waits; the queue is not used afterwards."""
+        waiting = [self._waiting[key] for key in sorted(self._waiting)]
+        self._waiting.clear()
+        return [Answer(tuple(one.tickets), reason) for one in waiting]
+
+    def _refuse(self, op: Op, waiting: _Waiting | None) -> TwinkleError | None:
+        name = f"Sequence id {op.sequence_id} of adapter {self.adapter_id!r}"
+        if op.sequence_id < 1:
+            return InvalidDataError(f"{name} is not at least 1.")
+        if waiting is not None and waiting.op != op:
+            return ConflictError(f"{name} was sent before with another request.")
+        if op.sequence_id < self._next_id:
+            return ConflictError(
+                f"{name} was answered long ago; only the last {self._max_answers} are kept."
+            )
+        if op.sequence_id >= self._next_id + self._max_queued:
+            return QuotaExceededError(
+                f"{name} is more than {self._max_queued} ahead of the next to run,"
+                f" {self._next_id}.",
+                "Wait for answers before sending more.",
+            )
+        return None
