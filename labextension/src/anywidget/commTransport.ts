@@ -1,0 +1,60 @@
+/** A run's frames and commands over the kernel's comm, for front ends without the extension. */
+
+import { CommandFailedError, type Disposable, type Notice, type Transport } from '../panels/transport';
+import { parseCommandResult, parseFrame, type CommandResult } from '../parsing';
+import type { CommandName } from '../wire';
+
+/** The part of anywidget's model that the host uses. */
+export interface WidgetModel {
+  get(name: string): unknown;
+  on(event: 'msg:custom', callback: (message: unknown) => void): void;
+  off(event: 'msg:custom', callback: (message: unknown) => void): void;
+  send(content: unknown): void;
+}
+
+const PATIENCE_MS = 15_000;
+
+export class CommTransport implements Transport {
+  constructor(private readonly model: WidgetModel) {}
+
+  subscribe(after: number, onNotice: (notice: Notice) => void): Disposable {
+    let last = after;
+    const onMessage = (message: unknown): void => {
+      const frame = parseFrame(message);
+      if (frame === null || (frame.type === 'event' && frame.id <= last)) {
+        return;
+      }
+      last = frame.type === 'event' ? frame.id : last;
+      onNotice(frame);
+    };
+    this.model.on('msg:custom', onMessage);
+    this.model.send({ type: 'subscribe', after });
+    return { dispose: () => this.model.off('msg:custom', onMessage) };
+  }
+
+  command(name: CommandName): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (result: CommandResult): void => {
+        clearTimeout(timer);
+        this.model.off('msg:custom', onMessage);
+        if (result.error === null) {
+          resolve();
+        } else {
+          reject(new CommandFailedError(result.error));
+        }
+      };
+      const onMessage = (message: unknown): void => {
+        const result = parseCommandResult(message);
+        if (result?.command === name) {
+          settle(result);
+        }
+      };
+      const timer = setTimeout(() => {
+        const message = 'The kernel has not answered yet; it takes the command when its cell is done.';
+        settle({ command: name, error: { code: 'service_unavailable', message, hint: '' } });
+      }, PATIENCE_MS);
+      this.model.on('msg:custom', onMessage);
+      this.model.send({ type: 'command', command: name });
+    });
+  }
+}

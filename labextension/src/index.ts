@@ -1,0 +1,49 @@
+/** The labextension: what JupyterLab and Notebook 7 load. Each plugin says what it adds, no more. */
+
+import '../style/index.css';
+
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IThemeManager } from '@jupyterlab/apputils';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { keepPicturesOf } from './renderers/pictureKeeper';
+import { runRendererFactory } from './renderers/run';
+
+/** Before ipywidgets' -10: a bundle may carry a widget for front ends without this extension. */
+const RANK = -20;
+
+const runPanel: JupyterFrontEndPlugin<void> = {
+  id: 'twinkle-jupyter:run-panel',
+  description: 'Shows a training run live, with or without a kernel.',
+  autoStart: true,
+  requires: [IRenderMimeRegistry],
+  optional: [IThemeManager],
+  activate: (
+    app: JupyterFrontEnd,
+    rendermime: IRenderMimeRegistry,
+    themes: IThemeManager | null
+  ): void => {
+    const settings = app.serviceManager.serverSettings;
+    rendermime.addFactory(runRendererFactory({ settings, themes }), RANK);
+  }
+};
+
+const runPictures: JupyterFrontEndPlugin<void> = {
+  id: 'twinkle-jupyter:run-pictures',
+  description: 'Saves the newest picture of each run with the notebook.',
+  autoStart: true,
+  activate: (app: JupyterFrontEnd): void => {
+    app.docRegistry.addWidgetExtension('Notebook', {
+      createNew: (_widget: unknown, context: DocumentRegistry.Context) => {
+        const onSaveState = (_sender: unknown, state: DocumentRegistry.SaveState): void => {
+          if (state === 'started') {
+            keepPicturesOf(context.path);
+          }
+        };
+        context.saveState.connect(onSaveState);
+      }
+    });
+  }
+};
+
+export default [runPanel, runPictures];

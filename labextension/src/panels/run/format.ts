@@ -1,0 +1,67 @@
+/** Numbers and states as people read them. */
+
+import type { RunState } from '../../wire';
+
+export const NOTHING = '–';
+
+export const STATE_WORDS: Readonly<Record<RunState, string>> = {
+  queued: 'Queued',
+  running: 'Running',
+  paused: 'Paused',
+  interrupted: 'Interrupted',
+  finished: 'Finished',
+  stopped: 'Stopped',
+  failed: 'Failed'
+};
+
+export function formatLoss(loss: number | null | undefined): string {
+  if (loss === null || loss === undefined) {
+    return NOTHING;
+  }
+  return loss !== 0 && Math.abs(loss) < 0.001 ? loss.toExponential(1) : loss.toFixed(3);
+}
+
+/** `0.0003` → `3e-4`, `0.00025` → `2.5e-4`, `0.02` → `0.02`. */
+export function formatLearningRate(rate: number | null): string {
+  if (rate === null) {
+    return NOTHING;
+  }
+  if (rate === 0 || rate >= 0.01) {
+    return String(Number(rate.toPrecision(3)));
+  }
+  return String(Number(rate.toExponential(2).split('e')[0])) + 'e' + exponent(rate);
+}
+
+function exponent(value: number): string {
+  return String(Number(value.toExponential(2).split('e')[1]));
+}
+
+export function formatRate(perSecond: number | null): string {
+  if (perSecond === null) {
+    return NOTHING;
+  }
+  return perSecond < 10 ? perSecond.toFixed(1) : formatCount(Math.round(perSecond));
+}
+
+/** Thousands apart by a narrow space, in every locale alike. */
+export function formatCount(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, '\u202f');
+}
+
+/** `75` → `1:15`, `3700` → `1:01:40`. */
+export function formatDuration(seconds: number | null): string {
+  if (seconds === null) {
+    return NOTHING;
+  }
+  const whole = Math.ceil(seconds);
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor((whole % 3600) / 60);
+  const rest = String(whole % 60).padStart(2, '0');
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${rest}` : `${minutes}:${rest}`;
+}
+
+export function formatProgress(step: number, totalSteps: number): string {
+  return totalSteps > 0
+    ? `step ${formatCount(step)} of ${formatCount(totalSteps)}`
+    : `step ${formatCount(step)}`;
+}

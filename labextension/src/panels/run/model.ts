@@ -1,0 +1,280 @@
+/**
+ * What the panel of a run shows, and how frames change it: pure, no DOM, no clock. Events are
+ * applied in order of id and never twice; a step has one point, whatever arrives.
+ */
+
+import type {
+  CommandName,
+  Frame,
+  Point,
+  RunEvent,
+  RunState,
+  Snapshot,
+  SnapshotProbe,
+  StateEvent,
+  StepEvent
+} from '../../wire';
+
+/** `saved`: a stored picture, nothing is coming. `ended`: the log is complete. */
+export type Connection = 'waiting' | 'live' | 'saved' | 'ended';
+
+export interface Answer {
+  readonly step: number;
+  readonly answer: string;
+}
+
+export interface ProbeView {
+  readonly index: number;
+  readonly prompt: string;
+  readonly newest: Answer;
+  /** The first answer, as a rule the base model's; null while it is also the newest. */
+  readonly before: Answer | null;
+}
+
+interface Timing {
+  readonly seconds: number;
+  readonly numTokens: number;
+}
+
+export interface RunView {
+  readonly runId: string;
+  readonly adapter: string;
+  readonly state: RunState;
+  readonly reason: string;
+  readonly step: number;
+  /** 0 until the rows were counted. */
+  readonly totalSteps: number;
+  /** What is under way before or between steps; empty while steps go on. */
+  readonly message: string;
+  readonly fraction: number | null;
+  readonly learningRate: number | null;
+  readonly secondsPerStep: number | null;
+  readonly tokensPerSecond: number | null;
+  /** One a step, by step. */
+  readonly points: readonly Point[];
+  readonly evalPoints: readonly Point[];
+  readonly probes: readonly ProbeView[];
+  /** A command that the log has and the state does not show yet. */
+  readonly wanted: CommandName | null;
+  readonly lastEventId: number;
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly timings: readonly Timing[];
+}
+
+const NUM_TIMINGS = 15;
+const MAX_SNAPSHOT_POINTS = 500;
+
+/** The view of a run of which nothing is known yet. */
+export function emptyView(runId: string, adapter: string): RunView {
+  return {
+    runId,
+    adapter,
+    state: 'queued',
+    reason: '',
+    step: 0,
+    totalSteps: 0,
+    message: '',
+    fraction: null,
+    learningRate: null,
+    secondsPerStep: null,
+    tokensPerSecond: null,
+    points: [],
+    evalPoints: [],
+    probes: [],
+    wanted: null,
+    lastEventId: 0,
+    startedAt: '',
+    endedAt: '',
+    timings: []
+  };
+}
+
+/** The view that a stored snapshot describes. */
+export function viewOfSnapshot(runId: string, adapter: string, snapshot: Snapshot): RunView {
+  return {
+    ...emptyView(runId, adapter),
+    state: snapshot.state,
+    reason: snapshot.reason,
+    step: snapshot.step,
+    totalSteps: snapshot.total_steps,
+    message: snapshot.message,
+    learningRate: snapshot.learning_rate,
+    secondsPerStep: snapshot.seconds_per_step,
+    tokensPerSecond: snapshot.tokens_per_second,
+    points: snapshot.points,
+    evalPoints: snapshot.eval_points,
+    probes: snapshot.probes.map(probe => ({
+      index: probe.index,
+      prompt: probe.prompt,
+      newest: { step: probe.step, answer: probe.answer },
+      before: probe.before ?? null
+    })),
+    lastEventId: snapshot.last_event_id
+  };
+}
+
+/** The snapshot that a notebook keeps of a view. */
+export function snapshotOf(view: RunView): Snapshot {
+  return {
+    state: view.state,
+    step: view.step,
+    total_steps: view.totalSteps,
+    reason: view.reason,
+    message: view.message,
+    last_event_id: view.lastEventId,
+    learning_rate: view.learningRate,
+    seconds_per_step: view.secondsPerStep,
+    tokens_per_second: view.tokensPerSecond,
+    points: thin(view.points, MAX_SNAPSHOT_POINTS),
+    eval_points: thin(view.evalPoints, MAX_SNAPSHOT_POINTS),
+    probes: view.probes.map(snapshotProbe)
+  };
+}
+
+function snapshotProbe(probe: ProbeView): SnapshotProbe {
+  const newest = { index: probe.index, prompt: probe.prompt, ...probe.newest };
+  return probe.before === null ? newest : { ...newest, before: probe.before };
+}
+
+export function isOver(state: RunState): boolean {
+  return state === 'finished' || state === 'stopped' || state === 'failed';
+}
+
+/** At most `max` of the points, evenly over them; the first and the last stay. */
+export function thin(points: readonly Point[], max: number): readonly Point[] {
+  if (points.length <= max) {
+    return points;
+  }
+  const stride = (points.length - 1) / (max - 1);
+  return Array.from({ length: max }, (_, i) => points[Math.round(i * stride)]).filter(
+    (point): point is Point => point !== undefined
+  );
+}
+
+/** Seconds until the last step at the present pace; null where that says nothing. */
+export function secondsLeft(view: RunView): number | null {
+  if (view.state !== 'running' || view.secondsPerStep === null || view.totalSteps === 0) {
+    return null;
+  }
+  return Math.max(0, view.totalSteps - view.step) * view.secondsPerStep;
+}
+
+/** Seconds from the first entry of the log to the terminal one; null before that. */
+export function secondsTaken(view: RunView): number | null {
+  const taken = (Date.parse(view.endedAt) - Date.parse(view.startedAt)) / 1000;
+  return Number.isFinite(taken) && taken >= 0 ? taken : null;
+}
+
+/** The view after frames, in their order. Cost is one copy of the points, however many frames. */
+export function applyFrames(view: RunView, frames: readonly Frame[]): RunView {
+  const draft: Draft = {
+    ...view,
+    points: [...view.points],
+    evalPoints: [...view.evalPoints],
+    probes: [...view.probes],
+    timings: [...view.timings]
+  };
+  for (const frame of frames) {
+    if (frame.type === 'event' && frame.id > draft.lastEventId) {
+      draft.lastEventId = frame.id;
+      draft.startedAt = draft.startedAt || frame.event.at;
+      applyEvent(draft, frame.event);
+    }
+  }
+  draft.timings = draft.timings.slice(-NUM_TIMINGS);
+  if (draft.timings.length > 0) {
+    draft.secondsPerStep = median(draft.timings.map(timing => timing.seconds));
+    draft.tokensPerSecond = median(draft.timings.map(t => t.numTokens / t.seconds));
+  }
+  return draft;
+}
+
+type Draft = { -readonly [Key in keyof RunView]: RunView[Key] } & {
+  points: Point[];
+  evalPoints: Point[];
+  probes: ProbeView[];
+  timings: Timing[];
+};
+
+function applyEvent(draft: Draft, event: RunEvent): void {
+  switch (event.kind) {
+    case 'state':
+      applyState(draft, event);
+      break;
+    case 'progress':
+      draft.message = event.message;
+      draft.fraction = event.fraction;
+      break;
+    case 'planned':
+      draft.totalSteps = event.totalSteps;
+      break;
+    case 'step':
+      applyStep(draft, event);
+      break;
+    case 'eval':
+      insertPoint(draft.evalPoints, [event.step, event.loss]);
+      break;
+    case 'probe':
+      insertAnswer(draft.probes, event.index, event.prompt, event);
+      break;
+    case 'command':
+      draft.wanted = event.command;
+      break;
+    case 'other':
+      break;
+  }
+}
+
+function applyState(draft: Draft, event: StateEvent): void {
+  draft.state = event.state;
+  draft.reason = event.reason;
+  draft.step = Math.max(draft.step, event.step);
+  draft.wanted = null;
+  draft.endedAt = isOver(event.state) ? event.at : '';
+  if (event.state !== 'queued' && event.state !== 'running') {
+    draft.message = '';
+    draft.fraction = null;
+  }
+}
+
+function applyStep(draft: Draft, event: StepEvent): void {
+  draft.message = '';
+  draft.fraction = null;
+  draft.step = Math.max(draft.step, event.step);
+  draft.learningRate = event.learningRate;
+  insertPoint(draft.points, [event.step, event.loss]);
+  if (event.seconds > 0) {
+    draft.timings.push({ seconds: event.seconds, numTokens: event.numTokens });
+  }
+}
+
+/** Put a point at its place by step; the newer one of two with the same step stays. */
+function insertPoint(points: Point[], point: Point): void {
+  let place = points.length;
+  while (place > 0 && (points[place - 1]?.[0] ?? 0) >= point[0]) {
+    place -= 1;
+  }
+  const isThere = points[place]?.[0] === point[0];
+  points.splice(place, isThere ? 1 : 0, point);
+}
+
+function insertAnswer(probes: ProbeView[], index: number, prompt: string, said: Answer): void {
+  const newest: Answer = { step: said.step, answer: said.answer };
+  const place = probes.findIndex(probe => probe.index >= index);
+  const known = probes[place];
+  if (known?.index !== index) {
+    probes.splice(place === -1 ? probes.length : place, 0, { index, prompt, newest, before: null });
+  } else if (newest.step > known.newest.step) {
+    probes[place] = { index, prompt, newest, before: known.before ?? known.newest };
+  } else if (newest.step === known.newest.step) {
+    probes[place] = { ...known, newest };
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? 0)) / 2;
+}

@@ -1,0 +1,247 @@
+/**
+ * The panel of a run: takes frames from a transport, keeps the view, and draws it at most ten times
+ * a second and only while it can be seen. It knows neither JupyterLab nor the kernel.
+ */
+
+import type { CommandName, Frame, Snapshot } from '../../wire';
+import type { Disposable, Notice, Transport } from '../transport';
+import { readColours } from './colours';
+import { RunControls } from './controls';
+import { PanelLayout } from './layout';
+import type { CreateLossPlot, LossPlot, PlotColours } from './lossPlot';
+import {
+  applyFrames,
+  emptyView,
+  isOver,
+  viewOfSnapshot,
+  type Connection,
+  type RunView
+} from './model';
+
+export interface RunPanelOptions {
+  readonly runId: string;
+  readonly adapter: string;
+  /** The stored picture, shown until the log has caught up with it. */
+  readonly snapshot: Snapshot | null;
+  readonly transport: Transport;
+  readonly createPlot: CreateLossPlot;
+  /** The log has become longer; `view` is what the service says, never a stored picture. */
+  readonly onChange?: (view: RunView) => void;
+}
+
+const REDRAW_MS = 100;
+/** In a hidden page timers hardly run: frames are worked off by number there. */
+const MAX_PENDING = 1000;
+
+const NOT_RUNNING = 'the service is not running';
+
+export class RunPanel implements Disposable {
+  readonly node: HTMLElement;
+
+  private readonly layout: PanelLayout;
+  private readonly controls: RunControls;
+  private readonly subscription: Disposable;
+  private readonly resizing: ResizeObserver;
+  private readonly seeing: IntersectionObserver;
+
+  private picture: RunView;
+  private log: RunView;
+  private connection: Connection = 'waiting';
+  private connectionText = 'Connecting…';
+
+  private pending: Frame[] = [];
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private lastFlush = 0;
+  private frame = 0;
+  private isVisible = true;
+  private isStale = true;
+  private isDisposed = false;
+
+  private plot: LossPlot | null = null;
+  private isPlotAsked = false;
+  private colours: PlotColours | null = null;
+
+  constructor(private readonly options: RunPanelOptions) {
+    const { runId, adapter, snapshot } = options;
+    this.log = emptyView(runId, adapter);
+    this.picture = snapshot === null ? this.log : viewOfSnapshot(runId, adapter, snapshot);
+    this.controls = new RunControls((command: CommandName) => options.transport.command(command));
+    this.layout = new PanelLayout(runId, adapter, this.controls.node);
+    this.node = this.layout.root;
+    this.resizing = new ResizeObserver(() => this.plot?.resize());
+    this.resizing.observe(this.layout.plot);
+    this.seeing = new IntersectionObserver(entries => this.onSeen(entries));
+    this.seeing.observe(this.node);
+    this.update();
+    this.subscription = options.transport.subscribe(0, notice => this.onNotice(notice));
+  }
+
+  /** The log as far as it came in; null while there is only a stored picture. */
+  get newest(): RunView | null {
+    this.flush();
+    return this.log.lastEventId > 0 ? this.log : null;
+  }
+
+  /** Show a newer stored picture, as another view of the same notebook may have written. */
+  offerSnapshot(snapshot: Snapshot): void {
+    if (snapshot.last_event_id > this.picture.lastEventId) {
+      this.picture = viewOfSnapshot(this.options.runId, this.options.adapter, snapshot);
+      this.update();
+    }
+  }
+
+  /** The theme has changed. */
+  recolour(): void {
+    this.colours = null;
+    this.requestDraw();
+  }
+
+  dispose(): void {
+    this.isDisposed = true;
+    this.subscription.dispose();
+    clearTimeout(this.timer);
+    cancelAnimationFrame(this.frame);
+    this.resizing.disconnect();
+    this.seeing.disconnect();
+    this.controls.dispose();
+    this.plot?.dispose();
+    this.node.remove();
+  }
+
+  private get view(): RunView {
+    return this.log.lastEventId >= this.picture.lastEventId ? this.log : this.picture;
+  }
+
+  private onNotice(notice: Notice): void {
+    if (this.isDisposed) {
+      return;
+    }
+    if (notice.type === 'event') {
+      this.pending.push(notice);
+      if (this.pending.length >= MAX_PENDING) {
+        this.flush();
+      }
+      this.setConnection('live', 'Live');
+      this.schedule();
+      return;
+    }
+    this.flush();
+    this.onConnection(notice);
+  }
+
+  private onConnection(notice: Exclude<Notice, { type: 'event' }>): void {
+    switch (notice.type) {
+      case 'connection':
+        if (notice.state === 'live') {
+          this.setConnection('live', 'Live');
+        } else if (this.log.lastEventId === 0 && this.picture.lastEventId > 0) {
+          this.setConnection('saved', savedText(notice.message || NOT_RUNNING));
+        } else {
+          this.setConnection('waiting', notice.message || 'Waiting for the service');
+        }
+        break;
+      case 'end':
+        this.setConnection('ended', '');
+        break;
+      case 'error':
+        this.setConnection('saved', savedText(notice.error.message));
+        break;
+      case 'unavailable':
+        this.setConnection('saved', savedText(notice.message));
+        break;
+    }
+    this.update();
+  }
+
+  private setConnection(connection: Connection, text: string): void {
+    if (this.connection !== connection || this.connectionText !== text) {
+      this.connection = connection;
+      this.connectionText = text;
+      this.isStale = true;
+    }
+  }
+
+  private schedule(): void {
+    if (this.timer === undefined) {
+      const wait = Math.max(0, REDRAW_MS - (performance.now() - this.lastFlush));
+      this.timer = setTimeout(() => this.flush(), wait);
+    }
+  }
+
+  private flush(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.pending.length === 0) {
+      return;
+    }
+    this.lastFlush = performance.now();
+    const before = this.log.lastEventId;
+    this.log = applyFrames(this.log, this.pending);
+    this.pending = [];
+    this.update();
+    if (this.log.lastEventId > before) {
+      this.options.onChange?.(this.log);
+    }
+  }
+
+  private update(): void {
+    this.layout.mark(this.view, this.connection);
+    this.layout.showConnection(isOver(this.view.state) && this.connection === 'live' ? '' : this.connectionText);
+    this.requestDraw();
+  }
+
+  private onSeen(entries: readonly IntersectionObserverEntry[]): void {
+    this.isVisible = entries.at(-1)?.isIntersecting ?? true;
+    if (this.isVisible && this.isStale) {
+      this.requestDraw();
+    }
+  }
+
+  private requestDraw(): void {
+    this.isStale = true;
+    if (this.isVisible && this.frame === 0 && !this.isDisposed) {
+      this.frame = requestAnimationFrame(() => {
+        this.frame = 0;
+        this.draw();
+      });
+    }
+  }
+
+  private draw(): void {
+    if (!this.node.isConnected) {
+      return;
+    }
+    this.isStale = false;
+    const view = this.view;
+    this.layout.show(view);
+    this.controls.show(view, this.connection === 'live');
+    if (view.points.length + view.evalPoints.length === 0) {
+      return;
+    }
+    if (this.plot === null) {
+      this.askForPlot();
+    } else {
+      this.colours ??= readColours(this.node);
+      this.plot.draw(view, this.colours);
+    }
+  }
+
+  private askForPlot(): void {
+    if (this.isPlotAsked) {
+      return;
+    }
+    this.isPlotAsked = true;
+    void this.options.createPlot(this.layout.plot).then(plot => {
+      if (this.isDisposed) {
+        plot.dispose();
+        return;
+      }
+      this.plot = plot;
+      this.requestDraw();
+    });
+  }
+}
+
+function savedText(why: string): string {
+  return `Saved picture; ${why.charAt(0).toLowerCase()}${why.slice(1)}`;
+}

@@ -1,0 +1,13 @@
+/** The part of plotly.js that the loss plot uses. */
+declare module 'plotly.js-basic-dist-min' {
+  type Json = string | number | boolean | null | undefined | readonly Json[] | { readonly [key: string]: Json };
+
+  export function react(
+    host: HTMLElement,
+    data: readonly Json[],
+    layout: Json,
+    config: Json
+  ): Promise<HTMLElement>;
+  export function purge(host: HTMLElement): void;
+  export const Plots: { resize(host: HTMLElement): void };
+}

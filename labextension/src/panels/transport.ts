@@ -1,0 +1,38 @@
+/**
+ * How a panel hears of its run and steers it, whatever carries the frames: the server extension's
+ * websocket or the kernel's comm. A panel knows only this.
+ */
+
+import type { CommandName, Frame, WireError } from '../wire';
+
+export interface Disposable {
+  dispose(): void;
+}
+
+/** What the transport itself knows of the way to the service. */
+export type Notice =
+  | Frame
+  /** Nothing will come: no server extension, or the service does not know the run. */
+  | { readonly type: 'unavailable'; readonly message: string };
+
+export interface Transport {
+  /**
+   * Deliver every event with an id above `after`, then new ones, reconnecting by itself and going
+   * on after the last id delivered, until disposed or told that the log has ended.
+   */
+  subscribe(after: number, onNotice: (notice: Notice) => void): Disposable;
+
+  /**
+   * Steer the run. Resolves once the service has taken the command; rejects with a
+   * `CommandFailedError` otherwise.
+   */
+  command(name: CommandName): Promise<void>;
+}
+
+/** A command that was not taken: one sentence for the person who clicked. */
+export class CommandFailedError extends Error {
+  constructor(readonly reason: WireError) {
+    super([reason.message, reason.hint].filter(part => part !== '').join(' '));
+    this.name = 'CommandFailedError';
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * A run's frames by the server extension's websocket, and its commands by the extension's REST
+ * routes: both under Jupyter's own authentication, and both alive without a kernel.
+ */
+
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import { CommandFailedError, type Disposable, type Notice, type Transport } from '../panels/transport';
+import { parseErrorBody, parseFrame } from '../parsing';
+import type { CommandName, Frame } from '../wire';
+
+const NAMESPACE = 'twinkle-jupyter';
+const FIRST_RETRY_MS = 250;
+const LONGEST_RETRY_MS = 2000;
+
+const NO_EXTENSION = 'The Jupyter server runs without twinkle_jupyter';
+const NO_SERVER = 'The Jupyter server does not answer; trying again';
+
+export class WebsocketTransport implements Transport {
+  constructor(
+    private readonly runId: string,
+    private readonly settings: ServerConnection.ISettings
+  ) {}
+
+  subscribe(after: number, onNotice: (notice: Notice) => void): Disposable {
+    return new Subscription(this.runId, this.settings, after, onNotice);
+  }
+
+  async command(name: CommandName): Promise<void> {
+    const path = URLExt.join(NAMESPACE, 'api/runs', encodeURIComponent(this.runId), name);
+    const url = URLExt.join(this.settings.baseUrl, path);
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(url, { method: 'POST' }, this.settings);
+    } catch {
+      throw new CommandFailedError({
+        code: 'service_unavailable',
+        message: 'The Jupyter server does not answer.',
+        hint: ''
+      });
+    }
+    if (!response.ok) {
+      throw new CommandFailedError(parseErrorBody(parseJson(await response.text())));
+    }
+  }
+}
+
+class Subscription implements Disposable {
+  private socket: WebSocket | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private wait = FIRST_RETRY_MS;
+  /** Nothing more is wanted: disposed, ended, or there is no route. */
+  private isOver = false;
+
+  constructor(
+    private readonly runId: string,
+    private readonly settings: ServerConnection.ISettings,
+    private after: number,
+    private readonly onNotice: (notice: Notice) => void
+  ) {
+    window.addEventListener('online', this.onOnline);
+    // Only once the caller has what this constructor returns.
+    this.timer = setTimeout(() => this.connect(), 0);
+  }
+
+  dispose(): void {
+    this.finish();
+  }
+
+  private connect(): void {
+    this.timer = undefined;
+    const { settings } = this;
+    const path = URLExt.join(NAMESPACE, 'runs', encodeURIComponent(this.runId), 'events');
+    const token = settings.appendToken && settings.token ? `&token=${encodeURIComponent(settings.token)}` : '';
+    const socket = new settings.WebSocket(`${URLExt.join(settings.wsUrl, path)}?after=${this.after}${token}`);
+    let wasOpen = false;
+    socket.onopen = () => {
+      wasOpen = true;
+    };
+    socket.onmessage = (message: MessageEvent<unknown>) => this.onMessage(message.data);
+    socket.onclose = () => void this.onClose(wasOpen);
+    this.socket = socket;
+  }
+
+  private onMessage(data: unknown): void {
+    const frame = typeof data === 'string' ? parseFrame(parseJson(data)) : null;
+    if (frame === null || this.isOver) {
+      return;
+    }
+    this.wait = FIRST_RETRY_MS;
+    if (frame.type === 'event') {
+      if (frame.id <= this.after) {
+        return;
+      }
+      this.after = frame.id;
+    }
+    if (isLast(frame)) {
+      this.finish();
+    }
+    this.onNotice(frame);
+  }
+
+  private async onClose(wasOpen: boolean): Promise<void> {
+    this.socket = null;
+    if (this.isOver) {
+      return;
+    }
+    if (!wasOpen && !(await this.hasRoute())) {
+      this.finish();
+      this.onNotice({ type: 'unavailable', message: NO_EXTENSION });
+      return;
+    }
+    this.retry();
+  }
+
+  private retry(): void {
+    // `finish` may have been called while the route was asked for.
+    if (this.isOver) {
+      return;
+    }
+    this.onNotice({ type: 'connection', state: 'waiting', message: NO_SERVER });
+    this.timer = setTimeout(() => this.connect(), this.wait);
+    this.wait = Math.min(2 * this.wait, LONGEST_RETRY_MS);
+  }
+
+  /** A websocket that fails to open does not say why; a plain request does. */
+  private async hasRoute(): Promise<boolean> {
+    const url = URLExt.join(this.settings.baseUrl, NAMESPACE, 'service');
+    try {
+      const response = await ServerConnection.makeRequest(url, {}, this.settings);
+      return response.status !== 404;
+    } catch {
+      return true;
+    }
+  }
+
+  private readonly onOnline = (): void => {
+    if (this.timer !== undefined && this.socket === null) {
+      clearTimeout(this.timer);
+      this.wait = FIRST_RETRY_MS;
+      this.connect();
+    }
+  };
+
+  private finish(): void {
+    this.isOver = true;
+    clearTimeout(this.timer);
+    window.removeEventListener('online', this.onOnline);
+    if (this.socket !== null) {
+      this.socket.onmessage = null;
+      this.socket.close();
+      this.socket = null;
+    }
+  }
+}
+
+function isLast(frame: Frame): boolean {
+  return frame.type === 'end' || (frame.type === 'error' && frame.error.code !== 'service_unavailable');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * What the service, the server extension and the kernel say about a run, as types. The fields are
+ * those of docs/reference/native-api.md; parsing.ts makes them from JSON.
+ */
+
+export const RUN_MIME_TYPE = 'application/vnd.twinkle.run+json';
+
+export const RUN_STATES = [
+  'queued',
+  'running',
+  'paused',
+  'interrupted',
+  'finished',
+  'stopped',
+  'failed'
+] as const;
+
+export type RunState = (typeof RUN_STATES)[number];
+
+export type CommandName = 'pause' | 'resume' | 'stop';
+
+export interface StateEvent {
+  readonly kind: 'state';
+  readonly at: string;
+  readonly state: RunState;
+  readonly step: number;
+  readonly reason: string;
+}
+
+export interface ProgressEvent {
+  readonly kind: 'progress';
+  readonly at: string;
+  readonly message: string;
+  /** 0 to 1, null where it is not known. */
+  readonly fraction: number | null;
+}
+
+export interface PlannedEvent {
+  readonly kind: 'planned';
+  readonly at: string;
+  readonly totalSteps: number;
+}
+
+export interface StepEvent {
+  readonly kind: 'step';
+  readonly at: string;
+  readonly step: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  readonly numTokens: number;
+  /** Wall time since the step before, a pause included. */
+  readonly seconds: number;
+}
+
+export interface EvalEvent {
+  readonly kind: 'eval';
+  readonly at: string;
+  readonly step: number;
+  readonly loss: number;
+}
+
+export interface ProbeEvent {
+  readonly kind: 'probe';
+  readonly at: string;
+  /** 0 is the base model. */
+  readonly step: number;
+  readonly index: number;
+  readonly prompt: string;
+  readonly answer: string;
+}
+
+export interface CommandEvent {
+  readonly kind: 'command';
+  readonly at: string;
+  readonly command: CommandName;
+  readonly step: number;
+}
+
+/** A kind that the panel does not show; its id still counts. */
+export interface OtherEvent {
+  readonly kind: 'other';
+  readonly at: string;
+}
+
+export type RunEvent =
+  | StateEvent
+  | ProgressEvent
+  | PlannedEvent
+  | StepEvent
+  | EvalEvent
+  | ProbeEvent
+  | CommandEvent
+  | OtherEvent;
+
+export interface WireError {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export type Frame =
+  | { readonly type: 'event'; readonly id: number; readonly event: RunEvent }
+  | { readonly type: 'connection'; readonly state: 'live' | 'waiting'; readonly message: string }
+  | { readonly type: 'end' }
+  | { readonly type: 'error'; readonly error: WireError };
+
+/** `[step, loss]`. */
+export type Point = readonly [step: number, loss: number];
+
+export interface SnapshotProbe {
+  readonly index: number;
+  readonly prompt: string;
+  readonly step: number;
+  readonly answer: string;
+  /** The base model's answer, once there is a newer one. */
+  readonly before?: { readonly step: number; readonly answer: string };
+}
+
+export interface Snapshot {
+  readonly state: RunState;
+  readonly step: number;
+  readonly total_steps: number;
+  readonly reason: string;
+  readonly message: string;
+  readonly last_event_id: number;
+  readonly learning_rate: number | null;
+  readonly seconds_per_step: number | null;
+  readonly tokens_per_second: number | null;
+  readonly points: readonly Point[];
+  readonly eval_points: readonly Point[];
+  readonly probes: readonly SnapshotProbe[];
+}
+
+/** The content of `application/vnd.twinkle.run+json`. */
+export interface RunBundle {
+  readonly run_id: string;
+  readonly adapter: string;
+  readonly snapshot: Snapshot | null;
+}
