@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from pydantic import BaseModel, ValidationError
@@ -65,8 +65,18 @@ def settings_error(
         model: What was validated; unknown names are compared with its fields.
         hint: What to do next, or what has not happened.
     """
-    found = [_sentence(detail, shown or {}, model) for detail in error.errors(include_url=False)]
-    return InvalidConfigError(" ".join(dict.fromkeys(found)), hint)
+    return InvalidConfigError(
+        describe_mistakes(error.errors(include_url=False), shown, model), hint
+    )
+
+
+def describe_mistakes(
+    details: Sequence[ErrorDetails],
+    shown: Mapping[str, str] | None = None,
+    model: type[BaseModel] = RunConfig,
+) -> str:
+    """Write a sentence for each mistake; see `settings_error`."""
+    return " ".join(dict.fromkeys(_sentence(detail, shown or {}, model) for detail in details))
 
 
 def _sentence(detail: ErrorDetails, shown: Mapping[str, str], model: type[BaseModel]) -> str:
@@ -77,6 +87,8 @@ def _sentence(detail: ErrorDetails, shown: Mapping[str, str], model: type[BaseMo
         return f"`{_name(detail, shown)}`: {text}."
     if detail["type"] == "extra_forbidden":
         return _unknown(detail, shown, model)
+    if detail["type"] == "json_invalid":
+        return f"The body is not JSON: {detail.get('ctx', {}).get('error', detail['msg'])}."
     if detail["type"] == "missing":
         return f"`{_name(detail, shown)}` is missing."
     return f"`{_name(detail, shown)}{_value(detail, shown)}` {_what(detail, model)}."
@@ -119,7 +131,7 @@ def _name(detail: ErrorDetails, shown: Mapping[str, str]) -> str:
             name += f"[{part}]"
         else:
             name += f".{part}" if name else shown.get(part, part)
-    return name or "settings"
+    return name or "body"
 
 
 def _value(detail: ErrorDetails, shown: Mapping[str, str]) -> str:

@@ -1,0 +1,67 @@
+"""The service as one ASGI application; everything it works with comes from outside.
+
+It waits for compute on no event loop, keeps nothing in memory that the store does not have, and
+loads no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, FastAPI
+
+from twinkle_jupyter import __version__
+from twinkle_jupyter.config.service_config import ServiceConfig
+from twinkle_jupyter.service import event_routes, native_routes, sample_routes
+from twinkle_jupyter.service.auth import ApiKeyGate
+from twinkle_jupyter.service.error_bodies import UnexpectedErrors, add_error_bodies
+from twinkle_jupyter.service.parts import Compute, ServiceParts
+from twinkle_jupyter.service.request_bodies import BodyLimit
+from twinkle_jupyter.store.interface import StateStore
+from twinkle_jupyter.wire.native import ErrorBody, HealthBody
+
+_health = APIRouter(tags=["service"])
+
+
+@_health.get("/healthz")
+async def get_health() -> HealthBody:
+    """Answer, without a key, that the service answers."""
+    return HealthBody()
+
+
+def create_app(
+    store: StateStore,
+    config: ServiceConfig,
+    *,
+    compute: Callable[[], Awaitable[Compute]],
+    check_base_model: Callable[[str], None],
+) -> FastAPI:
+    """Put the application together. The store stays the caller's to close.
+
+    Args:
+        store: Where everything is kept.
+        config: Folders, limits, and the base model's name.
+        compute: Returns the loaded base model, or raises `ServiceUnavailableError` at once.
+        check_base_model: Raises for a base model that nobody can load; may block.
+    """
+    app = FastAPI(
+        title="twinkle-jupyter",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # A browser's path with or without a slash at the end is not worth a redirect.
+        redirect_slashes=False,
+    )
+    app.state.parts = ServiceParts(store, config, compute, check_base_model)
+    app.include_router(_health)
+    for routes in (native_routes, event_routes, sample_routes):
+        app.include_router(
+            routes.router, prefix="/api/v1", responses={"default": {"model": ErrorBody}}
+        )
+    add_error_bodies(app)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit, max_bytes=config.max_request_bytes)
+    app.add_middleware(ApiKeyGate, store=store)
+    app.add_middleware(UnexpectedErrors)
+    return app

@@ -1,0 +1,96 @@
+"""Who is asking: API keys, known to the store by their SHA-256 only, and the gate in front.
+
+Every path but the open ones needs a key; a route cannot forget to ask. No key is ever logged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from twinkle_jupyter.errors import NotAllowedError, TwinkleError
+from twinkle_jupyter.service.error_bodies import error_response
+from twinkle_jupyter.store.interface import StateStore
+from twinkle_jupyter.store.records import KeyRow
+
+PREFIX = "tml-"
+#: Answered without a key.
+OPEN_PATHS = frozenset({"/healthz"})
+#: Longer ones are not worth hashing.
+_MAX_KEY = 200
+
+_HINT = "In Jupyter: `%twinkle start`. Elsewhere: set TWINKLE_API_KEY."
+
+
+async def create_key(store: StateStore, owner: str) -> str:
+    """Make a key for `owner` and return it; it cannot be had a second time."""
+    key = f"{PREFIX}{secrets.token_urlsafe(32)}"
+    await store.put(KeyRow.key(_digest(key)), KeyRow(owner).to_row())
+    return key
+
+
+async def owner_of_key(store: StateStore, key: str) -> str | None:
+    """Return whose key this is, None for a key that nobody has."""
+    if not key.startswith(PREFIX) or len(key) > _MAX_KEY:
+        return None
+    digest = _digest(key)
+    # The prefix search compares digests in its own time, from which no key can be worked out;
+    # the comparison that decides takes the same time for any of them.
+    for found, row in await store.list_rows(KeyRow.key(digest)):
+        if hmac.compare_digest(found, KeyRow.key(digest)):
+            return cast("str", row["owner"])
+    return None
+
+
+class ApiKeyGate:
+    """ASGI middleware: lets a request through with its owner in `scope["state"]`, or answers 401.
+
+    Raises nothing; a store that cannot be read answers 503.
+    """
+
+    def __init__(self, app: ASGIApp, store: StateStore) -> None:
+        self._app = app
+        self._store = store
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let through, or refuse."""
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+            await self._app(scope, receive, send)
+            return
+        try:
+            owner = await self._owner(Headers(scope=scope))
+        except TwinkleError as error:
+            await error_response(error)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["owner"] = owner
+        await self._app(scope, receive, send)
+
+    async def _owner(self, headers: Headers) -> str:
+        key = headers.get("x-api-key", "")
+        scheme, _, value = headers.get("authorization", "").partition(" ")
+        if not key and scheme.lower() == "bearer":
+            key = value.strip()
+        if not key:
+            raise NotAllowedError("This needs an API key.", _HINT)
+        owner = await owner_of_key(self._store, key)
+        if owner is None:
+            raise NotAllowedError("The service does not know this API key.", _HINT)
+        return owner
+
+
+async def _owner_of_request(request: Request) -> str:
+    return cast("str", request.state.owner)
+
+
+#: A route's parameter: whose key the request came with.
+Owner = Annotated[str, Depends(_owner_of_request)]
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

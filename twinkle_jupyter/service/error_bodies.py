@@ -1,0 +1,142 @@
+"""Errors on their way out: the one table of status codes, and one body for all of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from twinkle_jupyter.config.mistakes import describe_mistakes
+from twinkle_jupyter.errors import (
+    ConflictError,
+    InvalidConfigError,
+    InvalidDataError,
+    MissingDependencyError,
+    NotAllowedError,
+    NotFoundError,
+    OutOfMemoryError,
+    QuotaExceededError,
+    RunFailedError,
+    ServiceUnavailableError,
+    TwinkleError,
+)
+from twinkle_jupyter.ids import new_error_id
+from twinkle_jupyter.wire.native import ErrorBody, ErrorDetail
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+#: Code of a request that is not shaped like one; its class is `InvalidConfigError`.
+INVALID_REQUEST = "invalid_request"
+
+
+class RequestTooLargeError(InvalidDataError):
+    """The body is larger than the service takes."""
+
+
+STATUSES: dict[type[TwinkleError], int] = {
+    NotAllowedError: 401,
+    NotFoundError: 404,
+    ConflictError: 409,
+    RunFailedError: 409,
+    RequestTooLargeError: 413,
+    InvalidConfigError: 422,
+    InvalidDataError: 422,
+    OutOfMemoryError: 422,
+    QuotaExceededError: 429,
+    TwinkleError: 500,
+    MissingDependencyError: 501,
+    ServiceUnavailableError: 503,
+}
+#: Seconds after which trying again makes sense.
+_RETRY_AFTER_S = {429: 5, 503: 2}
+
+_LOG = logging.getLogger(__name__)
+
+
+def error_body(error: TwinkleError) -> ErrorBody:
+    """Return the body of an error."""
+    return ErrorBody(error=ErrorDetail(code=error.code, message=error.message, hint=error.hint))
+
+
+def error_response(error: TwinkleError) -> JSONResponse:
+    """Return the whole answer of an error."""
+    if error.code == INVALID_REQUEST:
+        status = 400
+    else:
+        status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    response = JSONResponse(error_body(error).model_dump(), status)
+    if status in _RETRY_AFTER_S:
+        response.headers["Retry-After"] = str(_RETRY_AFTER_S[status])
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def log_unexpected(error: Exception) -> TwinkleError:
+    """Log the traceback under a new id; return what may be told of it."""
+    error_id = new_error_id()
+    _LOG.error("%s", error_id, exc_info=error)
+    return TwinkleError(f"Internal error, id {error_id}.", "`%twinkle log` has the details.")
+
+
+def add_error_bodies(app: FastAPI) -> None:
+    """Make every error of a route answer with the one body."""
+    app.add_exception_handler(TwinkleError, _on_twinkle_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+
+
+class UnexpectedErrors:
+    """ASGI middleware, the outermost: what nobody expected becomes a 500 with an id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and answer in the place of what fails."""
+        has_started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal has_started
+            has_started = has_started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except ClientDisconnect:
+            _LOG.debug("A client left before its request was read.")
+        except Exception as error:  # noqa: BLE001 - the outermost: logged with its traceback
+            told = log_unexpected(error)
+            if scope["type"] == "http" and not has_started:
+                await error_response(told)(scope, receive, send)
+
+
+async def _on_twinkle_error(_request: Request, error: Exception) -> JSONResponse:
+    return error_response(cast("TwinkleError", error))
+
+
+async def _on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
+    mistakes = cast("RequestValidationError", error).errors()
+    # The first part of the place is `query` or `path`, which people do not write.
+    details = [{**mistake, "loc": tuple(mistake["loc"])[1:]} for mistake in mistakes]
+    text = describe_mistakes(cast("Sequence[ErrorDetails]", details))
+    return error_response(InvalidConfigError(text, "", INVALID_REQUEST))
+
+
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+    status, path = cast("HTTPException", error).status_code, request.url.path
+    if status == 404:
+        return error_response(NotFoundError(f"There is nothing at {path}."))
+    text = f"{request.method} {path} is not possible."
+    response = error_response(InvalidConfigError(text, "", INVALID_REQUEST))
+    response.status_code = status
+    response.headers.update(cast("HTTPException", error).headers or {})
+    return response

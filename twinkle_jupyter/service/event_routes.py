@@ -1,0 +1,73 @@
+"""`GET /runs/{run}/events`: a run's log, from any position, for as long as somebody reads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+
+from twinkle_jupyter.errors import ServiceUnavailableError
+from twinkle_jupyter.runs.events import StateChanged
+from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.parts import Parts
+from twinkle_jupyter.service.runs import find_run
+from twinkle_jupyter.service.sse import HEARTBEAT, EventStream, frame
+from twinkle_jupyter.store.interface import Row, StateStore
+from twinkle_jupyter.store.records import TERMINAL_STATES, RunRow
+
+#: Seconds of silence after which a comment is sent.
+HEARTBEAT_S = 10.0
+_PAGE = 500
+_MAX_POSITION = 2**62
+
+_LOG = logging.getLogger(__name__)
+
+router = APIRouter(tags=["runs"])
+
+
+@router.get("/runs/{run}/events", response_class=EventStream)
+async def run_events(
+    run: str,
+    parts: Parts,
+    owner: Owner,
+    after: Annotated[int, Query(ge=0, le=_MAX_POSITION)] = 0,
+    follow: Annotated[bool, Query()] = True,  # noqa: FBT002 - a query parameter has no position
+    last_event_id: Annotated[int | None, Header(ge=0, le=_MAX_POSITION)] = None,
+) -> EventStream:
+    """Stream the run's events. `Last-Event-ID`, which a browser sends by itself, beats `after`."""
+    row = await find_run(parts.store, owner, run)
+    start = last_event_id if last_event_id is not None else after
+    return EventStream(read_log(parts.store, RunRow.log(row.run_id), start, follow=follow))
+
+
+async def read_log(
+    store: StateStore, log: str, after: int, *, follow: bool
+) -> AsyncGenerator[bytes]:
+    """Yield a frame for each entry beyond `after`, and heartbeats; ends after a terminal state."""
+    position = after
+    try:
+        # A reader that comes back may already have the end.
+        if after and any(_is_end(e.entry) for e in await store.read(log, after - 1, limit=1)):
+            return
+        while True:
+            entries = await store.read(log, position, _PAGE)
+            for entry in entries:
+                position = entry.position
+                yield frame(str(entry.entry["kind"]), entry.entry, position)
+                if _is_end(entry.entry):
+                    return
+            if entries:
+                continue
+            if not follow:
+                return
+            if not await store.wait(log, position, HEARTBEAT_S):
+                yield HEARTBEAT
+    except ServiceUnavailableError as error:
+        # Readers come back with the position they have, and then hear why.
+        _LOG.warning("An event stream of %s was broken off: %s", log, error)
+
+
+def _is_end(entry: Row) -> bool:
+    return entry["kind"] == StateChanged.kind and entry["state"] in TERMINAL_STATES

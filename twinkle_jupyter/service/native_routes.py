@@ -1,0 +1,142 @@
+"""Service, runs and adapters of the native protocol: from the wire to the domain and back."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from fastapi import APIRouter, Request, Response
+from pydantic import JsonValue
+
+from twinkle_jupyter import __version__
+from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.service import adapters as adapter_rows
+from twinkle_jupyter.service import runs as run_rows
+from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.parts import Parts, ServiceParts
+from twinkle_jupyter.service.request_bodies import body_schema, read_body
+from twinkle_jupyter.store.interface import Row
+from twinkle_jupyter.store.records import PhaseRow, RunRow
+from twinkle_jupyter.wire.native import (
+    AdapterBody,
+    AdapterListBody,
+    Phase,
+    RunBody,
+    RunListBody,
+    ServiceBody,
+    StartRunBody,
+)
+
+router = APIRouter()
+
+
+@router.get("/service", tags=["service"])
+async def get_service(parts: Parts, owner: Owner) -> ServiceBody:
+    """Tell what the service is and does."""
+    row: Row = await parts.store.get(PhaseRow.KEY) or PhaseRow("starting").to_row()
+    runs = await run_rows.list_runs(parts.store, owner)
+    return ServiceBody(
+        version=__version__,
+        phase=cast("Phase", row["phase"]),
+        message=str(row["message"]),
+        base_models=(parts.config.base_model,),
+        num_active_runs=sum(1 for run in runs if not run.is_over),
+    )
+
+
+@router.post(
+    "/runs",
+    status_code=201,
+    responses={200: {"model": RunBody, "description": "The same run is already active"}},
+    openapi_extra=body_schema(StartRunBody),
+    tags=["runs"],
+)
+async def start_run(request: Request, response: Response, parts: Parts, owner: Owner) -> RunBody:
+    """Queue a run; one with the same settings and records that is still active is answered."""
+    body = await read_body(request, StartRunBody)
+    run, is_new = await run_rows.start_run(parts, owner, body.config, body.records)
+    response.status_code = 201 if is_new else 200
+    return await _run_body(parts, run)
+
+
+@router.get("/runs", tags=["runs"])
+async def list_runs(parts: Parts, owner: Owner) -> RunListBody:
+    """List all runs, newest first."""
+    runs = await run_rows.list_runs(parts.store, owner)
+    return RunListBody(runs=tuple([await _run_body(parts, run) for run in runs]))
+
+
+@router.get("/runs/{run}", tags=["runs"])
+async def get_run(run: str, parts: Parts, owner: Owner) -> RunBody:
+    """Return a run by its id, or an adapter's newest run by the adapter's name."""
+    return await _run_body(parts, await run_rows.find_run(parts.store, owner, run))
+
+
+@router.post("/runs/{run}/pause", tags=["runs"])
+async def pause_run(run: str, parts: Parts, owner: Owner) -> RunBody:
+    """Let the run rest before its next step."""
+    return await _run_body(parts, await run_rows.steer_run(parts.store, owner, run, "pause"))
+
+
+@router.post("/runs/{run}/resume", tags=["runs"])
+async def resume_run(run: str, parts: Parts, owner: Owner) -> RunBody:
+    """Let a paused run go on."""
+    return await _run_body(parts, await run_rows.steer_run(parts.store, owner, run, "resume"))
+
+
+@router.post("/runs/{run}/stop", tags=["runs"])
+async def stop_run(run: str, parts: Parts, owner: Owner) -> RunBody:
+    """End the run before its next step, with a checkpoint."""
+    return await _run_body(parts, await run_rows.steer_run(parts.store, owner, run, "stop"))
+
+
+@router.get("/adapters", tags=["adapters"])
+async def list_adapters(parts: Parts, owner: Owner) -> AdapterListBody:
+    """List all adapters by name, each as its newest run has it."""
+    runs = await adapter_rows.list_adapter_runs(parts.store, owner)
+    return AdapterListBody(adapters=tuple(_adapter_body(parts, run) for run in runs))
+
+
+@router.delete("/adapters/{name}", status_code=204, tags=["adapters"])
+async def delete_adapter(name: str, parts: Parts, owner: Owner) -> None:
+    """Delete an adapter's weights; its runs keep their curves."""
+    await adapter_rows.delete_adapter(parts, owner, name)
+
+
+async def _run_body(parts: ServiceParts, run: RunRow) -> RunBody:
+    return RunBody(
+        run_id=run.run_id,
+        adapter=run.adapter,
+        state=run.state,
+        wanted=run.wanted,
+        reason=run.reason,
+        step=run.step,
+        total_steps=run.total_steps,
+        loss=run.loss,
+        config=cast("dict[str, JsonValue]", run.config),
+        checkpoint=run.checkpoint,
+        checkpoint_folder=_checkpoint_folder(parts, run),
+        created_at=run.created_at,
+        updated_at=run.updated_at,
+        last_event_id=await parts.store.last_position(RunRow.log(run.run_id)),
+    )
+
+
+def _adapter_body(parts: ServiceParts, run: RunRow) -> AdapterBody:
+    config = RunConfig.model_validate(run.config)
+    return AdapterBody(
+        name=run.adapter,
+        adapter_id=run.adapter_id,
+        base_model=config.base_model,
+        rank=config.rank,
+        alpha=config.lora_alpha,
+        run_id=run.run_id,
+        state=run.state,
+        step=run.step,
+        folder=_checkpoint_folder(parts, run),
+    )
+
+
+def _checkpoint_folder(parts: ServiceParts, run: RunRow) -> str:
+    if not run.checkpoint:
+        return ""
+    return str(parts.config.checkpoint_folder(run.run_id, run.checkpoint))

@@ -1,0 +1,60 @@
+"""What the routes work with, put together by whoever starts the service."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Protocol, cast
+
+from fastapi import Depends, Request
+
+from twinkle_jupyter.config.service_config import ServiceConfig
+from twinkle_jupyter.runtime.handles import SamplerHandle, TrainerHandle
+from twinkle_jupyter.store.interface import StateStore
+
+
+class PromptTemplate(Protocol):
+    """The base model's chat template, as far as sampling needs it."""
+
+    @property
+    def stop_token_ids(self) -> frozenset[int]:
+        """Ids that end an answer."""
+        ...
+
+    def encode_prompt(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
+        """Return what the model reads before it answers.
+
+        Raises:
+            InvalidDataError: The template refuses the conversation.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """The base model, loaded: to train, to sample, and how it reads a conversation."""
+
+    trainer: TrainerHandle
+    sampler: SamplerHandle
+    template: PromptTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceParts:
+    """Everything that the routes use."""
+
+    store: StateStore
+    config: ServiceConfig
+    #: Returns at once; raises `ServiceUnavailableError` while the base model is not loaded.
+    compute: Callable[[], Awaitable[Compute]]
+    #: Raises `InvalidConfigError` or `NotFoundError` for a base model that nobody can load. May
+    #: block; runs on a thread.
+    check_base_model: Callable[[str], None]
+
+
+async def _parts_of_app(request: Request) -> ServiceParts:
+    return cast("ServiceParts", request.app.state.parts)
+
+
+#: A route's parameter.
+Parts = Annotated[ServiceParts, Depends(_parts_of_app)]

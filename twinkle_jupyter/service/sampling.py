@@ -1,0 +1,105 @@
+"""Answers from an adapter's newest weights, also while it trains, or from the base model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from twinkle_jupyter.errors import ConflictError, NotFoundError
+from twinkle_jupyter.ids import AdapterVersion
+from twinkle_jupyter.runtime.handles import (
+    SampleDelta,
+    SampleRequest,
+    SamplerHandle,
+    SamplingSettings,
+)
+from twinkle_jupyter.service.adapters import get_adapter_run, list_adapter_runs
+from twinkle_jupyter.service.parts import Compute, ServiceParts
+from twinkle_jupyter.service.runs import BASE, find_run
+from twinkle_jupyter.store.records import RunRow
+from twinkle_jupyter.wire.native import SampleBody
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSample:
+    """A request that can be answered, and who answers it."""
+
+    sampler: SamplerHandle
+    request: SampleRequest
+
+    async def deltas(self) -> AsyncGenerator[SampleDelta]:
+        """Stream the answer; closing this cancels it within one token."""
+        answer = self.sampler.sample(self.request)
+        try:
+            async for delta in answer:
+                yield delta
+        finally:
+            if isinstance(answer, AsyncGenerator):
+                await answer.aclose()
+
+
+async def open_sample(parts: ServiceParts, owner: str, body: SampleBody) -> OpenSample:
+    """Find the weights and tokenise the conversation.
+
+    Raises:
+        NotFoundError: There is no such adapter.
+        ConflictError: It has no weights yet, or belongs to another base model.
+        InvalidDataError: The template refuses the conversation.
+        ServiceUnavailableError: The base model is not loaded yet.
+    """
+    run = None if body.model == BASE else await _find_adapter(parts, owner, body.model)
+    compute = await parts.compute()
+    messages = [{"role": m.role, "content": m.content} for m in body.messages]
+    prompt = await asyncio.to_thread(compute.template.encode_prompt, messages)
+    settings = SamplingSettings(
+        max_tokens=body.max_tokens,
+        temperature=body.temperature,
+        top_p=body.top_p,
+        top_k=body.top_k,
+        seed=body.seed,
+    )
+    stops = compute.template.stop_token_ids
+    if run is None:
+        return OpenSample(compute.sampler, SampleRequest(prompt, settings, stops))
+    version, checkpoint = await _newest_weights(parts, compute, run)
+    request = SampleRequest(prompt, settings, stops, run.adapter_id, version, checkpoint)
+    return OpenSample(compute.sampler, request)
+
+
+async def _find_adapter(parts: ServiceParts, owner: str, name: str) -> RunRow:
+    run = await get_adapter_run(parts.store, owner, name)
+    if run is None and name.startswith("run_"):
+        run = await find_run(parts.store, owner, name)
+    if run is None:
+        known = ", ".join(r.adapter for r in await list_adapter_runs(parts.store, owner))
+        hint = f"There are: {known}, {BASE}." if known else f"There is only `{BASE}` so far."
+        raise NotFoundError(f"There is no adapter {name!r}.", hint)
+    if run.config["base_model"] != parts.config.base_model:
+        raise ConflictError(
+            f"Adapter {name!r} belongs to base model {run.config['base_model']!r}, and this "
+            f"service has {parts.config.base_model!r}.",
+            "Start the service with that base model.",
+        )
+    return run
+
+
+async def _newest_weights(
+    parts: ServiceParts, compute: Compute, run: RunRow
+) -> tuple[AdapterVersion, str]:
+    """Return version and checkpoint folder; the folder is empty when the sampler holds it."""
+    if not run.is_over:
+        try:
+            snapshot = await compute.trainer.snapshot(run.adapter_id)
+        except NotFoundError:
+            pass  # not in the trainer now: its newest checkpoint is what there is
+        else:
+            await compute.sampler.put_snapshot(snapshot)
+            return snapshot.version, ""
+    if not run.checkpoint:
+        raise ConflictError(
+            f"Adapter {run.adapter!r} has no weights yet: its run is {run.state}.",
+            f"Watch it with `%twinkle show {run.adapter}`.",
+        )
+    folder = parts.config.checkpoint_folder(run.run_id, run.checkpoint)
+    return AdapterVersion(int(run.checkpoint.rpartition("-")[2])), str(folder)
