@@ -11,31 +11,40 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
+from twinkle_jupyter.actors.threads import share_cores
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import ComputeStatus
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
+
+#: Loading a large base model from a slow disk.
+_START_TIMEOUT_S = 600.0
 
 
 class SamplerActor:
     """`runtime.sample_loop.SampleLoop` behind Ray."""
 
     def __init__(self, folder: str, base_model: str, num_threads: int) -> None:
+        share_cores()
         from twinkle_jupyter.runtime.sample_loop import SampleLoop
 
         self._loop = SampleLoop(Path(folder), base_model_name=base_model, num_threads=num_threads)
+        self._started = asyncio.Event()
         self._cancelled: dict[str, asyncio.Event] = {}
 
     async def start(self) -> None:
         """Load the base model unless it is loaded."""
         await self._loop.start()
+        self._started.set()
 
     async def put_snapshot(self, snapshot: AdapterSnapshot) -> None:
         """Hold these weights; the newest version is the adapter's default."""
+        await self._wait_until_started()
         await self._loop.put_snapshot(snapshot)
 
     async def sample(self, key: str, request: SampleRequest) -> AsyncIterator[SampleDelta]:
         """Stream the answer; `cancel(key)` ends it at the next token."""
         cancelled = self._cancelled.setdefault(key, asyncio.Event())
+        await self._wait_until_started()
         try:
             async with aclosing(self._loop.sample(request)) as deltas:
                 async for delta in deltas:
@@ -56,4 +65,10 @@ class SamplerActor:
 
     async def status(self) -> ComputeStatus:
         """Answer when the base model is loaded."""
+        await self._wait_until_started()
         return await self._loop.status()
+
+    async def _wait_until_started(self) -> None:
+        """The first run trains while the sampler still loads."""
+        async with asyncio.timeout(_START_TIMEOUT_S):
+            await self._started.wait()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from typing_extensions import override
 
+from twinkle_jupyter.actors.threads import share_cores
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import ComputeStatus, TrainerHandle
 from twinkle_jupyter.sampler.interface import AdapterSnapshot
@@ -24,6 +25,7 @@ class TrainerActor(TrainerHandle):
     """`runtime.train_loop.TrainLoop` behind Ray."""
 
     def __init__(self, folder: str, base_model: str, num_threads: int) -> None:
+        share_cores()
         from twinkle_jupyter.runtime.train_loop import TrainLoop
 
         self._loop = TrainLoop(Path(folder), base_model_name=base_model, num_threads=num_threads)

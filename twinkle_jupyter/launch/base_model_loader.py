@@ -69,7 +69,6 @@ class BaseModelLoader:
             await self._ray_is_up.wait()
             await self._announcer.say("starting", loading.message)
             await self._place(name, folder)
-            await self._tell(BaseModelRow(name, "ready", "", str(folder)))
         except TwinkleError as error:
             await self._tell(BaseModelRow(name, "failed", str(error)))
         except Exception:
@@ -99,10 +98,10 @@ class BaseModelLoader:
 
         trainer = place(TrainerActor, trainer_name(name), str(folder), name, self._num_threads)
         sampler = place(SamplerActor, sampler_name(name), str(folder), name, self._num_threads)
-        await asyncio.gather(
-            trainer.tell(_LOAD_TIMEOUT_S, "start"),
-            sampler.tell(_LOAD_TIMEOUT_S, "start"),
-        )
+        await trainer.tell(_LOAD_TIMEOUT_S, "start")
+        # The first step need not wait for the sampler; what needs it does.
+        await self._tell(BaseModelRow(name, "ready", "", str(folder)))
+        await sampler.tell(_LOAD_TIMEOUT_S, "start")
 
     async def _tell_progress(self, row: BaseModelRow) -> None:
         await self._tell(row)

@@ -41,13 +41,23 @@ class RayHead:
             return None
 
 
-def start_head(num_cpus: int) -> RayHead:
-    """Start Ray's processes; they end when this process does. Takes five to ten seconds."""
-    token = secrets.token_hex(32)
-    _set_environment(token)
+def new_token() -> str:
+    """Make a secret that guards a cluster."""
+    return secrets.token_hex(32)
+
+
+def start_head(num_cpus: int, token: str) -> RayHead:
+    """Start Ray's processes; they end when this process does. Takes five to ten seconds.
+
+    Args:
+        num_cpus: What Ray believes the machine has.
+        token: As given to `set_ray_environment` before.
+    """
     import ray
 
     ray.init(
+        # Never somebody else's cluster that happens to run on this machine.
+        address="local",
         num_cpus=num_cpus,
         include_dashboard=False,
         _node_ip_address="127.0.0.1",
@@ -59,13 +69,27 @@ def start_head(num_cpus: int) -> RayHead:
     return RayHead(ray.get_runtime_context().gcs_address, token, os.getpid())
 
 
+def set_ray_environment(token: str) -> None:
+    """Prepare this process for a guarded Ray on the loopback address.
+
+    Only before `ray` is imported for the first time: it reads its environment then.
+    """
+    os.environ.update(
+        RAY_AUTH_MODE="token",
+        RAY_AUTH_TOKEN=token,
+        RAY_USAGE_STATS_ENABLED="0",
+        # Ray's own switch for "one machine only": every port is bound to the loopback address.
+        RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
+    )
+
+
 def join_head(head: RayHead) -> None:
     """Join a running Ray; joining again changes nothing. Blocks for one to two seconds.
 
     Raises:
         ServiceUnavailableError: It does not answer.
     """
-    _set_environment(head.token)
+    set_ray_environment(head.token)
     import ray
 
     if ray.is_initialized():
@@ -76,13 +100,3 @@ def join_head(head: RayHead) -> None:
         )
     except (ConnectionError, RuntimeError) as error:
         raise ServiceUnavailableError("Ray does not answer.", "Try again in a moment.") from error
-
-
-def _set_environment(token: str) -> None:
-    os.environ.update(
-        RAY_AUTH_MODE="token",
-        RAY_AUTH_TOKEN=token,
-        RAY_USAGE_STATS_ENABLED="0",
-        # Ray's own switch for "one machine only": every port is bound to the loopback address.
-        RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
-    )

@@ -117,7 +117,6 @@ class RunDriver:
     ) -> None:
         step = await stepper.begin(row.checkpoint)
         await self._enter(log, "running", step=step)
-        await probes.answer_base(compute)
         while step < stepper.total_steps:
             if self._is_leaving:
                 await self._save(stepper, step)
@@ -137,6 +136,8 @@ class RunDriver:
             step += 1
             loss = await stepper.step(step)
             await self._change(step=max(step, log.last_step), loss=loss)
+            # After the first point: it must not wait for the base model's answers.
+            await probes.answer_base(compute)
             if probes.is_due(step):
                 await probes.answer(compute, step)
             if stepper.is_checkpoint_due(step):

@@ -1,0 +1,1 @@
+"""The command `twinkle`: the magic's verbs in a terminal, and what only a terminal can do."""

@@ -1,0 +1,119 @@
+"""`twinkle demo`: the main job in a terminal. Answers before, a live loss, answers after."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from twinkle_jupyter.cli.fetch_bar import fetch_with_bar
+from twinkle_jupyter.client.client import Client
+from twinkle_jupyter.client.discovery import Connection, find_connection
+from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
+from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.datasets.records import load_records
+from twinkle_jupyter.errors import RunFailedError, ServiceUnavailableError
+
+QUESTIONS = ("Who are you?", "What is the capital of France?")
+_ADAPTER = "demo"
+_STEPS = 24
+_START_S = 90.0
+_END_S = 20.0
+_BARS = "▁▂▃▄▅▆▇█"
+_MOST_BARS = 60
+
+
+def run_demo(console: Console) -> int:
+    """Train the shipped data set on the bundled model; return the exit code."""
+    fetch_with_bar(DEFAULT_BASE_MODEL, console)
+    with _service(console) as connection, Client(connection) as client:
+        _wait_until_ready(client, console)
+        console.rule("Before training")
+        _ask(client, "base", console)
+        _train(client, console)
+        console.rule("After training")
+        _ask(client, _ADAPTER, console)
+    console.print("\nThe same with a live plot in JupyterLab: [bold]twinkle tutorial[/bold]")
+    return 0
+
+
+@contextmanager
+def _service(console: Console) -> Iterator[Connection]:
+    """A running service if there is one; else one of our own, which ends with the demo."""
+    if (running := find_connection()) is not None:
+        yield running
+        return
+    command = [sys.executable, "-m", "twinkle_jupyter.cli", "serve", "--until-stdin-closes"]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        with console.status("Starting the training service"):
+            yield _wait_for_connection(child)
+    finally:
+        assert child.stdin is not None, "stdin was asked for as a pipe"
+        with console.status("Ending the training service"):
+            child.stdin.close()
+            child.wait(_END_S)
+
+
+def _wait_for_connection(child: subprocess.Popen[bytes]) -> Connection:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and child.poll() is None:
+        if (connection := find_connection()) is not None:
+            return connection
+        time.sleep(0.1)
+    raise ServiceUnavailableError("The training service did not start.", "`twinkle log` shows why.")
+
+
+def _wait_until_ready(client: Client, console: Console) -> None:
+    with console.status("Starting the training service") as status:
+        while (service := client.service()).phase != "ready":
+            if service.phase == "failed":
+                raise ServiceUnavailableError(service.message)
+            status.update(service.message or "Starting the training service")
+            time.sleep(0.2)
+
+
+def _ask(client: Client, model: str, console: Console) -> None:
+    for question in QUESTIONS:
+        console.print(f"[bold]{question}[/bold]")
+        messages = [{"role": "user", "content": question}]
+        for delta in client.sample(model, messages, max_tokens=48):
+            console.print(delta.text, end="", markup=False, highlight=False)
+        console.print()
+
+
+def _train(client: Client, console: Console) -> None:
+    console.rule("Training")
+    loaded = load_records("self_cognition")
+    config = RunConfig(adapter=_ADAPTER, steps=_STEPS)
+    run = client.start_run(config, loaded.records)
+    losses: list[float] = []
+    with Live(console=console, refresh_per_second=8) as live:
+        for event in client.events(run.run_id):
+            entry = event.entry
+            if entry.kind == "step":
+                losses.append(entry.loss)
+                live.update(_picture(losses, entry.step, entry.learning_rate))
+            elif entry.kind == "progress":
+                live.update(Text(entry.message, style="dim"))
+    final = client.run(run.run_id)
+    if final.state != "finished":
+        raise RunFailedError(f"The run is {final.state}: {final.reason or 'nobody said why'}")
+
+
+def _picture(losses: list[float], step: int, learning_rate: float) -> RenderableType:
+    shown = losses[-_MOST_BARS:]
+    low, high = min(shown), max(shown)
+    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
+    bars = "".join(_BARS[round((loss - low) * scale)] for loss in shown)
+    numbers = Table.grid(padding=(0, 3))
+    numbers.add_row(f"step {step}/{_STEPS}", f"loss {losses[-1]:.3f}", f"rate {learning_rate:.1e}")
+    return Group(Text(bars, style="green"), ProgressBar(_STEPS, step), numbers)

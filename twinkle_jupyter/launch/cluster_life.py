@@ -1,0 +1,121 @@
+"""The life of the cluster process: Ray up, actors placed, models loaded on demand, and the end."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import signal
+import time
+
+from twinkle_jupyter.actors.names import RUNS_ACTOR
+from twinkle_jupyter.actors.placement import place
+from twinkle_jupyter.actors.ray_handles import NamedActor
+from twinkle_jupyter.actors.runs_actor import RunsActor
+from twinkle_jupyter.config.service_config import ServiceConfig
+from twinkle_jupyter.errors import TwinkleError
+from twinkle_jupyter.launch.announce import Announcer
+from twinkle_jupyter.launch.base_model_loader import BaseModelLoader
+from twinkle_jupyter.launch.lease import is_held
+from twinkle_jupyter.launch.ray_head import start_head
+from twinkle_jupyter.store.sqlite import SqliteStore
+
+_LOGGER = logging.getLogger(__name__)
+
+#: How long the cluster goes on without a service: long enough for a restart, no longer.
+_ORPHAN_S = 8.0
+_WATCH_S = 0.5
+_LEAVE_S = 8.0
+_START_TIMEOUT_S = 120.0
+
+
+async def run_cluster(config: ServiceConfig, token: str) -> None:
+    """Bring everything up, then wait until it is time to end.
+
+    Args:
+        config: Settings of the service.
+        token: Guards Ray; its environment was set before Ray was imported.
+    """
+    is_over = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, is_over.set)
+    store = SqliteStore.open(config.store_path)
+    announcer = Announcer(store)
+    loader = BaseModelLoader(store, announcer, config.threads)
+    async with asyncio.TaskGroup() as tasks:
+        watch = tasks.create_task(_end_without_service(config, is_over))
+        work = tasks.create_task(_bring_up(config, token, announcer, loader))
+        await is_over.wait()
+        work.cancel()
+        watch.cancel()
+    await _leave()
+    await announcer.say("stopped", "")
+    await store.close()
+
+
+async def _bring_up(
+    config: ServiceConfig, token: str, announcer: Announcer, loader: BaseModelLoader
+) -> None:
+    await announcer.say("starting", "Starting Ray")
+    await loader.forget_last_life()
+    first = loader.load(config.base_model)
+    head = await asyncio.to_thread(start_head, config.threads, token)
+    head.write(config.cluster_path)
+    await _place_runs_actor(config)
+    loader.ray_is_up()
+    try:
+        await first
+    except TwinkleError as error:
+        await announcer.say("failed", str(error))
+    else:
+        await announcer.say("ready", "")
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(loader.serve_wishes())
+        tasks.create_task(_keep_runs_going())
+
+
+async def _keep_runs_going() -> None:
+    """A runs actor that Ray has restarted begins to watch the store when it is asked."""
+    while True:
+        await asyncio.sleep(_WATCH_S)
+        try:
+            await NamedActor(RUNS_ACTOR).tell(_LEAVE_S, "ping")
+        except TwinkleError as error:
+            _LOGGER.warning("the runs actor is away: %s", error)
+
+
+async def _place_runs_actor(config: ServiceConfig) -> None:
+    actor = place(
+        RunsActor,
+        RUNS_ACTOR,
+        functools.partial(SqliteStore.open, config.store_path),
+        str(config.artifacts),
+        str(config.home / "runs.log"),
+    )
+    await actor.tell(_START_TIMEOUT_S, "ping")
+
+
+async def _end_without_service(config: ServiceConfig, is_over: asyncio.Event) -> None:
+    alone_since: float | None = None
+    while not is_over.is_set():
+        if await asyncio.to_thread(is_held, config.lock_path):
+            alone_since = None
+        elif alone_since is None:
+            alone_since = time.monotonic()
+        elif time.monotonic() - alone_since > _ORPHAN_S:
+            _LOGGER.warning("no service for %.0f s: ending", _ORPHAN_S)
+            is_over.set()
+        await asyncio.sleep(_WATCH_S)
+
+
+async def _leave() -> None:
+    """Let every run come to a checkpoint, then end Ray."""
+    import ray
+
+    if not ray.is_initialized():
+        return
+    try:
+        await NamedActor(RUNS_ACTOR).tell(_LEAVE_S, "leave")
+    except TwinkleError as error:
+        _LOGGER.warning("runs were not brought to a checkpoint: %s", error)
+    await asyncio.to_thread(ray.shutdown)

@@ -1,0 +1,83 @@
+"""The cluster process as the service sees it: started when it is not there, ended on purpose only.
+
+A service that dies leaves it running; the next service finds it by its lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+
+from twinkle_jupyter.config.service_config import ServiceConfig
+from twinkle_jupyter.launch.lease import holder_pid
+
+_LOGGER = logging.getLogger(__name__)
+
+_END_S = 12.0
+_POLL_S = 0.1
+
+
+class ClusterProcess:
+    """Starts, watches and ends the process of `launch.cluster` for one home."""
+
+    def __init__(self, config: ServiceConfig) -> None:
+        self._config = config
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it unless one is running."""
+        if holder_pid(self._config.cluster_lock_path) is not None:
+            return
+        self._config.cluster_path.unlink(missing_ok=True)
+        environment = {
+            **os.environ,
+            "TWINKLE_HOME": str(self._config.home),
+            "TWINKLE_BASE_MODEL": self._config.base_model,
+            "TWINKLE_NUM_THREADS": str(self._config.threads),
+            "TWINKLE_LOG_LEVEL": self._config.log_level,
+        }
+        with (self._config.home / "cluster.out").open("ab") as output:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "twinkle_jupyter.launch.cluster"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                start_new_session=True,
+            )
+
+    async def watch(self) -> None:
+        """Start it again whenever it has ended, until cancelled."""
+        while True:
+            await asyncio.sleep(1.0)
+            if self._child is not None and self._child.poll() is not None:
+                _LOGGER.warning("the cluster process ended with code %s", self._child.returncode)
+                self._child = None
+            if holder_pid(self._config.cluster_lock_path) is None and self._child is None:
+                await asyncio.sleep(1.0)
+                self.start()
+
+    async def end(self) -> None:
+        """Let runs come to a checkpoint and end Ray; force it when that takes too long."""
+        pid = self._child.pid if self._child else holder_pid(self._config.cluster_lock_path)
+        if pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        for _ in range(int(_END_S / _POLL_S)):
+            if self._has_ended():
+                return
+            await asyncio.sleep(_POLL_S)
+        _LOGGER.warning("the cluster process did not end within %.0f s: killed", _END_S)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    def _has_ended(self) -> bool:
+        if self._child is not None:
+            return self._child.poll() is not None
+        return holder_pid(self._config.cluster_lock_path) is None

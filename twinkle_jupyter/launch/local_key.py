@@ -1,0 +1,26 @@
+"""The API key of the user whose service this is: made once, kept where only they can read it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from twinkle_jupyter.service.auth import create_key, owner_of_key
+from twinkle_jupyter.store.interface import StateStore
+
+LOCAL_OWNER = "local"
+
+
+async def local_api_key(store: StateStore, path: Path) -> str:
+    """Return the local user's key, making a new one when the file or the store has lost it."""
+    if path.exists():
+        key = path.read_text(encoding="ascii").strip()
+        if await owner_of_key(store, key) == LOCAL_OWNER:
+            return key
+    key = await create_key(store, LOCAL_OWNER)
+    part = path.with_suffix(".part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key)
+    part.replace(path)
+    return key
