@@ -85,7 +85,8 @@ def resolve_base_model(name: str) -> BaseModelSource:
     if name in BUNDLED_MODELS:
         return BUNDLED_MODELS[name]
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    # An empty path is the current folder, which nobody means.
+    if name and folder.is_dir():
         return LocalModel(folder.absolute())
     if folder.is_file():
         raise NotFoundError(

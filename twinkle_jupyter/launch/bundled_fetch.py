@@ -42,6 +42,10 @@ class FetchProgress:
     #: 0 to 1 within this message, None where it is not known.
     fraction: float | None = None
 
+    def __str__(self) -> str:
+        """Return one line for people: "Downloading SmolLM2, 34 %"."""
+        return self.message if self.fraction is None else f"{self.message}, {self.fraction:.0%}"
+
 
 OnProgress = Callable[[FetchProgress], None]
 

@@ -1,0 +1,85 @@
+"""Faults that would train without complaint: each has its code, its row and its severity."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.example import Example
+from twinkle_jupyter.templates.chat_template import ChatTemplate, EncodedConversation
+from twinkle_jupyter.templates.checks import Fault, check_examples, raise_refusals
+from twinkle_jupyter.templates.encode_rows import encode_rows
+
+SHORT = {"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "I."}]}
+LONG_ANSWER = {
+    "messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "me " * 60}]
+}
+LONG_PROMPT = {
+    "messages": [{"role": "user", "content": "x y " * 60}, {"role": "assistant", "content": "I."}]
+}
+ROLE = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "I."}]
+
+
+def found(template: ChatTemplate, *records: dict[str, list[dict[str, str]]]) -> list[object]:
+    _, faults = encode_rows(records, template, "all-assistant", max_length=64)
+    return [(fault.code, fault.row, fault.severity) for fault in faults]
+
+
+def test_a_sound_row_becomes_its_example(template: ChatTemplate) -> None:
+    examples, faults = encode_rows([SHORT], template, "all-assistant", max_length=64)
+    encoded = template.encode_conversation(SHORT["messages"])
+    assert (examples, faults) == ([Example.from_sequence(encoded.token_ids, encoded.weights)], [])
+
+
+def test_a_cut_answer_is_shown_and_keeps_its_start(template: ChatTemplate) -> None:
+    examples, faults = encode_rows([SHORT, LONG_ANSWER], template, "all-assistant", max_length=64)
+    assert [(f.code, f.row, f.severity) for f in faults] == [("answer_cut", 2, "warn")]
+    whole = template.encode_conversation(LONG_ANSWER["messages"])
+    assert examples[1] == Example.from_sequence(whole.token_ids[:64], whole.weights[:64])
+
+
+def test_a_row_of_which_nothing_is_left_to_learn_is_refused(template: ChatTemplate) -> None:
+    assert found(template, LONG_PROMPT) == [("no_supervised_token", 1, "refuse")]
+
+
+def test_a_template_without_an_end_of_turn_is_refused(template: ChatTemplate) -> None:
+    source = template.source.replace("<|im_end|>", "")
+    assert found(dataclasses.replace(template, source=source), SHORT) == [
+        ("no_stop_token", 1, "refuse")
+    ]
+
+
+def test_a_text_that_begins_twice_is_refused(template: ChatTemplate) -> None:
+    doubled = dataclasses.replace(template, source="<|im_start|>" + template.source)
+    assert found(doubled, SHORT) == [("doubled_bos", 1, "refuse")]
+
+
+def test_an_answer_that_melts_into_its_prompt_is_shown(template: ChatTemplate) -> None:
+    # "is" is one token of the tiny vocabulary, and here its two letters are on either side.
+    source = (
+        "{% for message in messages %}{% if message['role'] == 'assistant' %}{{ 'i' }}{% endif %}"
+        "{{ message['content'] }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'i' }}{% else %}<|im_end|>{% endif %}"
+    )
+    record = {"messages": [ROLE[0], {"role": "assistant", "content": "s"}]}
+    melting = dataclasses.replace(template, source=source)
+    assert len(melting.tokenizer.encode("is", add_special_tokens=False).ids) == 1
+    assert found(melting, record) == [("prompt_differs", 1, "warn")]
+
+
+def test_refusals_name_five_rows_and_count_the_rest(template: ChatTemplate) -> None:
+    bare = EncodedConversation((1, 5, 6), (0.0, 0.0, 0.0), "")
+    faults = check_examples([bare] * 7, template, max_length=64)
+    with pytest.raises(InvalidDataError, match=r"row 5: .*; and 2 more like these\.") as caught:
+        raise_refusals(faults)
+    assert "row 6" not in caught.value.message
+    raise_refusals([Fault("answer_cut", "the answer is cut", 1, "warn")])
+
+
+def test_a_row_that_the_template_cannot_write_is_named(template: ChatTemplate) -> None:
+    guard = "{% if messages|length > 2 %}{{ raise_exception('Two only') }}{% endif %}"
+    strict = dataclasses.replace(template, source=guard + template.source)
+    with pytest.raises(InvalidDataError, match=r"^Row 2, the model's template refuses"):
+        encode_rows([SHORT, {"messages": ROLE * 2}], strict, "last-assistant", max_length=64)
