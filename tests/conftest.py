@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
 import pytest
+
+# Before torch is loaded anywhere: its threads shall sleep, not spin, while others compute.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 pytest_plugins = ("pytest_jupyter.jupyter_server",)
 
@@ -21,11 +24,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def private_home(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
+) -> Path:
     """Runs, connection file and settings of the test lie in its own folder."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("TWINKLE_HOME", str(home / "twinkle"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(home / "runtime"))
     for name in ("TWINKLE_URL", "TWINKLE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
-    yield home
+    return home

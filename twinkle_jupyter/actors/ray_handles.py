@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import TypeVar
 
 import ray
@@ -163,7 +163,7 @@ class RaySamplerHandle(SamplerHandle):
         await self._actor.tell(_CONTROL_TIMEOUT_S, "put_snapshot", snapshot)
 
     @override
-    async def sample(self, request: SampleRequest) -> AsyncIterator[SampleDelta]:
+    async def sample(self, request: SampleRequest) -> AsyncGenerator[SampleDelta]:
         key = secrets.token_hex(8)
         is_over = False
         try:

@@ -7,7 +7,7 @@ another call ends it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class SamplerActor:
         await self._wait_until_started()
         await self._loop.put_snapshot(snapshot)
 
-    async def sample(self, key: str, request: SampleRequest) -> AsyncIterator[SampleDelta]:
+    async def sample(self, key: str, request: SampleRequest) -> AsyncGenerator[SampleDelta]:
         """Stream the answer; `cancel(key)` ends it at the next token."""
         cancelled = self._cancelled.setdefault(key, asyncio.Event())
         await self._wait_until_started()

@@ -57,10 +57,9 @@ def _service(console: Console) -> Iterator[Connection]:
         with console.status("Starting the training service"):
             yield _wait_for_connection(child)
     finally:
-        assert child.stdin is not None, "stdin was asked for as a pipe"
         with console.status("Ending the training service"):
-            child.stdin.close()
-            child.wait(_END_S)
+            # Closing its stdin is how the service is told.
+            child.communicate(timeout=_END_S)
 
 
 def _wait_for_connection(child: subprocess.Popen[bytes]) -> Connection:
@@ -98,22 +97,22 @@ def _train(client: Client, console: Console) -> None:
     losses: list[float] = []
     with Live(console=console, refresh_per_second=8) as live:
         for event in client.events(run.run_id):
-            entry = event.entry
-            if entry.kind == "step":
-                losses.append(entry.loss)
-                live.update(_picture(losses, entry.step, entry.learning_rate))
-            elif entry.kind == "progress":
-                live.update(Text(entry.message, style="dim"))
+            match event.entry:
+                case {"kind": "step", "step": int(step), "loss": float(loss)}:
+                    losses.append(loss)
+                    live.update(_picture(losses, step))
+                case {"kind": "progress", "message": str(message)}:
+                    live.update(Text(message, style="dim"))
     final = client.run(run.run_id)
     if final.state != "finished":
         raise RunFailedError(f"The run is {final.state}: {final.reason or 'nobody said why'}")
 
 
-def _picture(losses: list[float], step: int, learning_rate: float) -> RenderableType:
+def _picture(losses: list[float], step: int) -> RenderableType:
     shown = losses[-_MOST_BARS:]
     low, high = min(shown), max(shown)
     scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
     bars = "".join(_BARS[round((loss - low) * scale)] for loss in shown)
     numbers = Table.grid(padding=(0, 3))
-    numbers.add_row(f"step {step}/{_STEPS}", f"loss {losses[-1]:.3f}", f"rate {learning_rate:.1e}")
+    numbers.add_row(f"step {step}/{_STEPS}", f"loss {losses[-1]:.3f}")
     return Group(Text(bars, style="green"), ProgressBar(_STEPS, step), numbers)

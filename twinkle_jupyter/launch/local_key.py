@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -13,14 +14,21 @@ LOCAL_OWNER = "local"
 
 async def local_api_key(store: StateStore, path: Path) -> str:
     """Return the local user's key, making a new one when the file or the store has lost it."""
-    if path.exists():
-        key = path.read_text(encoding="ascii").strip()
-        if await owner_of_key(store, key) == LOCAL_OWNER:
-            return key
+    key = await asyncio.to_thread(_read, path)
+    if key and await owner_of_key(store, key) == LOCAL_OWNER:
+        return key
     key = await create_key(store, LOCAL_OWNER)
+    await asyncio.to_thread(_write, path, key)
+    return key
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="ascii").strip() if path.exists() else ""
+
+
+def _write(path: Path, key: str) -> None:
     part = path.with_suffix(".part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(key)
     part.replace(path)
-    return key

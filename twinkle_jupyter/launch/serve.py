@@ -98,10 +98,11 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
     async with asyncio.TaskGroup() as tasks:
         watch = tasks.create_task(cluster.watch())
-        tell = tasks.create_task(_tell_when_answering(server, connection))
+        # The socket listens already: who connects now is answered when the server has started.
+        write_connection(connection)
+        _LOGGER.info("answering at %s", connection.url)
         await server.serve(sockets=[listener])
         watch.cancel()
-        tell.cancel()
     remove_connection(os.getpid())
     await cluster.end()
     await store.close()
@@ -126,16 +127,10 @@ def _listen(config: ServiceConfig) -> socket.socket:
                     "Choose another port, or 0 for any free one.",
                 ) from error
         else:
+            listener.listen()
             last.write_text(str(listener.getsockname()[1]), encoding="ascii")
             return listener
     raise AssertionError("there is at least one port to try")
-
-
-async def _tell_when_answering(server: Server, connection: Connection) -> None:
-    while not server.started:
-        await asyncio.sleep(0.01)
-    write_connection(connection)
-    _LOGGER.info("answering at %s", connection.url)
 
 
 def _end_with_stdin(server: Server) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -94,7 +94,7 @@ class SamplerHandle(Protocol):
         """Hold these weights; the newest version is the adapter's default."""
         ...
 
-    def sample(self, request: SampleRequest) -> AsyncIterator[SampleDelta]:
+    def sample(self, request: SampleRequest) -> AsyncGenerator[SampleDelta]:
         """Stream the answer; closing the iterator cancels within one token."""
         ...
 

@@ -6,7 +6,7 @@ who leaves costs one token at most.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,7 @@ class SampleLoop:
         """Hold these weights; they are the adapter's default from now on."""
         await self._thread.call(lambda sampler: sampler.put_snapshot(snapshot))
 
-    async def sample(self, request: SampleRequest) -> AsyncIterator[SampleDelta]:
+    async def sample(self, request: SampleRequest) -> AsyncGenerator[SampleDelta]:
         """Stream the answer; closing the iterator cancels within one token.
 
         Raises:
