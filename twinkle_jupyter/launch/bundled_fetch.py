@@ -119,6 +119,8 @@ def _say_why(log: Path) -> str:
     text = log.read_text(encoding="utf-8", errors="replace")
     if _UNREACHABLE.search(text):
         return "the package index cannot be reached"
+    if "from versions: none" in text:
+        return "the package index cannot be reached, or does not have it"
     errors = [line for line in text.splitlines() if line.startswith("ERROR:")]
     if not errors:
         return "pip ended without saying why"
