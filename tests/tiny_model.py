@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -61,8 +61,10 @@ def build_tiny_model(folder: Path, kind: Kind = "llama", seed: int = 0) -> Path:
     config.pad_token_id = end_of_text
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    model.generation_config = GenerationConfig(
+        model = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+            config, dtype=torch.float32
+        )
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
         bos_token_id=config.bos_token_id, eos_token_id=turn_end, pad_token_id=end_of_text
     )
     model.save_pretrained(folder)
@@ -84,7 +86,7 @@ def _train_tokenizer() -> Tokenizer:
 
 
 def _build_config(kind: Kind, vocabulary: int) -> PretrainedConfig:
-    shape = {
+    shape: dict[str, Any] = {
         "vocab_size": vocabulary,
         "hidden_size": 32,
         "intermediate_size": 48,

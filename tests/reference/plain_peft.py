@@ -64,7 +64,7 @@ def train_with_peft(
         for example in batch:
             row = _row_logprobs(peft_model, example)
             loss = -(torch.tensor(example.weights, dtype=row.dtype) * row).sum()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             loss_sum += float(loss.detach())
             logprobs.append(
                 tuple(

@@ -235,7 +235,7 @@ def test_peft_answers_from_a_checkpoint_as_the_sampler_does(
 
         plain = load_plain_model(base_folder, "float32")
         peft_model = PeftModel.from_pretrained(plain, folder).eval()
-        generated = peft_model.generate(
+        generated = peft_model.generate(  # type: ignore[no-untyped-call]
             input_ids=torch.tensor([prompt]),
             attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
             max_new_tokens=GREEDY_TOKENS,
