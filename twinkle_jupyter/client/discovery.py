@@ -15,6 +15,7 @@ import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 from twinkle_jupyter.errors import InvalidConfigError, NotAllowedError
 
@@ -36,6 +37,11 @@ class Connection:
     def address(self) -> str:
         """Host and port, as people read it."""
         return self.url.split("://", 1)[-1]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is this very machine, to which no proxy leads."""
+        return urlsplit(self.url).hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 def connection_path() -> Path:

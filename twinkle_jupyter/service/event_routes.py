@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncGenerator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Response
 
 from twinkle_jupyter.errors import ServiceUnavailableError
 from twinkle_jupyter.runs.events import StateChanged
@@ -35,11 +35,15 @@ async def run_events(
     after: Annotated[int, Query(ge=0, le=_MAX_POSITION)] = 0,
     follow: Annotated[bool, Query()] = True,  # noqa: FBT002 - a query parameter has no position
     last_event_id: Annotated[int | None, Header(ge=0, le=_MAX_POSITION)] = None,
-) -> EventStream:
+) -> Response:
     """Stream the run's events. `Last-Event-ID`, which a browser sends by itself, beats `after`."""
     row = await find_run(parts.store, owner, run)
     start = last_event_id if last_event_id is not None else after
-    return EventStream(read_log(parts.store, RunRow.log(row.run_id), start, follow=follow))
+    log = RunRow.log(row.run_id)
+    if start and any(_is_end(e.entry) for e in await parts.store.read(log, start - 1, limit=1)):
+        # The reader has the end already; this status tells a browser not to come back.
+        return Response(status_code=204)
+    return EventStream(read_log(parts.store, log, start, follow=follow))
 
 
 async def read_log(
@@ -48,9 +52,6 @@ async def read_log(
     """Yield a frame for each entry beyond `after`, and heartbeats; ends after a terminal state."""
     position = after
     try:
-        # A reader that comes back may already have the end.
-        if after and any(_is_end(e.entry) for e in await store.read(log, after - 1, limit=1)):
-            return
         while True:
             entries = await store.read(log, position, _PAGE)
             for entry in entries:

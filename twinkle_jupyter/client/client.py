@@ -1,0 +1,296 @@
+"""The service as a program sees it: one method a route, exceptions for what goes wrong.
+
+Every call is bounded in time. Answers are the bodies of the native protocol.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel
+
+from twinkle_jupyter.client.discovery import Connection, find_connection
+from twinkle_jupyter.client.errors_from_wire import (
+    error_of_body,
+    no_service,
+    raise_for_answer,
+    unreachable,
+)
+from twinkle_jupyter.client.event_stream import EventStream, LinkState
+from twinkle_jupyter.client.sse import parse_frames
+from twinkle_jupyter.wire.native import (
+    AdapterBody,
+    AdapterListBody,
+    ErrorBody,
+    FinishReason,
+    RunBody,
+    RunListBody,
+    SampleDeltaBody,
+    SampleDoneBody,
+    ServiceBody,
+)
+
+if TYPE_CHECKING:
+    from twinkle_jupyter.client.run import Run
+    from twinkle_jupyter.config.run_config import RunConfig
+
+__all__ = [
+    "AdapterBody",
+    "AnswerPart",
+    "Client",
+    "RunBody",
+    "ServiceBody",
+    "connect",
+]
+
+#: An ordinary answer, in seconds.
+ANSWER_S = 5.0
+#: Sending and checking a large data set, or waiting for the run of a stopped one to end.
+UPLOAD_S = 120.0
+#: Until the next piece of an answer: a long prompt on a slow machine takes a while.
+SAMPLE_S = 300.0
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPart:
+    """What came new of an answer: text, or with the last part how it ended."""
+
+    text: str
+    #: Version of the adapter that answers; None for the base model.
+    version: int | None
+    #: Set on the last part only, whose text is empty; the counts are set with it.
+    finish_reason: FinishReason | None = None
+    num_prompt_tokens: int = 0
+    num_tokens: int = 0
+
+
+def connect(url: str = "", api_key: str = "") -> Client:
+    """Return a client of the service that arguments, environment or connection file name.
+
+    Raises:
+        ServiceUnavailableError: Nothing says where a service is.
+        InvalidConfigError: There is an address without a key.
+        NotAllowedError: The connection file is open to others.
+    """
+    connection = find_connection(url, api_key)
+    if connection is None:
+        raise no_service()
+    return Client(connection)
+
+
+class Client:
+    """Calls one service, on whichever port it comes back after a restart.
+
+    Args:
+        connection: Where it is.
+
+    Raises:
+        ServiceUnavailableError: From every method: it is not running or does not answer in time.
+        NotAllowedError: From every method: it does not take the key.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._http = _open(connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def service(self) -> ServiceBody:
+        """Tell what the service is and does."""
+        return self._call("GET", "/service", ServiceBody)
+
+    def start_run(
+        self,
+        config: RunConfig | Mapping[str, object],
+        records: Sequence[Mapping[str, object]],
+    ) -> RunBody:
+        """Queue a run; the same one that is still active is returned instead of a second.
+
+        Raises:
+            InvalidConfigError: Settings are wrong; all are named.
+            InvalidDataError: Records cannot be trained on.
+            ConflictError: Another run of this adapter is active.
+        """
+        settings = config.model_dump(mode="json") if isinstance(config, BaseModel) else dict(config)
+        content = json.dumps({"config": settings, "records": list(records)}).encode()
+        answer = self._send("POST", "/runs", content=content, timeout_s=UPLOAD_S)
+        return RunBody.model_validate_json(answer.content)
+
+    def runs(self) -> list[RunBody]:
+        """List all runs, newest first."""
+        return list(self._call("GET", "/runs", RunListBody).runs)
+
+    def run(self, name: str) -> RunBody:
+        """Return a run by its id, or an adapter's newest run by the adapter's name.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        return self._call("GET", f"/runs/{_part(name)}", RunBody)
+
+    def hold(self, name: str) -> Run:
+        """Return the run as an object with state, history and commands.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        from twinkle_jupyter.client.run import Run
+
+        return Run(self, self.run(name).run_id)
+
+    def pause(self, name: str) -> RunBody:
+        """Let the run rest before its next step; raises `ConflictError` when it is over."""
+        return self._command(name, "pause")
+
+    def resume(self, name: str) -> RunBody:
+        """Let a paused run go on; raises `ConflictError` when it is over."""
+        return self._command(name, "resume")
+
+    def stop(self, name: str) -> RunBody:
+        """End the run before its next step; raises `ConflictError` when it is over."""
+        return self._command(name, "stop")
+
+    def adapters(self) -> list[AdapterBody]:
+        """List all adapters by name."""
+        return list(self._call("GET", "/adapters", AdapterListBody).adapters)
+
+    def delete_adapter(self, name: str) -> None:
+        """Delete an adapter's weights.
+
+        Raises:
+            NotFoundError: There is no such adapter.
+            ConflictError: It is being trained.
+        """
+        self._send("DELETE", f"/adapters/{_part(name)}")
+
+    def sample(
+        self, model: str, messages: Sequence[Mapping[str, str]], **settings: float
+    ) -> Iterator[AnswerPart]:
+        """Stream an answer: pieces of text, then how it ended. Closing the iterator cancels it.
+
+        Args:
+            model: An adapter's name for its newest weights, or `base`.
+            messages: The conversation, each with `role` and `content`.
+            settings: `max_tokens`, `temperature`, `top_p`, `top_k`, `seed`.
+
+        Raises:
+            NotFoundError: There is no such adapter.
+            InvalidConfigError: A setting is out of range.
+            InvalidDataError: The conversation does not fit the model's template.
+        """
+        body = {"model": model, "messages": [dict(m) for m in messages], **settings}
+        url = f"{self.connection.url}/api/v1/samples"
+        timeout = httpx.Timeout(SAMPLE_S, connect=ANSWER_S)
+        try:
+            with self._http.stream("POST", url, json=body, timeout=timeout) as answer:
+                if answer.status_code >= 400:
+                    answer.read()
+                    raise_for_answer(answer, self.connection)
+                yield from _read_answer(answer)
+        except httpx.TransportError as error:
+            raise unreachable(error, self.connection, SAMPLE_S) from error
+
+    def events(
+        self,
+        run: str,
+        *,
+        after: int = 0,
+        follow: bool = True,
+        on_link: Callable[[LinkState, str], None] | None = None,
+    ) -> EventStream:
+        """Return the events of a run beyond `after`, each once, also over restarts.
+
+        Args:
+            run: A run id, or an adapter's name, which is looked up when the stream is made.
+            after: The last position the reader has.
+            follow: Go on with new events, else end when all were sent.
+            on_link: Told "live" and "waiting" with a sentence, each time that it changes.
+        """
+        run_id = run if run.startswith("run_") else self.run(run).run_id
+        return EventStream(self._find, run_id, after=after, follow=follow, on_link=on_link)
+
+    def _command(self, name: str, command: Literal["pause", "resume", "stop"]) -> RunBody:
+        return self._call("POST", f"/runs/{_part(name)}/{command}", RunBody)
+
+    def _call(self, method: str, path: str, model: type[Answer]) -> Answer:
+        return model.model_validate_json(self._send(method, path).content)
+
+    def _send(
+        self, method: str, path: str, *, content: bytes | None = None, timeout_s: float = ANSWER_S
+    ) -> httpx.Response:
+        try:
+            answer = self._request(method, path, content, timeout_s)
+        except httpx.ConnectError as error:
+            # Nothing was sent. The service may have come back elsewhere.
+            moved = self._find()
+            if moved is None or moved == self.connection:
+                raise unreachable(error, self.connection, ANSWER_S) from error
+            self.close()
+            self.connection, self._http = moved, _open(moved)
+            return self._send(method, path, content=content, timeout_s=timeout_s)
+        except httpx.TransportError as error:
+            raise unreachable(error, self.connection, timeout_s) from error
+        raise_for_answer(answer, self.connection)
+        return answer
+
+    def _request(
+        self, method: str, path: str, content: bytes | None, timeout_s: float
+    ) -> httpx.Response:
+        return self._http.request(
+            method,
+            f"{self.connection.url}/api/v1{path}",
+            content=content,
+            timeout=httpx.Timeout(timeout_s, connect=ANSWER_S),
+        )
+
+    def _find(self) -> Connection | None:
+        """Look again where the service is, unless a person said it by address."""
+        return find_connection() if self.connection.pid else self.connection
+
+
+def _open(connection: Connection) -> httpx.Client:
+    headers = {
+        "Authorization": f"Bearer {connection.api_key}",
+        "Content-Type": "application/json",
+    }
+    return httpx.Client(headers=headers, trust_env=not connection.is_local)
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _read_answer(answer: httpx.Response) -> Iterator[AnswerPart]:
+    for part in parse_frames(answer.iter_lines()):
+        if part is None:
+            continue
+        if part.event == "error":
+            raise error_of_body(ErrorBody.model_validate_json(part.data))
+        if part.event == "done":
+            done = SampleDoneBody.model_validate_json(part.data)
+            yield AnswerPart(text="", **done.model_dump())
+            return
+        delta = SampleDeltaBody.model_validate_json(part.data)
+        yield AnswerPart(delta.text, delta.version)
+    raise httpx.RemoteProtocolError("The answer ended before its last event.")
