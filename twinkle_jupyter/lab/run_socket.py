@@ -120,21 +120,31 @@ class RunEventsSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
                 headers=authorization(connection),
                 timeout=timeout,
             ) as answer:
-                if answer.status_code in {400, 401, 403, 404, 422}:
-                    await answer.aread()
-                    await self._send({"type": "error", "error": _error_of(answer)})
-                    return "refused"
-                if not answer.is_success:
-                    return "lost"
-                await self._say_connection("live", "")
-                async for event in _events(answer):
-                    await self._send({"type": "event", "id": event.position, "event": event.entry})
-                    self._after = event.position
-                    if event.is_last:
-                        return "over"
-            return "over" if await self._is_over(connection, run) else "lost"
+                reading = await self._read_answer(answer)
+            if reading is None:
+                return "over" if await self._is_over(connection, run) else "lost"
         except httpx.TransportError:
             return "lost"
+        else:
+            return reading
+
+    async def _read_answer(self, answer: httpx.Response) -> Reading | None:
+        """Send on what one answer brings; None where it ends without a last event."""
+        if answer.status_code in {400, 401, 403, 404, 422}:
+            await answer.aread()
+            await self._send({"type": "error", "error": _error_of(answer)})
+            return "refused"
+        if answer.status_code == 204:  # the browser has the last event
+            return "over"
+        if not answer.is_success:
+            return "lost"
+        await self._say_connection("live", "")
+        async for event in _events(answer):
+            await self._send({"type": "event", "id": event.position, "event": event.entry})
+            self._after = event.position
+            if event.is_last:
+                return "over"
+        return None
 
     async def _is_over(self, connection: Connection, run: str) -> bool:
         """Tell a stream that ended because its run is over from one cut off by the service."""
