@@ -51,6 +51,8 @@ class Subscription implements Disposable {
   private wait = FIRST_RETRY_MS;
   /** Nothing more is wanted: disposed, ended, or there is no route. */
   private isOver = false;
+  /** It was open once, so that there is a route: what fails now is the way there. */
+  private wasOpen = false;
 
   constructor(
     private readonly runId: string,
@@ -73,12 +75,11 @@ class Subscription implements Disposable {
     const path = URLExt.join(NAMESPACE, 'runs', encodeURIComponent(this.runId), 'events');
     const token = settings.appendToken && settings.token ? `&token=${encodeURIComponent(settings.token)}` : '';
     const socket = new settings.WebSocket(`${URLExt.join(settings.wsUrl, path)}?after=${this.after}${token}`);
-    let wasOpen = false;
     socket.onopen = () => {
-      wasOpen = true;
+      this.wasOpen = true;
     };
     socket.onmessage = (message: MessageEvent<unknown>) => this.onMessage(message.data);
-    socket.onclose = () => void this.onClose(wasOpen);
+    socket.onclose = () => void this.onClose();
     this.socket = socket;
   }
 
@@ -100,12 +101,12 @@ class Subscription implements Disposable {
     this.onNotice(frame);
   }
 
-  private async onClose(wasOpen: boolean): Promise<void> {
+  private async onClose(): Promise<void> {
     this.socket = null;
     if (this.isOver) {
       return;
     }
-    if (!wasOpen && !(await this.hasRoute())) {
+    if (!this.wasOpen && !(await this.hasRoute())) {
       this.finish();
       this.onNotice({ type: 'unavailable', message: NO_EXTENSION });
       return;

@@ -243,5 +243,5 @@ export class RunPanel implements Disposable {
 }
 
 function savedText(why: string): string {
-  return `Saved picture; ${why.charAt(0).toLowerCase()}${why.slice(1)}`;
+  return `Saved picture; ${why.charAt(0).toLowerCase()}${why.slice(1).replace(/\.$/, '')}`;
 }

@@ -107,7 +107,7 @@ function layout(data: LossData, colours: PlotColours) {
     xaxis: {
       ...axis,
       showgrid: false,
-      title: { text: 'step', font: { color: colours.muted }, standoff: 4 },
+      title: { text: 'step', font: { color: colours.muted, size: 11 }, standoff: 4 },
       autorangeoptions: { include: [0, lastStepShown(data)] },
       tickformat: ',d'
     },

@@ -6,7 +6,7 @@
   --jp-twinkle-muted: var(--jp-ui-font-color2, var(--vscode-descriptionForeground, gray));
   --jp-twinkle-background: var(--jp-layout-color1, var(--vscode-editor-background, Canvas));
   --jp-twinkle-raised: var(--jp-layout-color2, var(--vscode-editorWidget-background, rgb(128 128 128 / 12%)));
-  --jp-twinkle-grid: var(--jp-border-color3, var(--vscode-editorWidget-border, rgb(128 128 128 / 25%)));
+  --jp-twinkle-grid: var(--jp-border-color2, var(--vscode-editorWidget-border, rgb(128 128 128 / 25%)));
   --jp-twinkle-border: var(--jp-border-color2, var(--vscode-editorWidget-border, rgb(128 128 128 / 35%)));
   --jp-twinkle-train: var(--jp-brand-color1, var(--vscode-charts-blue, royalblue));
   --jp-twinkle-eval: var(--jp-warn-color1, var(--vscode-charts-orange, darkorange));
