@@ -74,8 +74,9 @@ def test_a_result_has_sums_and_logprobs_at_supervised_places(engine: StepEngine)
     [result] = engine.forward_backward([_forward_backward(A, row, unsupervised)])
     assert isinstance(result, ForwardBackwardResult)
     first, second = result.logprobs[0][:2]
+    assert result.loss_sum == pytest.approx(-2.0 * first + 0.5 * second, rel=1e-5)
     assert result == ForwardBackwardResult(
-        loss_sum=pytest.approx(-2.0 * first + 0.5 * second, rel=1e-5),
+        loss_sum=result.loss_sum,
         logprobs=((first, second, 0.0), (0.0,)),
         num_tokens=4,
         num_supervised=2,

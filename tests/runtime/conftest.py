@@ -1,0 +1,16 @@
+"""Trainer and sampler in this process over the tiny model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from twinkle_jupyter.runtime.local import LocalCompute, open_local_compute
+
+
+@pytest.fixture
+async def compute(tiny_model: Path) -> AsyncIterator[LocalCompute]:
+    async with open_local_compute(tiny_model, base_model_name="tiny") as opened:
+        yield opened

@@ -1,0 +1,195 @@
+"""A trainer as its callers see it: order, answers, removal, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from twinkle_jupyter.errors import (
+    ConflictError,
+    InvalidDataError,
+    NotFoundError,
+    ServiceUnavailableError,
+)
+from twinkle_jupyter.example import Example
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runtime.handles import ComputeStatus, TrainerHandle
+from twinkle_jupyter.runtime.local import LocalCompute
+from twinkle_jupyter.runtime.train_loop import TrainLoop
+from twinkle_jupyter.scheduling.request import (
+    AdamWSettings,
+    AdapterSpec,
+    CheckpointSaved,
+    ForwardBackward,
+    OptimStep,
+    SaveCheckpoint,
+)
+
+A, B = AdapterId("a"), AdapterId("b")
+SPEC = AdapterSpec(rank=2, alpha=4.0)
+ROW = Example.from_sequence((5, 6, 7, 8), (1.0,) * 4)
+BAD_ROW = Example.from_sequence((5, 99_999), (1.0,) * 2)
+
+
+def _forward_backward(
+    adapter_id: AdapterId, sequence_id: int, row: Example = ROW
+) -> ForwardBackward:
+    return ForwardBackward(adapter_id, sequence_id, (row,))
+
+
+def _optim_step(adapter_id: AdapterId, sequence_id: int) -> OptimStep:
+    return OptimStep(adapter_id, sequence_id, AdamWSettings(learning_rate=1e-2))
+
+
+async def _take_steps(trainer: TrainerHandle, adapter_id: AdapterId, num_steps: int) -> list[float]:
+    """Two ops in flight, as the run driver sends them."""
+    losses = []
+    for number in range(num_steps):
+        result, _ = await asyncio.gather(
+            trainer.forward_backward(_forward_backward(adapter_id, 2 * number + 1)),
+            trainer.optim_step(_optim_step(adapter_id, 2 * number + 2)),
+        )
+        losses.append(result.loss_sum)
+    return losses
+
+
+async def test_adapters_trained_at_once_learn_and_are_answered_apart(compute: LocalCompute) -> None:
+    await asyncio.gather(*(compute.trainer.create_adapter(key, SPEC) for key in (A, B)))
+    alone = await _take_steps(compute.trainer, A, 5)
+    await compute.trainer.remove_adapter(A)
+    await compute.trainer.create_adapter(A, SPEC)
+    together, other = await asyncio.gather(
+        _take_steps(compute.trainer, A, 5), _take_steps(compute.trainer, B, 5)
+    )
+    assert together == pytest.approx(alone, rel=1e-4)
+    assert other == pytest.approx(alone, rel=1e-4)
+    assert together[-1] < together[0]
+
+
+async def test_ops_run_in_the_order_of_their_ids_and_once(compute: LocalCompute) -> None:
+    trainer = compute.trainer
+    await trainer.create_adapter(A, SPEC)
+    early = asyncio.create_task(trainer.optim_step(_optim_step(A, 2)))
+    first = await trainer.forward_backward(_forward_backward(A, 1))
+    assert (await early).step == 1
+    assert await trainer.forward_backward(_forward_backward(A, 1)) == first
+    assert (await trainer.optim_step(_optim_step(A, 2))).step == 1
+    assert (await trainer.snapshot(A)).version == 1
+    with pytest.raises(ConflictError, match="Sequence id 2 of adapter 'a' was another request"):
+        await trainer.forward_backward(_forward_backward(A, 2))
+
+
+async def test_a_bad_op_fails_alone_and_the_next_goes_on(compute: LocalCompute) -> None:
+    trainer = compute.trainer
+    await asyncio.gather(*(trainer.create_adapter(key, SPEC) for key in (A, B)))
+    bad = asyncio.create_task(trainer.forward_backward(_forward_backward(A, 1, BAD_ROW)))
+    good = await trainer.forward_backward(_forward_backward(B, 1))
+    for _ in range(2):
+        with pytest.raises(InvalidDataError, match="Example 1 has target id 99999"):
+            await bad
+        bad = asyncio.create_task(trainer.forward_backward(_forward_backward(A, 1, BAD_ROW)))
+    with pytest.raises(InvalidDataError, match="Example 1 has target id 99999"):
+        await bad
+    assert (await trainer.forward_backward(_forward_backward(A, 2))).loss_sum == pytest.approx(
+        good.loss_sum, rel=1e-5
+    )
+
+
+async def test_removing_fails_what_waits(compute: LocalCompute) -> None:
+    trainer = compute.trainer
+    await trainer.create_adapter(A, SPEC)
+    waiting = asyncio.create_task(trainer.optim_step(_optim_step(A, 2)))
+    await asyncio.sleep(0)
+    await trainer.remove_adapter(A)
+    with pytest.raises(NotFoundError, match="Adapter 'a' was removed"):
+        await waiting
+    with pytest.raises(NotFoundError, match="Adapter 'a' is not on this trainer"):
+        await trainer.forward_backward(_forward_backward(A, 1))
+    with pytest.raises(NotFoundError, match="Adapter 'a' is not on this trainer"):
+        await trainer.snapshot(A)
+    await trainer.remove_adapter(A)
+
+
+async def test_a_loaded_checkpoint_replaces_the_slot_and_counts_from_one(
+    compute: LocalCompute, tmp_path: Path
+) -> None:
+    trainer = compute.trainer
+    await trainer.create_adapter(A, SPEC)
+    await _take_steps(trainer, A, 2)
+    before = await trainer.snapshot(A)
+    saved = await trainer.save_checkpoint(SaveCheckpoint(A, 5, str(tmp_path / "ckpt")))
+    assert saved == CheckpointSaved(step=2, size_bytes=saved.size_bytes)
+    result = await trainer.forward_backward(_forward_backward(A, 6))
+    await trainer.optim_step(_optim_step(A, 7))
+    waiting = asyncio.create_task(trainer.optim_step(_optim_step(A, 9)))
+    await asyncio.sleep(0)
+
+    assert await trainer.load_adapter(A, str(tmp_path / "ckpt")) == 2
+    with pytest.raises(ConflictError, match="Adapter 'a' was loaded from a checkpoint"):
+        await waiting
+    after = await trainer.snapshot(A)
+    assert (after.version, after.spec) == (2, SPEC)
+    assert np.array_equal(after.weights, before.weights)
+    again = await trainer.forward_backward(_forward_backward(A, 1))
+    assert again.loss_sum == result.loss_sum
+
+
+async def test_a_checkpoint_that_is_not_there_leaves_the_slot(
+    compute: LocalCompute, tmp_path: Path
+) -> None:
+    await compute.trainer.create_adapter(A, SPEC)
+    await _take_steps(compute.trainer, A, 1)
+    with pytest.raises(NotFoundError, match="There is no complete folder 'nowhere'"):
+        await compute.trainer.load_adapter(A, str(tmp_path / "nowhere"))
+    assert (await compute.trainer.optim_step(_optim_step(A, 2))).step == 1
+
+
+async def test_a_snapshot_does_not_change_with_the_adapter(compute: LocalCompute) -> None:
+    await compute.trainer.create_adapter(A, SPEC)
+    snapshot = await compute.trainer.snapshot(A)
+    before = snapshot.weights.copy()
+    await _take_steps(compute.trainer, A, 2)
+    assert np.array_equal(snapshot.weights, before)
+    assert snapshot.weights.dtype == np.float32
+    assert not np.array_equal((await compute.trainer.snapshot(A)).weights, before)
+
+
+async def test_a_caller_who_leaves_does_not_stop_the_op(compute: LocalCompute) -> None:
+    trainer = compute.trainer
+    await trainer.create_adapter(A, SPEC)
+    leaving = asyncio.create_task(trainer.forward_backward(_forward_backward(A, 1)))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert (await trainer.optim_step(_optim_step(A, 2))).step == 1
+
+
+async def test_status_waits_for_the_weights_and_closing_ends_what_waits(tiny_model: Path) -> None:
+    trainer = TrainLoop(tiny_model, base_model_name="tiny", num_threads=1)
+    status = asyncio.create_task(trainer.status())
+    messages: list[str] = []
+    await trainer.start(messages.append)
+    assert await status == ComputeStatus("tiny", True, 0, (await status).memory_bytes)
+    assert messages == ["Loading torch and transformers", "Loading weights of tiny"]
+    await trainer.create_adapter(A, SPEC)
+    waiting = asyncio.create_task(trainer.optim_step(_optim_step(A, 2)))
+    running = asyncio.create_task(trainer.forward_backward(_forward_backward(A, 1)))
+    await asyncio.sleep(0)
+    await trainer.close()
+    for task in (waiting, running):
+        with pytest.raises(ServiceUnavailableError, match="The trainer is closed"):
+            await task
+    with pytest.raises(ServiceUnavailableError, match="The trainer is closed"):
+        await trainer.snapshot(A)
+
+
+async def test_a_base_model_that_is_not_there_is_told_to_everybody(tmp_path: Path) -> None:
+    trainer = TrainLoop(tmp_path / "nowhere", base_model_name="tiny", num_threads=1)
+    waiting = asyncio.create_task(trainer.status())
+    with pytest.raises(NotFoundError, match="Base model folder 'nowhere' does not exist"):
+        await trainer.start()
+    with pytest.raises(NotFoundError, match="Base model folder 'nowhere' does not exist"):
+        await waiting
+    await trainer.close()

@@ -1,0 +1,48 @@
+"""A sampler over the tiny model, and prompts for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from twinkle_jupyter.engine.base_model import load_base_model
+from twinkle_jupyter.ids import AdapterId, AdapterVersion
+from twinkle_jupyter.sampler.detokenizer import load_tokenizer
+from twinkle_jupyter.sampler.interface import (
+    AdapterSnapshot,
+    SampleDelta,
+    SampleRequest,
+)
+from twinkle_jupyter.sampler.snapshot_cache import SnapshotCache
+from twinkle_jupyter.sampler.torch_sampler import TorchSampler
+from twinkle_jupyter.scheduling.request import AdapterSpec
+
+SPEC = AdapterSpec(rank=2, alpha=4.0)
+
+
+@pytest.fixture
+def sampler(tiny_model: Path) -> TorchSampler:
+    return TorchSampler(load_base_model(tiny_model), load_tokenizer(tiny_model), SnapshotCache())
+
+
+def make_snapshot(
+    sampler: TorchSampler, adapter_id: AdapterId, version: int, seed: int
+) -> AdapterSnapshot:
+    """Weights large enough to change what is said."""
+    weights = np.random.default_rng(seed).normal(size=sampler.count_parameters(SPEC.rank)) * 0.3
+    return AdapterSnapshot(adapter_id, AdapterVersion(version), SPEC, weights.astype(np.float32))
+
+
+def run(sampler: TorchSampler, request: SampleRequest) -> list[SampleDelta]:
+    """Take the answer to its end."""
+    answer = sampler.open_answer(request)
+    deltas = [answer.advance()]
+    while deltas[-1].finish_reason is None:
+        deltas.append(answer.advance())
+    return deltas
+
+
+def tokens_of(deltas: list[SampleDelta]) -> list[int]:
+    return [token for delta in deltas for token in delta.tokens]

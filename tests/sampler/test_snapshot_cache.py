@@ -1,0 +1,55 @@
+"""Which versions are held, and which is the default."""
+
+from __future__ import annotations
+
+import pytest
+
+from twinkle_jupyter.errors import NotFoundError
+from twinkle_jupyter.ids import AdapterId, AdapterVersion
+from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter, SnapshotCache
+
+A, B, C = AdapterId("a"), AdapterId("b"), AdapterId("c")
+
+
+def _put(cache: SnapshotCache, adapter_id: AdapterId, version: int) -> None:
+    held = HeldAdapter(AdapterVersion(version), scale=1.0, factors=(), size_bytes=10)
+    cache.put(adapter_id, held)
+
+
+def _versions(cache: SnapshotCache, adapter_id: AdapterId) -> list[int]:
+    found = []
+    for version in range(10):
+        try:
+            found.append(cache.get(adapter_id, AdapterVersion(version)).version)
+        except NotFoundError:
+            continue
+    return list(found)
+
+
+def test_the_newest_two_versions_stay() -> None:
+    cache = SnapshotCache()
+    for version in (1, 2, 2, 3):
+        _put(cache, A, version)
+    assert (_versions(cache, A), cache.get(A, None).version) == ([2, 3], 3)
+    assert (len(cache), cache.size_bytes) == (1, 20)
+
+
+def test_going_back_forgets_what_came_after() -> None:
+    cache = SnapshotCache()
+    for version in (4, 5, 3):
+        _put(cache, A, version)
+    assert (_versions(cache, A), cache.get(A, None).version) == ([3], 3)
+
+
+def test_the_adapter_used_least_recently_goes_first() -> None:
+    cache = SnapshotCache(max_adapters=2)
+    _put(cache, A, 1)
+    _put(cache, B, 1)
+    cache.get(A, None)
+    _put(cache, C, 1)
+    with pytest.raises(NotFoundError, match="Adapter 'b' is not on this sampler"):
+        cache.get(B, None)
+    assert cache.get(A, None).version == 1
+    cache.remove(A)
+    cache.remove(A)
+    assert len(cache) == 1
