@@ -6,33 +6,28 @@ Every call is bounded in time. Answers are the bodies of the native protocol.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
-from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel
 
+from twinkle_jupyter.client.answers import AnswerPart, read_answer
 from twinkle_jupyter.client.discovery import Connection, find_connection
 from twinkle_jupyter.client.errors_from_wire import (
-    error_of_body,
     no_service,
     raise_for_answer,
     unreachable,
 )
 from twinkle_jupyter.client.event_stream import EventStream, LinkState
-from twinkle_jupyter.client.sse import parse_frames
+from twinkle_jupyter.errors import NotFoundError
 from twinkle_jupyter.wire.native import (
     AdapterBody,
     AdapterListBody,
-    ErrorBody,
-    FinishReason,
     RunBody,
     RunListBody,
-    SampleDeltaBody,
-    SampleDoneBody,
     ServiceBody,
 )
 
@@ -56,20 +51,10 @@ UPLOAD_S = 120.0
 #: Until the next piece of an answer: a long prompt on a slow machine takes a while.
 SAMPLE_S = 300.0
 
+#: An adapter's name or a run id.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
 Answer = TypeVar("Answer", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerPart:
-    """What came new of an answer: text, or with the last part how it ended."""
-
-    text: str
-    #: Version of the adapter that answers; None for the base model.
-    version: int | None
-    #: Set on the last part only, whose text is empty; the counts are set with it.
-    finish_reason: FinishReason | None = None
-    num_prompt_tokens: int = 0
-    num_tokens: int = 0
 
 
 def connect(url: str = "", api_key: str = "") -> Client:
@@ -207,7 +192,7 @@ class Client:
                 if answer.status_code >= 400:
                     answer.read()
                     raise_for_answer(answer, self.connection)
-                yield from _read_answer(answer)
+                yield from read_answer(answer)
         except httpx.TransportError as error:
             raise unreachable(error, self.connection, SAMPLE_S) from error
 
@@ -237,10 +222,16 @@ class Client:
         return model.model_validate_json(self._send(method, path).content)
 
     def _send(
-        self, method: str, path: str, *, content: bytes | None = None, timeout_s: float = ANSWER_S
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        timeout_s: float | None = None,
     ) -> httpx.Response:
+        limit_s = timeout_s if timeout_s is not None else ANSWER_S
         try:
-            answer = self._request(method, path, content, timeout_s)
+            answer = self._request(method, path, content, limit_s)
         except httpx.ConnectError as error:
             # Nothing was sent. The service may have come back elsewhere.
             moved = self._find()
@@ -250,7 +241,7 @@ class Client:
             self.connection, self._http = moved, _open(moved)
             return self._send(method, path, content=content, timeout_s=timeout_s)
         except httpx.TransportError as error:
-            raise unreachable(error, self.connection, timeout_s) from error
+            raise unreachable(error, self.connection, limit_s) from error
         raise_for_answer(answer, self.connection)
         return answer
 
@@ -278,19 +269,10 @@ def _open(connection: Connection) -> httpx.Client:
 
 
 def _part(name: str) -> str:
-    return quote(name, safe="")
-
-
-def _read_answer(answer: httpx.Response) -> Iterator[AnswerPart]:
-    for part in parse_frames(answer.iter_lines()):
-        if part is None:
-            continue
-        if part.event == "error":
-            raise error_of_body(ErrorBody.model_validate_json(part.data))
-        if part.event == "done":
-            done = SampleDoneBody.model_validate_json(part.data)
-            yield AnswerPart(text="", **done.model_dump())
-            return
-        delta = SampleDeltaBody.model_validate_json(part.data)
-        yield AnswerPart(delta.text, delta.version)
-    raise httpx.RemoteProtocolError("The answer ended before its last event.")
+    """Return a name as a part of a path; what cannot be a name is not asked for."""
+    if _NAME.fullmatch(name) is None:
+        raise NotFoundError(
+            f"There is no run or adapter {name!r}.",
+            "Names have letters, digits, `.`, `_` and `-`; `%twinkle runs` lists yours.",
+        )
+    return name

@@ -27,7 +27,7 @@ _LOG = logging.getLogger(__name__)
 router = APIRouter(tags=["runs"])
 
 
-@router.get("/runs/{run}/events", response_class=EventStream)
+@router.get("/runs/{run}/events", response_class=EventStream, status_code=200)
 async def run_events(
     run: str,
     parts: Parts,

@@ -204,9 +204,9 @@ async def _wait_until_over(store: StateStore, run: RunRow) -> None:
 
 def _write_records(folder: Path, lines: str) -> None:
     """Write `records.jsonl`, whole or not at all, and on disk when this returns."""
-    folder.mkdir(parents=True)
     draft = folder / "records.jsonl.part"
     try:
+        folder.mkdir(parents=True)
         with draft.open("w", encoding="utf-8") as file:
             file.write(lines)
             file.flush()

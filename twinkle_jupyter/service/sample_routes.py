@@ -22,7 +22,9 @@ _LOG = logging.getLogger(__name__)
 router = APIRouter(tags=["samples"])
 
 
-@router.post("/samples", response_class=EventStream, openapi_extra=body_schema(SampleBody))
+@router.post(
+    "/samples", response_class=EventStream, status_code=200, openapi_extra=body_schema(SampleBody)
+)
 async def sample(request: Request, parts: Parts, owner: Owner) -> EventStream:
     """Stream `delta` events, then `done`; a failure after the start is an `error` event."""
     body = await read_body(request, SampleBody)
