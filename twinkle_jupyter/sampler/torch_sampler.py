@@ -58,6 +58,10 @@ class TorchSampler:
         """Bytes of the base model and all adapter versions."""
         return self._base.size_bytes + self.snapshots.size_bytes
 
+    def count_parameters(self, rank: int) -> int:
+        """Return the length of a snapshot of this rank, P."""
+        return AdapterLayout(self._sites, rank).num_parameters
+
     def put_snapshot(self, snapshot: AdapterSnapshot) -> None:
         """Hold a copy of these weights; they are the adapter's default from now on."""
         # A tensor of its own: what comes through shared memory may be read-only.
