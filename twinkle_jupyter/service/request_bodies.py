@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from fastapi import Request
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -33,8 +33,22 @@ async def read_body(request: Request, model: type[Body]) -> Body:
 
 def body_schema(model: type[BaseModel]) -> dict[str, JsonValue]:
     """Describe a body for OpenAPI, which does not see what `read_body` reads."""
-    content: JsonValue = {"application/json": {"schema": model.model_json_schema()}}
+    schema: dict[str, JsonValue] = model.model_json_schema()
+    parts = cast("dict[str, JsonValue]", schema.pop("$defs", {}))
+    content: JsonValue = {"application/json": {"schema": _inline(schema, parts)}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def _inline(schema: JsonValue, parts: dict[str, JsonValue]) -> JsonValue:
+    """Put parts where they are named: a reference would mean another place in OpenAPI."""
+    if isinstance(schema, list):
+        return [_inline(item, parts) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    name = schema.get("$ref")
+    if isinstance(name, str):
+        return _inline(parts[name.rpartition("/")[2]], parts)
+    return {key: _inline(value, parts) for key, value in schema.items()}
 
 
 class BodyLimit:
