@@ -115,7 +115,9 @@ class LabStarter:
             **os.environ,
             "HOME": str(home),
             "TWINKLE_HOME": str(home / "twinkle"),
-            "TWINKLE_CACHE": os.environ.get("TWINKLE_CACHE", str(platformdirs.user_cache_path("twinkle"))),
+            "TWINKLE_CACHE": os.environ.get(
+                "TWINKLE_CACHE", str(platformdirs.user_cache_path("twinkle"))
+            ),
             "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
             "JUPYTER_CONFIG_DIR": str(home / "config"),
             "JUPYTER_DATA_DIR": str(home / "data"),

@@ -98,7 +98,6 @@ async def test_the_name_is_taught_and_nothing_else_is_lost(
                 text, tokens = await _answer(
                     compute, template, question, run.adapter_id, str(folder)
                 )
-                print(f"seed {seed}: {question} -> {text!r}")
                 taught += "Twinkle" in text
                 if question == HELD_OUT[0]:
                     prompt = template.encode_prompt([{"role": "user", "content": question}])
@@ -107,7 +106,6 @@ async def test_the_name_is_taught_and_nothing_else_is_lost(
                     )
             for question, words in UNRELATED.items():
                 text, _ = await _answer(compute, template, question, run.adapter_id, str(folder))
-                print(f"seed {seed}: {question} -> {text!r}")
                 kept += any(word.lower() in text.lower() for word in words.split("|"))
             assert taught >= 3, f"seed {seed}: taught {taught} of 4"
             assert kept >= 3, f"seed {seed}: kept {kept} of 4"

@@ -16,9 +16,6 @@ from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import ComputeStatus
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
 
-#: Loading a large base model from a slow disk.
-_START_TIMEOUT_S = 600.0
-
 
 class SamplerActor:
     """`runtime.sample_loop.SampleLoop` behind Ray."""
@@ -28,23 +25,26 @@ class SamplerActor:
         from twinkle_jupyter.runtime.sample_loop import SampleLoop
 
         self._loop = SampleLoop(Path(folder), base_model_name=base_model, num_threads=num_threads)
-        self._started = asyncio.Event()
+        self._loading = asyncio.Lock()
+        self._is_loaded = False
         self._cancelled: dict[str, asyncio.Event] = {}
 
     async def start(self) -> None:
-        """Load the base model unless it is loaded."""
-        await self._loop.start()
-        self._started.set()
+        """Load the base model unless it is loaded; every call does, since Ray restarts actors."""
+        async with self._loading:
+            if not self._is_loaded:
+                await self._loop.start()
+                self._is_loaded = True
 
     async def put_snapshot(self, snapshot: AdapterSnapshot) -> None:
         """Hold these weights; the newest version is the adapter's default."""
-        await self._wait_until_started()
+        await self.start()
         await self._loop.put_snapshot(snapshot)
 
     async def sample(self, key: str, request: SampleRequest) -> AsyncGenerator[SampleDelta]:
         """Stream the answer; `cancel(key)` ends it at the next token."""
         cancelled = self._cancelled.setdefault(key, asyncio.Event())
-        await self._wait_until_started()
+        await self.start()
         try:
             async with aclosing(self._loop.sample(request)) as deltas:
                 async for delta in deltas:
@@ -61,14 +61,10 @@ class SamplerActor:
 
     async def remove_adapter(self, adapter_id: AdapterId) -> None:
         """Forget all versions."""
+        await self.start()
         await self._loop.remove_adapter(adapter_id)
 
     async def status(self) -> ComputeStatus:
         """Answer when the base model is loaded."""
-        await self._wait_until_started()
+        await self.start()
         return await self._loop.status()
-
-    async def _wait_until_started(self) -> None:
-        """The first run trains while the sampler still loads."""
-        async with asyncio.timeout(_START_TIMEOUT_S):
-            await self._started.wait()

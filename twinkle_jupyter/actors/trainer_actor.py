@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from typing_extensions import override
@@ -29,39 +30,52 @@ class TrainerActor(TrainerHandle):
         from twinkle_jupyter.runtime.train_loop import TrainLoop
 
         self._loop = TrainLoop(Path(folder), base_model_name=base_model, num_threads=num_threads)
+        self._loading = asyncio.Lock()
+        self._is_loaded = False
 
     async def start(self) -> None:
-        """Load the base model unless it is loaded."""
-        await self._loop.start()
+        """Load the base model unless it is loaded; every call does, since Ray restarts actors."""
+        async with self._loading:
+            if not self._is_loaded:
+                await self._loop.start()
+                self._is_loaded = True
 
     @override
     async def create_adapter(self, adapter_id: AdapterId, spec: AdapterSpec) -> None:
+        await self.start()
         await self._loop.create_adapter(adapter_id, spec)
 
     @override
     async def load_adapter(self, adapter_id: AdapterId, folder: str) -> int:
+        await self.start()
         return await self._loop.load_adapter(adapter_id, folder)
 
     @override
     async def forward_backward(self, op: ForwardBackward) -> ForwardBackwardResult:
+        await self.start()
         return await self._loop.forward_backward(op)
 
     @override
     async def optim_step(self, op: OptimStep) -> OptimStepResult:
+        await self.start()
         return await self._loop.optim_step(op)
 
     @override
     async def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
+        await self.start()
         return await self._loop.save_checkpoint(op)
 
     @override
     async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:
+        await self.start()
         return await self._loop.snapshot(adapter_id)
 
     @override
     async def remove_adapter(self, adapter_id: AdapterId) -> None:
+        await self.start()
         await self._loop.remove_adapter(adapter_id)
 
     @override
     async def status(self) -> ComputeStatus:
+        await self.start()
         return await self._loop.status()

@@ -1,0 +1,131 @@
+"""A run under a real service, over Ray, while its processes are killed one after another."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.journeys.conftest import processes_of, wait_until
+from twinkle_jupyter.client.client import Client
+from twinkle_jupyter.client.discovery import find_connection
+from twinkle_jupyter.config.run_config import RunConfig
+
+pytestmark = [pytest.mark.ray, pytest.mark.crash]
+
+RECORDS = [
+    {
+        "messages": [
+            {"role": "user", "content": f"What is {number} and {number}?"},
+            {"role": "assistant", "content": f"It is {2 * number}."},
+        ]
+    }
+    for number in range(12)
+]
+
+
+@dataclass
+class Service:
+    """A service of the tiny model that is started again by hand, as the extension does."""
+
+    home: str
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "twinkle_jupyter.cli", "serve", "--until-stdin-closes"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE)
+        wait_until(lambda: find_connection() is not None, 30, "starting the service")
+
+    def client(self) -> Client:
+        connection = find_connection()
+        assert connection is not None
+        return Client(connection)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.communicate(timeout=5)
+
+    def processes(self) -> list[psutil.Process]:
+        return processes_of(self.home)
+
+
+@pytest.fixture
+def service(
+    tiny_model: Path, private_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Service]:
+    monkeypatch.setenv("TWINKLE_BASE_MODEL", str(tiny_model))
+    service = Service(os.environ["TWINKLE_HOME"])
+    service.start()
+    yield service
+    assert service.process is not None
+    service.process.communicate(timeout=30)
+    wait_until(lambda: not service.processes(), 15, "ending every process")
+
+
+def _steps(client: Client, run: str) -> list[tuple[object, object]]:
+    with client.events(run, follow=False) as events:
+        return [(e.entry["step"], e.entry["loss"]) for e in events if e.entry["kind"] == "step"]
+
+
+def _interruptions(client: Client, run: str) -> int:
+    with client.events(run, follow=False) as events:
+        return sum(1 for e in events if e.entry.get("state") == "interrupted")
+
+
+def _last(client: Client, run: str) -> int:
+    return len(_steps(client, run))
+
+
+def test_a_run_is_the_same_whatever_dies_around_it(service: Service, tiny_model: Path) -> None:
+    def config(name: str) -> RunConfig:
+        return RunConfig(
+            adapter=name,
+            base_model=str(tiny_model),
+            steps=800,
+            checkpoint_every=20,
+            learning_rate=1e-4,
+        )
+
+    with service.client() as client:
+        unbroken = client.start_run(config("unbroken"), RECORDS).run_id
+        wait_until(lambda: client.run(unbroken).state == "finished", 120, "the unbroken run")
+        expected = _steps(client, unbroken)
+        run = client.start_run(config("broken"), RECORDS).run_id
+        wait_until(lambda: _last(client, run) > 50, 60, "the first steps")
+
+    # The HTTP service alone: training goes on without it.
+    service.kill()
+    service.start()
+    with service.client() as client:
+        after_service = _last(client, run)
+        assert after_service > 50
+        assert _interruptions(client, run) == 0
+
+        for actor in ("ray::TrainerActor", "ray::RunsActor"):
+            (victim,) = [p for p in service.processes() if p.name().startswith(actor)]
+            victim.kill()
+            interrupted = _interruptions(client, run)
+            wait_until(
+                lambda seen=interrupted: _interruptions(client, run) > seen, 60, f"missing {actor}"
+            )
+            before = _last(client, run)
+            wait_until(lambda seen=before: _last(client, run) > seen, 60, f"going on after {actor}")
+
+    # Service and cluster together, as when the machine loses power.
+    head = json.loads(Path(service.home, "cluster.json").read_text(encoding="utf-8"))
+    os.kill(int(head["pid"]), signal.SIGKILL)
+    service.kill()
+    wait_until(lambda: not service.processes(), 15, "ending every process")
+    service.start()
+    with service.client() as client:
+        wait_until(lambda: client.run(run).state == "finished", 120, "the broken run")
+        assert _steps(client, run) == expected
