@@ -92,7 +92,7 @@ def test_the_newest_weights_answer_while_they_train_and_after(
 def test_leaving_ends_the_answer(live: LiveService, client: Client) -> None:
     answer = client.sample("base", HI, max_tokens=30_000, temperature=5.0)
     next(answer)
-    answer.close()  # type: ignore[attr-defined]
+    answer.close()
 
     async def wait_until_idle() -> bool:
         assert live.compute is not None

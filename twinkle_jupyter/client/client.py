@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
@@ -171,7 +171,7 @@ class Client:
 
     def sample(
         self, model: str, messages: Sequence[Mapping[str, str]], **settings: float
-    ) -> Iterator[AnswerPart]:
+    ) -> Generator[AnswerPart, None, None]:
         """Stream an answer: pieces of text, then how it ended. Closing the iterator cancels it.
 
         Args:
