@@ -53,6 +53,8 @@ class Subscription implements Disposable {
   private isOver = false;
   /** It was open once, so that there is a route: what fails now is the way there. */
   private wasOpen = false;
+  /** What the service said before it hung up. */
+  private problem = '';
 
   constructor(
     private readonly runId: string,
@@ -88,17 +90,26 @@ class Subscription implements Disposable {
     if (frame === null || this.isOver) {
       return;
     }
-    this.wait = FIRST_RETRY_MS;
-    if (frame.type === 'event') {
-      if (frame.id <= this.after) {
-        return;
-      }
-      this.after = frame.id;
+    if (frame.type === 'event' && frame.id <= this.after) {
+      return;
     }
+    this.note(frame);
     if (isLast(frame)) {
       this.finish();
     }
     this.onNotice(frame);
+  }
+
+  private note(frame: Frame): void {
+    if (frame.type === 'error') {
+      this.problem = frame.error.message;
+      return;
+    }
+    this.problem = '';
+    this.wait = FIRST_RETRY_MS;
+    if (frame.type === 'event') {
+      this.after = frame.id;
+    }
   }
 
   private async onClose(): Promise<void> {
@@ -119,7 +130,7 @@ class Subscription implements Disposable {
     if (this.isOver) {
       return;
     }
-    this.onNotice({ type: 'connection', state: 'waiting', message: NO_SERVER });
+    this.onNotice({ type: 'connection', state: 'waiting', message: this.problem || NO_SERVER });
     this.timer = setTimeout(() => this.connect(), this.wait);
     this.wait = Math.min(2 * this.wait, LONGEST_RETRY_MS);
   }
@@ -155,8 +166,9 @@ class Subscription implements Disposable {
   }
 }
 
+/** A run that is not there never will be; any other error may pass with a restart. */
 function isLast(frame: Frame): boolean {
-  return frame.type === 'end' || (frame.type === 'error' && frame.error.code !== 'service_unavailable');
+  return frame.type === 'end' || (frame.type === 'error' && frame.error.code === 'not_found');
 }
 
 function parseJson(text: string): unknown {

@@ -82,13 +82,13 @@ export class PanelLayout {
     this.connection.title = text;
   }
 
-  show(view: RunView): void {
+  show(view: RunView, isLive: boolean): void {
     this.icon.show(view.state);
     setText(this.stateWord, STATE_WORDS[view.state]);
     this.showProgress(view);
     setText(this.reason, view.reason);
     this.reason.hidden = view.reason === '';
-    this.showFigures(view);
+    this.showFigures(view, isLive);
     setAttribute(this.plotFrame, 'aria-label', describeLoss(view));
     this.plotFrame.classList.toggle('jp-twinkle-mod-empty', view.points.length === 0);
     this.probes.show(view.probes);
@@ -111,10 +111,11 @@ export class PanelLayout {
     setText(this.message, messageOf(view));
   }
 
-  private showFigures(view: RunView): void {
+  private showFigures(view: RunView, isLive: boolean): void {
     const figures = this.figures;
     const over = isOver(view.state);
-    const time = over ? secondsTaken(view) : secondsLeft(view);
+    const left = isLive ? secondsLeft(view) : null;
+    const time = over ? secondsTaken(view) : left;
     setText(figures.train.value, formatLoss(view.points.at(-1)?.[1]));
     setText(figures.eval.value, formatLoss(view.evalPoints.at(-1)?.[1]));
     setText(figures.rate.value, formatRate(view.tokensPerSecond));

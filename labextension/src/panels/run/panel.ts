@@ -213,8 +213,9 @@ export class RunPanel implements Disposable {
     }
     this.isStale = false;
     const view = this.view;
-    this.layout.show(view);
-    this.controls.show(view, this.connection === 'live');
+    const isLive = this.connection === 'live';
+    this.layout.show(view, isLive);
+    this.controls.show(view, isLive);
     if (view.points.length + view.evalPoints.length === 0) {
       return;
     }
