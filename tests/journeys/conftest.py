@@ -80,9 +80,9 @@ def processes_of(twinkle_home: str) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             named = process.environ().get("TWINKLE_HOME")
-            if named == twinkle_home and process.pid != os.getpid():
-                if process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
+            is_ours = named == twinkle_home and process.pid != os.getpid()
+            if is_ours and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
         except psutil.Error:
             continue
     return found

@@ -8,13 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
 from twinkle_jupyter.cli.fetch_bar import fetch_with_bar
+from twinkle_jupyter.cli.run_picture import show_live
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.client.discovery import Connection, find_connection
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
@@ -27,8 +24,6 @@ _ADAPTER = "demo"
 _STEPS = 24
 _START_S = 90.0
 _END_S = 20.0
-_BARS = "▁▂▃▄▅▆▇█"
-_MOST_BARS = 60
 
 
 def run_demo(console: Console) -> int:
@@ -94,25 +89,7 @@ def _train(client: Client, console: Console) -> None:
     loaded = load_records("self_cognition")
     config = RunConfig(adapter=_ADAPTER, steps=_STEPS)
     run = client.start_run(config, loaded.records)
-    losses: list[float] = []
-    with Live(console=console, refresh_per_second=8) as live:
-        for event in client.events(run.run_id):
-            match event.entry:
-                case {"kind": "step", "step": int(step), "loss": float(loss)}:
-                    losses.append(loss)
-                    live.update(_picture(losses, step))
-                case {"kind": "progress", "message": str(message)}:
-                    live.update(Text(message, style="dim"))
+    show_live(client.events(run.run_id), console)
     final = client.run(run.run_id)
     if final.state != "finished":
         raise RunFailedError(f"The run is {final.state}: {final.reason or 'nobody said why'}")
-
-
-def _picture(losses: list[float], step: int) -> RenderableType:
-    shown = losses[-_MOST_BARS:]
-    low, high = min(shown), max(shown)
-    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
-    bars = "".join(_BARS[round((loss - low) * scale)] for loss in shown)
-    numbers = Table.grid(padding=(0, 3))
-    numbers.add_row(f"step {step}/{_STEPS}", f"loss {losses[-1]:.3f}")
-    return Group(Text(bars, style="green"), ProgressBar(_STEPS, step), numbers)

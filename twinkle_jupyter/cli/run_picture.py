@@ -1,0 +1,52 @@
+"""A run drawn in the terminal: its losses as a row of bars, where it is, what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from twinkle_jupyter.client.event_stream import RunEventRecord
+from twinkle_jupyter.notebook.snapshot import RunPicture
+
+_BARS = "▁▂▃▄▅▆▇█"
+_MOST_BARS = 60
+
+
+def show_live(events: Iterable[RunEventRecord], console: Console) -> None:
+    """Draw until the events end."""
+    picture = RunPicture()
+    with Live(draw(picture), console=console, refresh_per_second=8) as live:
+        for event in events:
+            picture.add(event.id, event.entry)
+            live.update(draw(picture))
+
+
+def draw(picture: RunPicture) -> RenderableType:
+    """Return the run as lines of text."""
+    parts: list[RenderableType] = []
+    if picture.points:
+        losses = [loss for _, loss in picture.points]
+        parts.append(Text(_bars(losses[-_MOST_BARS:]), style="green"))
+        parts.append(ProgressBar(max(1, picture.total_steps), picture.step, width=_MOST_BARS))
+        numbers = Table.grid(padding=(0, 3))
+        where = f"step {picture.step} of {picture.total_steps}"
+        numbers.add_row(picture.state, where, f"loss {losses[-1]:.3f}")
+        parts.append(numbers)
+    if said := picture.reason or picture.message:
+        parts.append(Text(said, style="dim"))
+    parts += [
+        Text.assemble((f"{probe['prompt']} ", "bold"), probe["answer"])
+        for probe in picture.probes.values()
+    ]
+    return Group(*parts)
+
+
+def _bars(losses: list[float]) -> str:
+    low, high = min(losses), max(losses)
+    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BARS[round((loss - low) * scale)] for loss in losses)

@@ -1,0 +1,110 @@
+"""The terminal as a face of the verbs, drawn by rich."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from rich.columns import Columns
+from rich.console import Console
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table as RichTable
+from typing_extensions import override
+
+from twinkle_jupyter.cli.run_picture import show_live
+from twinkle_jupyter.notebook.session import ChatView, Face, Table
+
+if TYPE_CHECKING:
+    from twinkle_jupyter.notebook.run_handle import RunHandle
+    from twinkle_jupyter.notebook.snapshot import Snapshot
+
+
+class TerminalFace(Face):
+    """Prints; a run is followed until it ends, and Ctrl-C only stops the following."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @override
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False)
+
+    @override
+    def text(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    @override
+    def table(self, table: Table) -> None:
+        drawn = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False)
+        for heading in table.headings or ("", ""):
+            drawn.add_column(heading, header_style="bold")
+        drawn.show_header = bool(table.headings)
+        for row in table.rows:
+            drawn.add_row(*row)
+        self._console.print(drawn)
+        if table.note:
+            self._console.print(table.note, style="dim", markup=False)
+
+    @override
+    def progress(self) -> AbstractContextManager[Callable[[str], None]]:
+        return self._progress()
+
+    @contextmanager
+    def _progress(self) -> Iterator[Callable[[str], None]]:
+        with self._console.status("") as status:
+            yield status.update
+
+    @override
+    def panel(self, run: RunHandle) -> None:
+        try:
+            show_live(run.client.events(run.run_id), self._console)
+        except KeyboardInterrupt:
+            self.note(f"Detached: the run goes on. `twinkle show {run.adapter}` shows it again.")
+
+    @override
+    def follow(self, run: RunHandle) -> AbstractContextManager[Callable[[Snapshot], None]]:
+        # `panel` has followed the run to its end; there is nothing left to draw.
+        return nullcontext(lambda _: None)
+
+    @override
+    def chat(self, titles: Sequence[str]) -> ChatView:
+        return TerminalChat(titles, self._console)
+
+
+class TerminalChat(ChatView):
+    """Answers that grow: a stream for one model, columns for more."""
+
+    def __init__(self, titles: Sequence[str], console: Console) -> None:
+        self._titles = titles
+        self._texts = [""] * len(titles)
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False) if len(titles) > 1 else None
+        if self._live is not None:
+            self._live.start()
+
+    @override
+    def add(self, column: int, text: str) -> None:
+        self._texts[column] += text
+        if self._live is None:
+            self._console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+
+    @override
+    def draw(self) -> None:
+        if self._live is not None:
+            width = max(20, self._console.width // len(self._titles) - 2)
+            panels = [
+                Panel(text, title=title, width=width)
+                for title, text in zip(self._titles, self._texts, strict=True)
+            ]
+            self._live.update(Columns(panels), refresh=True)
+
+    @override
+    def finish(self, notes: Sequence[str]) -> None:
+        self.draw()
+        if self._live is not None:
+            self._live.stop()
+        self._console.print()
+        for note in filter(None, notes):
+            self._console.print(note, style="dim", markup=False)
