@@ -105,7 +105,7 @@ class LiveService:
             self._ready.set()
             await self._server.serve(sockets=[listening])
 
-    async def _compute(self) -> Compute:
+    async def _compute(self, _: str) -> Compute:
         if self.compute is None:
             raise ServiceUnavailableError("The base model is still being loaded.", "Wait a bit.")
         return self.compute

@@ -26,19 +26,19 @@ def _versions(cache: SnapshotCache, adapter_id: AdapterId) -> list[int]:
     return list(found)
 
 
-def test_the_newest_two_versions_stay() -> None:
+def test_the_last_three_versions_stay() -> None:
     cache = SnapshotCache()
-    for version in (1, 2, 2, 3):
+    for version in (1, 2, 2, 3, 4):
         _put(cache, A, version)
-    assert (_versions(cache, A), cache.get(A, None).version) == ([2, 3], 3)
-    assert (len(cache), cache.size_bytes) == (1, 20)
+    assert (_versions(cache, A), cache.get(A, None).version) == ([2, 3, 4], 4)
+    assert (len(cache), cache.size_bytes) == (1, 30)
 
 
-def test_going_back_forgets_what_came_after() -> None:
+def test_what_came_last_is_the_default_and_takes_no_other_version_away() -> None:
     cache = SnapshotCache()
     for version in (4, 5, 3):
         _put(cache, A, version)
-    assert (_versions(cache, A), cache.get(A, None).version) == ([3], 3)
+    assert (_versions(cache, A), cache.get(A, None).version) == ([3, 4, 5], 3)
 
 
 def test_the_adapter_used_least_recently_goes_first() -> None:

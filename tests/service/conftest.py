@@ -24,7 +24,7 @@ RECORDS = [
 ]
 
 
-async def not_loaded() -> Compute:
+async def not_loaded(_: str) -> Compute:
     raise ServiceUnavailableError("The base model is still being loaded.", "Try again soon.")
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from twinkle_jupyter.actors.names import sampler_name, trainer_name
 from twinkle_jupyter.actors.ray_handles import RaySamplerHandle, RayTrainerHandle
 from twinkle_jupyter.errors import InvalidConfigError, ServiceUnavailableError
+from twinkle_jupyter.runs.base_model_wishes import read_base_model, wish_again
 from twinkle_jupyter.runs.compute import Compute
-from twinkle_jupyter.store.interface import Row, StateStore
+from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import BaseModelRow
 
 #: A large model on a slow line.
@@ -43,7 +44,7 @@ class RayComputeProvider:
         say: Callable[[str], Awaitable[None]],
         is_enough: Callable[[BaseModelRow], bool],
     ) -> BaseModelRow:
-        row, told = await self._wish(base_model), ""
+        row, told = await wish_again(self._store, base_model), ""
         deadline = time.monotonic() + _LOAD_TIMEOUT_S
         while not is_enough(row):
             if row.phase == "failed":
@@ -57,26 +58,8 @@ class RayComputeProvider:
                 told = row.message
                 await say(told)
             seen = await self._store.last_position(BaseModelRow.LOG)
-            row = await self._read(base_model) or row
+            row = await read_base_model(self._store, base_model) or row
             if not is_enough(row):
                 await self._store.wait(BaseModelRow.LOG, seen, _WAIT_S)
-                row = await self._read(base_model) or row
+                row = await read_base_model(self._store, base_model) or row
         return row
-
-    async def _wish(self, base_model: str) -> BaseModelRow:
-        row = await self._read(base_model)
-        if row is not None and row.phase != "failed":
-            return row
-
-        def wish(row: Row | None) -> Row:
-            if row is not None and BaseModelRow.from_row(row).phase != "failed":
-                return row
-            return BaseModelRow(base_model).to_row()
-
-        new = BaseModelRow.from_row(await self._store.update(BaseModelRow.key(base_model), wish))
-        await self._store.append(BaseModelRow.LOG, {"name": base_model})
-        return new
-
-    async def _read(self, base_model: str) -> BaseModelRow | None:
-        row = await self._store.get(BaseModelRow.key(base_model))
-        return None if row is None else BaseModelRow.from_row(row)

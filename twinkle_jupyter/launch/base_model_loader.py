@@ -24,14 +24,24 @@ _PROGRESS_S = 1.0
 
 
 class BaseModelLoader:
-    """Fetches at once, places actors when Ray is there."""
+    """Fetches at once, places actors when Ray is there.
 
-    def __init__(self, store: StateStore, announcer: Announcer, num_threads: int) -> None:
+    Args:
+        store: Where wishes are read and progress is written.
+        announcer: Told how the first model comes along: the service starts until it is there.
+        first: Name of that model.
+        num_threads: CPU threads of each actor.
+    """
+
+    def __init__(
+        self, store: StateStore, announcer: Announcer, first: str, num_threads: int
+    ) -> None:
         self._store = store
+        self._first = first
         self._announcer = announcer
         self._num_threads = num_threads
         self._ray_is_up = asyncio.Event()
-        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._loading: dict[str, asyncio.Task[BaseModelRow]] = {}
 
     def ray_is_up(self) -> None:
         """Actors can be placed from now on."""
@@ -52,31 +62,33 @@ class BaseModelLoader:
                     self.load(wish.name)
             await self._store.wait(BaseModelRow.LOG, seen, _WAIT_S)
 
-    def load(self, name: str) -> asyncio.Task[None]:
-        """Begin to load unless it is under way."""
+    def load(self, name: str) -> asyncio.Task[BaseModelRow]:
+        """Begin to load unless it is under way; the task returns `ready` or `failed`."""
         task = self._loading.get(name)
         if task is None or task.done():
             task = asyncio.create_task(self._load(name), name=f"load {name}")
             self._loading[name] = task
         return task
 
-    async def _load(self, name: str) -> None:
+    async def _load(self, name: str) -> BaseModelRow:
         try:
             await self._tell(BaseModelRow(name, "fetching", f"Looking for {name}"))
             folder = await self._fetch(name)
-            loading = BaseModelRow(name, "loading", f"Loading weights of {name}", str(folder))
-            await self._tell(loading)
+            await self._tell(
+                BaseModelRow(name, "loading", f"Loading weights of {name}", str(folder))
+            )
             await self._ray_is_up.wait()
-            await self._announcer.say("starting", loading.message)
             await self._place(name, folder)
+            return BaseModelRow(name, "ready", "", str(folder))
         except TwinkleError as error:
-            await self._tell(BaseModelRow(name, "failed", str(error)))
+            failed = BaseModelRow(name, "failed", str(error))
         except Exception:
             error_id = new_error_id()
             _LOGGER.exception("base model %s was not loaded, %s", name, error_id)
             message = f"Base model {name!r} was not loaded: internal error, id {error_id}."
-            await self._tell(BaseModelRow(name, "failed", message))
-            raise
+            failed = BaseModelRow(name, "failed", message)
+        await self._tell(failed)
+        return failed
 
     async def _fetch(self, name: str) -> Path:
         loop = asyncio.get_running_loop()
@@ -87,7 +99,7 @@ class BaseModelLoader:
             if time.monotonic() - told_at >= _PROGRESS_S:
                 told_at = time.monotonic()
                 row = BaseModelRow(name, "fetching", str(progress))
-                asyncio.run_coroutine_threadsafe(self._tell_progress(row), loop).result(_WAIT_S)
+                asyncio.run_coroutine_threadsafe(self._tell(row), loop).result(_WAIT_S)
 
         return await asyncio.to_thread(ensure_base_model, name, on_progress)
 
@@ -103,10 +115,8 @@ class BaseModelLoader:
         await self._tell(BaseModelRow(name, "ready", "", str(folder)))
         await sampler.tell(_LOAD_TIMEOUT_S, "start")
 
-    async def _tell_progress(self, row: BaseModelRow) -> None:
-        await self._tell(row)
-        await self._announcer.say("starting", row.message)
-
     async def _tell(self, row: BaseModelRow) -> None:
         await self._store.put(BaseModelRow.key(row.name), row.to_row())
         await self._store.append(BaseModelRow.LOG, {"name": row.name})
+        if row.name == self._first and row.phase in ("fetching", "loading"):
+            await self._announcer.say("starting", row.message)

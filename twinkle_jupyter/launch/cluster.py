@@ -12,7 +12,7 @@ import sys
 
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.launch.lease import Lease
-from twinkle_jupyter.launch.ray_head import new_token, set_ray_environment
+from twinkle_jupyter.launch.ray_head import read_token, set_ray_environment
 from twinkle_jupyter.telemetry import log_to_file
 
 _LOGGER = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def main() -> int:
     if lease is None:
         _LOGGER.warning("another process runs the cluster of %s", config.home)
         return 0
-    token = new_token()
+    token = read_token(config.home / "ray.token")
     set_ray_environment(token)
     # Ray reads its environment when it is imported, not when it is started.
     from twinkle_jupyter.launch.cluster_life import run_cluster

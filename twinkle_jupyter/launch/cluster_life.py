@@ -14,6 +14,7 @@ from twinkle_jupyter.actors.ray_handles import NamedActor
 from twinkle_jupyter.actors.runs_actor import RunsActor
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import TwinkleError
+from twinkle_jupyter.ids import new_error_id
 from twinkle_jupyter.launch.announce import Announcer
 from twinkle_jupyter.launch.base_model_loader import BaseModelLoader
 from twinkle_jupyter.launch.lease import is_held
@@ -41,16 +42,28 @@ async def run_cluster(config: ServiceConfig, token: str) -> None:
         asyncio.get_running_loop().add_signal_handler(number, is_over.set)
     store = SqliteStore.open(config.store_path)
     announcer = Announcer(store)
-    loader = BaseModelLoader(store, announcer, config.threads)
+    loader = BaseModelLoader(store, announcer, config.base_model, config.threads)
     async with asyncio.TaskGroup() as tasks:
         watch = tasks.create_task(_end_without_service(config, is_over))
-        work = tasks.create_task(_bring_up(config, token, announcer, loader))
+        work = tasks.create_task(_work(config, token, announcer, loader))
         await is_over.wait()
         work.cancel()
         watch.cancel()
     await _leave()
     await announcer.say("stopped", "")
     await store.close()
+
+
+async def _work(
+    config: ServiceConfig, token: str, announcer: Announcer, loader: BaseModelLoader
+) -> None:
+    try:
+        await _bring_up(config, token, announcer, loader)
+    except Exception:
+        error_id = new_error_id()
+        _LOGGER.exception("the cluster could not go on, %s", error_id)
+        await announcer.say("failed", f"Ray could not be used: internal error, id {error_id}.")
+        raise
 
 
 async def _bring_up(
@@ -63,10 +76,9 @@ async def _bring_up(
     head.write(config.cluster_path)
     await _place_runs_actor(config)
     loader.ray_is_up()
-    try:
-        await first
-    except TwinkleError as error:
-        await announcer.say("failed", str(error))
+    loaded = await first
+    if loaded.phase == "failed":
+        await announcer.say("failed", loaded.message)
     else:
         await announcer.say("ready", "")
     async with asyncio.TaskGroup() as tasks:

@@ -12,28 +12,58 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 from twinkle_jupyter.config.service_config import ServiceConfig
+from twinkle_jupyter.launch.announce import Announcer
 from twinkle_jupyter.launch.lease import holder_pid
 
 _LOGGER = logging.getLogger(__name__)
 
 _END_S = 12.0
 _POLL_S = 0.1
+_WATCH_S = 0.5
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+#: A process that lived for this long is not one that cannot start.
+_STEADY_S = 60.0
 
 
 class ClusterProcess:
     """Starts, watches and ends the process of `launch.cluster` for one home."""
 
-    def __init__(self, config: ServiceConfig) -> None:
+    def __init__(self, config: ServiceConfig, announcer: Announcer) -> None:
         self._config = config
+        self._announcer = announcer
         self._child: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Start it unless one is running."""
         if holder_pid(self._config.cluster_lock_path) is not None:
             return
+        # What the last one left says nothing about this one.
         self._config.cluster_path.unlink(missing_ok=True)
+        await self._announcer.say("starting", "Starting Ray")
+        self._child = await asyncio.to_thread(self._spawn)
+
+    async def watch(self) -> None:
+        """Start it again whenever it has ended, more slowly each time; until cancelled."""
+        started_at, pause_s = time.monotonic(), _FIRST_PAUSE_S
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            if not self._has_ended():
+                continue
+            if self._child is not None:
+                _LOGGER.warning("the cluster process ended with code %s", self._child.returncode)
+                self._child = None
+            if time.monotonic() - started_at > _STEADY_S:
+                pause_s = _FIRST_PAUSE_S
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            started_at = time.monotonic()
+            await self.start()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
         environment = {
             **os.environ,
             "TWINKLE_HOME": str(self._config.home),
@@ -42,7 +72,7 @@ class ClusterProcess:
             "TWINKLE_LOG_LEVEL": self._config.log_level,
         }
         with (self._config.home / "cluster.out").open("ab") as output:
-            self._child = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", "twinkle_jupyter.launch.cluster"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -50,17 +80,6 @@ class ClusterProcess:
                 env=environment,
                 start_new_session=True,
             )
-
-    async def watch(self) -> None:
-        """Start it again whenever it has ended, until cancelled."""
-        while True:
-            await asyncio.sleep(1.0)
-            if self._child is not None and self._child.poll() is not None:
-                _LOGGER.warning("the cluster process ended with code %s", self._child.returncode)
-                self._child = None
-            if holder_pid(self._config.cluster_lock_path) is None and self._child is None:
-                await asyncio.sleep(1.0)
-                self.start()
 
     async def end(self) -> None:
         """Let runs come to a checkpoint and end Ray; force it when that takes too long."""

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from twinkle_jupyter.actors.names import sampler_name, trainer_name
 from twinkle_jupyter.config.service_config import ServiceConfig
-from twinkle_jupyter.errors import ServiceUnavailableError
+from twinkle_jupyter.errors import InvalidConfigError, ServiceUnavailableError
 from twinkle_jupyter.launch.ray_head import RayHead, join_head
+from twinkle_jupyter.runs.base_model_wishes import wish_for
 from twinkle_jupyter.service.parts import Compute
 from twinkle_jupyter.store.interface import StateStore
-from twinkle_jupyter.store.records import BaseModelRow, PhaseRow
+from twinkle_jupyter.store.records import PhaseRow
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 
 
@@ -24,15 +25,16 @@ class ComputeAccess:
         self._templates: dict[str, ChatTemplate] = {}
         self._joining = asyncio.Lock()
 
-    async def compute(self) -> Compute:
-        """Return the loaded base model.
+    async def compute(self, name: str) -> Compute:
+        """Return the base model of this name, having it loaded if nobody has asked for it yet.
 
         Raises:
             ServiceUnavailableError: It is not loaded yet; the message says what is being done.
+            InvalidConfigError: It cannot be loaded.
         """
-        name = self._config.base_model
-        row = await self._store.get(BaseModelRow.key(name))
-        model = BaseModelRow.from_row(row) if row is not None else BaseModelRow(name)
+        model = await wish_for(self._store, name)
+        if model.phase == "failed":
+            raise InvalidConfigError(model.message)
         if model.phase != "ready":
             raise ServiceUnavailableError(
                 model.message or await self._phase_message(), "It is starting; try again."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -41,9 +42,16 @@ class RayHead:
             return None
 
 
-def new_token() -> str:
-    """Make a secret that guards a cluster."""
-    return secrets.token_hex(32)
+def read_token(path: Path) -> str:
+    """Return the secret that guards this home's cluster, made at its first start.
+
+    It stays the same over restarts: a service that has imported Ray can learn no other.
+    """
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+    return path.read_text(encoding="ascii")
 
 
 def start_head(num_cpus: int, token: str) -> RayHead:
@@ -84,7 +92,7 @@ def set_ray_environment(token: str) -> None:
 
 
 def join_head(head: RayHead) -> None:
-    """Join a running Ray; joining again changes nothing. Blocks for one to two seconds.
+    """Join a running Ray, leaving another one that was joined before. Blocks for a second or two.
 
     Raises:
         ServiceUnavailableError: It does not answer.
@@ -93,7 +101,9 @@ def join_head(head: RayHead) -> None:
     import ray
 
     if ray.is_initialized():
-        return
+        if ray.get_runtime_context().gcs_address == head.address:
+            return
+        ray.shutdown()
     try:
         ray.init(
             address=head.address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False

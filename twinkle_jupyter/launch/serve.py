@@ -19,6 +19,7 @@ from twinkle_jupyter import __version__
 from twinkle_jupyter.client.discovery import Connection, remove_connection, write_connection
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import ConflictError, InvalidConfigError
+from twinkle_jupyter.launch.announce import Announcer
 from twinkle_jupyter.launch.base_model_check import check_base_model
 from twinkle_jupyter.launch.cluster_process import ClusterProcess
 from twinkle_jupyter.launch.compute_access import ComputeAccess
@@ -78,8 +79,8 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
 
     listener = _listen(config)
     store = SqliteStore.open(config.store_path)
-    cluster = ClusterProcess(config)
-    cluster.start()
+    cluster = ClusterProcess(config, Announcer(store))
+    await cluster.start()
     access = ComputeAccess(store, config)
     app = create_app(store, config, compute=access.compute, check_base_model=check_base_model)
     server = uvicorn.Server(

@@ -137,7 +137,7 @@ class RunDriver:
             loss = await stepper.step(step)
             await self._change(step=max(step, log.last_step), loss=loss)
             # After the first point: it must not wait for the base model's answers.
-            await probes.answer_base(compute)
+            probes.answer_base(compute)
             if probes.is_due(step):
                 await probes.answer(compute, step)
             if stepper.is_checkpoint_due(step):

@@ -33,9 +33,9 @@ class Probes:
         """Whether a round belongs to this step."""
         return bool(self._config.probe) and step % self._config.probe_every == 0
 
-    async def answer_base(self, compute: Compute) -> None:
-        """Start the round of step 0: what the base model says before any training."""
-        if self._config.probe and not self._has_round(0):
+    def answer_base(self, compute: Compute) -> None:
+        """Start the round of step 0, once: what the base model says before any training."""
+        if self._round is None and self._config.probe and not self._has_round(0):
             self._round = asyncio.create_task(self._answer(compute, 0, None))
 
     async def answer(self, compute: Compute, step: int) -> None:

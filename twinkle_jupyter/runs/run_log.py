@@ -68,8 +68,7 @@ class RunLog:
         await self._store.append(self._log, event.to_entry())
         if isinstance(event, StateChanged):
             self._state = event.state
-        key = _event_key(event)
-        if key is not None:
+        if (key := _event_key(event)) is not None:
             self._told.add(key)
         return True
 

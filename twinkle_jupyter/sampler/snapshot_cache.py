@@ -1,4 +1,4 @@
-"""The adapter versions that a sampler holds: the newest few of the adapters used last."""
+"""The adapter versions that a sampler holds: the last few of the adapters used last."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class SnapshotCache:
 
     Args:
         max_adapters: The adapter that was not used for longest goes when there are more.
-        max_versions: Newest versions of each adapter that are kept.
+        max_versions: Versions of each adapter that are kept, those that came last.
     """
 
-    def __init__(self, max_adapters: int = 64, max_versions: int = 2) -> None:
+    def __init__(self, max_adapters: int = 64, max_versions: int = 3) -> None:
         self._max_adapters = max_adapters
         self._max_versions = max_versions
         self._held: OrderedDict[AdapterId, dict[AdapterVersion, HeldAdapter]] = OrderedDict()
@@ -48,15 +48,17 @@ class SnapshotCache:
         )
 
     def put(self, adapter_id: AdapterId, held: HeldAdapter) -> None:
-        """Hold this version as the adapter's newest.
+        """Hold this version; it is what `get` returns for no version.
 
-        Later versions that are held are forgotten: training went back to before them.
+        What came last counts, not the highest number: training may go back to an earlier step, and
+        two readers may hand over neighbouring versions in either order.
         """
         versions = self._held.setdefault(adapter_id, {})
         self._held.move_to_end(adapter_id)
-        kept = sorted(version for version in versions if version < held.version)
-        kept = kept[max(0, len(kept) - self._max_versions + 1) :]
-        self._held[adapter_id] = {**{key: versions[key] for key in kept}, held.version: held}
+        versions.pop(held.version, None)
+        versions[held.version] = held
+        while len(versions) > self._max_versions:
+            versions.pop(next(iter(versions)))
         while len(self._held) > self._max_adapters:
             self._held.popitem(last=False)
 
@@ -70,7 +72,7 @@ class SnapshotCache:
         if versions is None:
             raise NotFoundError(f"Adapter {adapter_id!r} is not on this sampler.")
         self._held.move_to_end(adapter_id)
-        held = versions.get(max(versions) if version is None else version)
+        held = versions.get(next(reversed(versions)) if version is None else version)
         if held is None:
             known = ", ".join(map(str, sorted(versions)))
             raise NotFoundError(

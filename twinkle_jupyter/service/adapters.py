@@ -128,7 +128,7 @@ async def _delete_weights(parts: ServiceParts, run: RunRow) -> None:
     if folder.exists():
         await asyncio.to_thread(shutil.rmtree, folder)
     try:
-        compute = await parts.compute()
+        compute = await parts.compute(str(run.config["base_model"]))
     except ServiceUnavailableError:
         return  # nothing is loaded, so nothing holds the weights
     await compute.trainer.remove_adapter(run.adapter_id)

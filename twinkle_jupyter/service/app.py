@@ -33,7 +33,7 @@ def create_app(
     store: StateStore,
     config: ServiceConfig,
     *,
-    compute: Callable[[], Awaitable[Compute]],
+    compute: Callable[[str], Awaitable[Compute]],
     check_base_model: Callable[[str], None],
 ) -> FastAPI:
     """Put the application together. The store stays the caller's to close.
@@ -41,7 +41,8 @@ def create_app(
     Args:
         store: Where everything is kept.
         config: Folders, limits, and the base model's name.
-        compute: Returns the loaded base model, or raises `ServiceUnavailableError` at once.
+        compute: Returns the base model of this name, or raises `ServiceUnavailableError` at once
+            while it is not loaded.
         check_base_model: Raises for a base model that nobody can load; may block.
     """
     app = FastAPI(

@@ -45,8 +45,8 @@ class ServiceParts:
 
     store: StateStore
     config: ServiceConfig
-    #: Returns at once; raises `ServiceUnavailableError` while the base model is not loaded.
-    compute: Callable[[], Awaitable[Compute]]
+    #: By base model; returns at once, or raises `ServiceUnavailableError` while it is not loaded.
+    compute: Callable[[str], Awaitable[Compute]]
     #: Raises `InvalidConfigError` or `NotFoundError` for a base model that nobody can load. May
     #: block; runs on a thread.
     check_base_model: Callable[[str], None]

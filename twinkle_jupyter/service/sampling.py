@@ -44,12 +44,13 @@ async def open_sample(parts: ServiceParts, owner: str, body: SampleBody) -> Open
 
     Raises:
         NotFoundError: There is no such adapter.
-        ConflictError: It has no weights yet, or belongs to another base model.
+        ConflictError: It has no weights yet.
         InvalidDataError: The template refuses the conversation.
         ServiceUnavailableError: The base model is not loaded yet.
     """
     run = None if body.model == BASE else await _find_adapter(parts, owner, body.model)
-    compute = await parts.compute()
+    base_model = parts.config.base_model if run is None else str(run.config["base_model"])
+    compute = await parts.compute(base_model)
     messages = [{"role": m.role, "content": m.content} for m in body.messages]
     prompt = await asyncio.to_thread(compute.template.encode_prompt, messages)
     settings = SamplingSettings(
@@ -75,12 +76,6 @@ async def _find_adapter(parts: ServiceParts, owner: str, name: str) -> RunRow:
         known = ", ".join(r.adapter for r in await list_adapter_runs(parts.store, owner))
         hint = f"There are: {known}, {BASE}." if known else f"There is only `{BASE}` so far."
         raise NotFoundError(f"There is no adapter {name!r}.", hint)
-    if run.config["base_model"] != parts.config.base_model:
-        raise ConflictError(
-            f"Adapter {name!r} belongs to base model {run.config['base_model']!r}, and this "
-            f"service has {parts.config.base_model!r}.",
-            "Start the service with that base model.",
-        )
     return run
 
 
