@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -78,17 +79,22 @@ def start_head(num_cpus: int, token: str) -> RayHead:
 
 
 def set_ray_environment(token: str) -> None:
-    """Prepare this process for a guarded Ray on the loopback address.
+    """Prepare this process, and those it starts, for a guarded Ray on the loopback address.
 
     Only before `ray` is imported for the first time: it reads its environment then.
     """
+    here = str(Path(__file__).parent / "ray_path")
+    known = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     os.environ.update(
         RAY_AUTH_MODE="token",
         RAY_AUTH_TOKEN=token,
         RAY_USAGE_STATS_ENABLED="0",
         # Ray's own switch for "one machine only": every port is bound to the loopback address.
         RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
+        PYTHONPATH=os.pathsep.join([here, *(path for path in known if path != here)]),
     )
+    # For this process, whose path is set already: None makes the import fail. See `ray_path`.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def join_head(head: RayHead) -> None:
