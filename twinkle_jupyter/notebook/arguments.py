@@ -1,0 +1,168 @@
+"""Arguments of verbs by argparse, with every mistake as one sentence.
+
+The settings of `train` are the fields of `RunConfig`; their values stay strings until `RunConfig`
+reads them, so that all mistakes are reported at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from argparse import Action, ArgumentError, ArgumentParser, HelpFormatter, Namespace
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn, get_args
+
+from twinkle_jupyter.errors import InvalidConfigError
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+_VALUE_MISSING = re.compile(r"argument (?P<flag>[^:]+): expected (one|at least one) argument")
+_ARGUMENT_MISSING = re.compile(r"the following arguments are required: (?P<names>.+)")
+
+_NEGATIVE_NUMBER = re.compile(r"-\.?\d[\d.]*([eE][+-]?\d+)?")
+
+
+class HelpAsked(Exception):  # noqa: N818 - a request, not a failure
+    """Somebody asked for help; the text is the argument."""
+
+
+class SentenceParser(ArgumentParser):
+    """An argument parser that raises sentences and never prints or exits."""
+
+    def __init__(self, prog: str, description: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            add_help=False,
+            allow_abbrev=False,
+            exit_on_error=False,
+            formatter_class=lambda prog: HelpFormatter(prog, max_help_position=30, width=98),
+        )
+        self.add_argument("--help", "-h", action=_AskForHelp, help="show this and do nothing")
+
+    def parse(self, words: Sequence[str]) -> Namespace:
+        """Read the words after the verb.
+
+        Raises:
+            InvalidConfigError: Something is missing, unknown or has no value.
+            HelpAsked: `--help` is among them.
+        """
+        try:
+            namespace, unknown = self.parse_known_args(_join_negative_numbers(words))
+        except ArgumentError as error:
+            raise self._sentence(str(error)) from error
+        if unknown:
+            raise self._unknown(unknown)
+        return namespace
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print."""
+        raise self._sentence(message)
+
+    def flags(self) -> list[str]:
+        """Return the long flags in their order."""
+        return [
+            flag for action in self._actions for flag in action.option_strings if flag[:2] == "--"
+        ]
+
+    @property
+    def _hint(self) -> str:
+        return f"`{self.prog} --help` shows what it takes."
+
+    def _sentence(self, message: str) -> InvalidConfigError:
+        if missing := _VALUE_MISSING.match(message):
+            flag = missing["flag"].split("/")[0]
+            return InvalidConfigError(f"`{flag}` needs a value.", self._hint)
+        if missing := _ARGUMENT_MISSING.match(message):
+            return InvalidConfigError(f"`{self.prog}` needs {missing['names']}.", self._hint)
+        return InvalidConfigError(f"`{self.prog}`: {message}.", self._hint)
+
+    def _unknown(self, words: Sequence[str]) -> InvalidConfigError:
+        flags = [word.split("=")[0] for word in words if word.startswith("-")]
+        if not flags:
+            return InvalidConfigError(f"`{self.prog}` does not take {words[0]!r}.", self._hint)
+        said = " and ".join(f"`{flag}`" for flag in flags)
+        near = [
+            close for flag in flags for close in difflib.get_close_matches(flag, self.flags(), 1)
+        ]
+        meant = f": did you mean {' and '.join(f'`{flag}`' for flag in near)}?" if near else "."
+        verb = "is not a setting" if len(flags) == 1 else "are not settings"
+        return InvalidConfigError(f"{said} {verb} of `{self.prog}`{meant}", self._hint)
+
+
+class _AskForHelp(Action):
+    """`--help`, also where required arguments are missing."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **rest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=rest.get("help"))
+
+    def __call__(
+        self,
+        parser: ArgumentParser,
+        namespace: Namespace,  # noqa: ARG002 - argparse's signature, here and below
+        values: object,  # noqa: ARG002
+        option_string: str | None = None,  # noqa: ARG002
+    ) -> None:
+        raise HelpAsked(parser.format_help())
+
+
+def _join_negative_numbers(words: Sequence[str]) -> list[str]:
+    """Write `--learning-rate -1e-3` with `=`: argparse would take the number for a flag."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1].startswith("--") and _NEGATIVE_NUMBER.fullmatch(word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def split_line(line: str) -> list[str]:
+    """Split a line as a shell does.
+
+    Raises:
+        InvalidConfigError: A quotation mark has no partner.
+    """
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise InvalidConfigError(
+            "A quotation mark in this line has no partner.", f"The line is: {line.strip()}"
+        ) from error
+
+
+def add_run_settings(parser: ArgumentParser) -> None:
+    """Add one flag for each field of `RunConfig`."""
+    from twinkle_jupyter.config.run_config import RunConfig
+
+    group = parser.add_argument_group("settings of the run")
+    for name, field in RunConfig.model_fields.items():
+        is_many = field.default == ()
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=f"setting_{name}",
+            metavar=_metavar(field),
+            action="append" if is_many else "store",
+            help=_help(field),
+        )
+
+
+def run_settings(namespace: Namespace) -> dict[str, object]:
+    """Return the settings that were given, as strings (a list of them where repeated)."""
+    given = {name: value for name, value in vars(namespace).items() if value is not None}
+    prefix = "setting_"
+    return {name[len(prefix) :]: given[name] for name in given if name.startswith(prefix)}
+
+
+def _metavar(field: FieldInfo) -> str:
+    choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+    return "{" + ",".join(choices) + "}" if choices else "VALUE"
+
+
+def _help(field: FieldInfo) -> str:
+    said = (field.description or "").replace("%", "%%")
+    if field.default in (None, ()):
+        return said
+    return f"{said} (if not set: {field.default})"

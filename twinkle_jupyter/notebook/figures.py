@@ -1,0 +1,135 @@
+"""Static pictures of a run: SVG and HTML, a plain plotly figure, one line of text.
+
+They are what a notebook shows where nothing of ours is installed, and what it keeps when saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+
+from twinkle_jupyter.notebook.snapshot import Point, Probe, Snapshot
+
+_WIDTH, _HEIGHT = 640, 220
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 12, 30
+Place = Callable[[Point], tuple[float, float]]
+_BLUE, _ORANGE = "var(--jp-brand-color1, #1976d2)", "var(--jp-warn-color1, #e65100)"
+
+
+def run_line(adapter: str, picture: Snapshot) -> str:
+    """Return the run as one line of text."""
+    parts = [f"{adapter}: {picture['state']}"]
+    if picture["total_steps"]:
+        parts.append(f"step {picture['step']} of {picture['total_steps']}")
+    if picture["points"]:
+        parts.append(f"loss {picture['points'][-1][1]:.3f}")
+    if detail := picture["reason"] or picture["message"]:
+        parts.append(detail)
+    return ", ".join(parts)
+
+
+def run_html(adapter: str, picture: Snapshot) -> str:
+    """Return the run as a heading, its curve and what its probes answered."""
+    heading = f"<div><strong>{escape(run_line(adapter, picture))}</strong></div>"
+    curve = run_svg(picture) if picture["points"] else ""
+    return f"<div>{heading}{curve}{_probe_table(picture['probes'])}</div>"
+
+
+def run_svg(picture: Snapshot) -> str:
+    """Return the loss curve as SVG that is as wide as the cell and follows its colours."""
+    points, evals = picture["points"], picture["eval_points"]
+    losses = [loss for _, loss in (*points, *evals)] or [0.0]
+    low, high = min(losses), max(losses)
+    if high - low < 1e-9:
+        low, high = low - 0.5, high + 0.5
+    first = min((step for step, _ in (*points, *evals)), default=0)
+    last = max(picture["total_steps"], picture["step"], first + 1)
+
+    def place(point: Point) -> tuple[float, float]:
+        across = (point[0] - first) / (last - first)
+        up = (point[1] - low) / (high - low)
+        inner_width, inner_height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+        return _LEFT + across * inner_width, _HEIGHT - _BOTTOM - up * inner_height
+
+    label = f"Loss, now {points[-1][1]:.3f} at step {points[-1][0]}" if points else "Loss"
+    return (
+        f'<svg role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+        'style="width:100%;max-width:960px" font-family="sans-serif" font-size="11" '
+        'fill="currentColor">'
+        f"{_axes(low, high, first, last)}"
+        f'<polyline fill="none" stroke="{_BLUE}" stroke-width="1.5" '
+        f'points="{_path(points, place)}"/>'
+        f"{_dots(evals, place)}</svg>"
+    )
+
+
+def plotly_figure(picture: Snapshot) -> dict[str, object]:
+    """Return a figure as plain JSON; without a template it is a fiftieth of the size."""
+    traces = [_trace("loss", picture["points"], "lines")]
+    if picture["eval_points"]:
+        traces.append(_trace("eval loss", picture["eval_points"], "lines+markers"))
+    layout = {
+        "height": 300,
+        "margin": {"l": 50, "r": 10, "t": 10, "b": 40},
+        "xaxis": {"title": {"text": "step"}, "automargin": True},
+        "yaxis": {"title": {"text": "loss"}, "automargin": True},
+        "showlegend": len(traces) > 1,
+    }
+    return {"data": traces, "layout": layout, "config": {"responsive": True}}
+
+
+def _trace(name: str, points: Sequence[Point], mode: str) -> dict[str, object]:
+    return {
+        "type": "scatter",
+        "mode": mode,
+        "name": name,
+        "x": [step for step, _ in points],
+        "y": [loss for _, loss in points],
+    }
+
+
+def _axes(low: float, high: float, first: int, last: int) -> str:
+    bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
+    lines = "".join(
+        f'<line x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="currentColor" '
+        f'stroke-opacity="0.15"/>'
+        f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.3g}</text>'
+        for y, value in (
+            (_TOP + i * (bottom - _TOP) / 4, high - i * (high - low) / 4) for i in range(5)
+        )
+    )
+    return (
+        f'{lines}<text x="{_LEFT}" y="{bottom + 16}">{first}</text>'
+        f'<text x="{right}" y="{bottom + 16}" text-anchor="end">{last}</text>'
+        f'<text x="{(_LEFT + right) / 2}" y="{bottom + 16}" text-anchor="middle">step</text>'
+    )
+
+
+def _path(points: Sequence[Point], place: Place) -> str:
+    placed = [place(point) for point in points]
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
+
+
+def _dots(points: Sequence[Point], place: Place) -> str:
+    placed = [place(point) for point in points]
+    return "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{_ORANGE}"/>' for x, y in placed)
+
+
+def _probe_table(probes: Sequence[Probe]) -> str:
+    if not probes:
+        return ""
+    rows = "".join(_probe_row(probe) for probe in probes)
+    head = "".join(
+        f'<th scope="col" style="text-align:left">{name}</th>' for name in _PROBE_HEADINGS
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+_PROBE_HEADINGS = ("probe", "before", "answer", "step")
+
+
+def _probe_row(probe: Probe) -> str:
+    before = probe["before"]["answer"] if "before" in probe else ""
+    cells = (probe["prompt"], before, probe["answer"], str(probe["step"]))
+    style = 'style="text-align:left;white-space:pre-wrap;vertical-align:top"'
+    return "<tr>" + "".join(f"<td {style}>{escape(cell)}</td>" for cell in cells) + "</tr>"

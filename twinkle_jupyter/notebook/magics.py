@@ -1,0 +1,90 @@
+"""`%twinkle` and `%%twinkle`: the table of verbs, registered with an IPython shell."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+from twinkle_jupyter.errors import TwinkleError
+from twinkle_jupyter.notebook.arguments import split_line
+from twinkle_jupyter.notebook.cell_errors import show_error, take_over
+from twinkle_jupyter.notebook.completion import make_matcher
+from twinkle_jupyter.notebook.notebook_face import NotebookFace
+from twinkle_jupyter.notebook.service_link import ServiceLink
+from twinkle_jupyter.notebook.session import Session
+from twinkle_jupyter.notebook.terminal_face import TerminalFace
+from twinkle_jupyter.notebook.verbs import VERBS, run
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def register(shell: InteractiveShell) -> Session:
+    """Add the magics, their completion and the look of our errors to a shell.
+
+    Doing it again replaces what was there. Returns the session that the magics use.
+    """
+    face = NotebookFace(shell) if _is_kernel(shell) else TerminalFace()
+    session = Session(face=face, service=ServiceLink(), names=shell.user_ns)
+    shell_shows_errors = take_over(shell)
+
+    def twinkle(line: str, cell: str | None = None) -> object:
+        session.body = cell
+        try:
+            return run_line(session, line)
+        except TwinkleError as error:
+            if shell_shows_errors:
+                raise
+            show_error(error)
+            return None
+
+    twinkle.__doc__ = _usage()
+    shell.magics_manager.register_function(twinkle, magic_kind="line_cell", magic_name="twinkle")
+    completer = shell.Completer
+    completer.custom_matchers = [
+        matcher
+        for matcher in completer.custom_matchers
+        if getattr(matcher, "matcher_identifier", "") != "twinkle"
+    ]
+    completer.custom_matchers.append(make_matcher(session))
+    return session
+
+
+def run_line(session: Session, line: str) -> object:
+    """Do what a line says; a surprise becomes one sentence, its traceback is kept for `debug`.
+
+    Raises:
+        TwinkleError: What the verb raises, or that there was a surprise.
+    """
+    try:
+        return run(session, split_line(line))
+    except TwinkleError:
+        raise
+    except Exception as error:
+        session.last_traceback = traceback.format_exc()
+        verb = line.split(maxsplit=1)[0] if line.split() else "status"
+        said = f"{type(error).__name__}: {error}".rstrip(".: ")
+        raise TwinkleError(
+            f"`%twinkle {verb}` met an error of its own: {said}.",
+            "`%twinkle debug` shows the traceback.",
+        ) from error
+
+
+def _is_kernel(shell: InteractiveShell) -> bool:
+    return getattr(shell, "kernel", None) is not None
+
+
+def _usage() -> str:
+    lines = [f"    {verb.name:10} {verb.summary}" for verb in VERBS.values()]
+    return "\n".join(
+        [
+            "Train adapters and talk to them.",
+            "",
+            "    %twinkle VERB …      `%twinkle VERB --help` shows what it takes",
+            "    %%twinkle chat NAME  asks what the cell's body says",
+            "",
+            "Verbs:",
+            "",
+            *lines,
+        ]
+    )

@@ -1,0 +1,131 @@
+"""Feeds a panel over a comm: the frames of the websocket, in batches, from threads of its own.
+
+Nothing runs before the front end subscribes, and nothing after the run's end, a `close`, or the
+kernel's end. The threads never print.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from twinkle_jupyter.errors import TwinkleError
+
+if TYPE_CHECKING:
+    from twinkle_jupyter.client.event_stream import EventStream
+    from twinkle_jupyter.notebook.run_handle import RunHandle
+
+Frame = Mapping[str, object]
+
+#: A batch of frames is sent this often at most, in seconds.
+BATCH_S = 0.1
+#: Frames in a batch, and frames that may wait for the next.
+MAX_BATCH = 100
+MAX_WAITING = 1000
+
+
+class PanelFeed:
+    """Answers one panel's subscriptions and commands.
+
+    Args:
+        run: The run that the panel shows.
+        send: Sends a frame to the front end; called from threads.
+    """
+
+    def __init__(self, run: RunHandle, send: Callable[[Frame], None]) -> None:
+        self._run = run
+        self._send = send
+        self._subscription: _Subscription | None = None
+
+    def take(self, message: Mapping[str, object]) -> None:
+        """Take a message of the front end; returns at once."""
+        if message.get("type") == "subscribe":
+            after = message.get("after")
+            self.close()
+            self._subscription = _Subscription(
+                self._run, after if isinstance(after, int) else 0, self._send
+            )
+        elif message.get("type") == "command":
+            threading.Thread(
+                target=self._command,
+                args=(str(message.get("command")),),
+                name="twinkle-panel-command",
+                daemon=True,
+            ).start()
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._subscription is not None:
+            self._subscription.close()
+            self._subscription = None
+
+    def _command(self, command: str) -> None:
+        acts = {"pause": self._run.pause, "resume": self._run.resume, "stop": self._run.stop}
+        error = None
+        try:
+            if command in acts:
+                acts[command]()
+        except TwinkleError as caught:
+            error = error_fields(caught)
+        self._send({"type": "command-result", "command": command, "error": error})
+
+
+class _Subscription:
+    """One reader of the run's events and one sender of batches."""
+
+    def __init__(self, run: RunHandle, after: int, send: Callable[[Frame], None]) -> None:
+        self._send = send
+        self._frames: queue.Queue[Frame | None] = queue.Queue(MAX_WAITING)
+        self._closed = threading.Event()
+        self._events: EventStream = run.client.events(run.run_id, after=after, on_link=self._link)
+        for target in (self._read, self._send_batches):
+            name = f"twinkle-panel{target.__name__}"
+            threading.Thread(target=target, name=name, daemon=True).start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._events.stop()
+
+    def _read(self) -> None:
+        try:
+            for event in self._events:
+                self._put({"type": "event", "id": event.id, "event": event.entry})
+            self._put({"type": "end"})
+        except TwinkleError as error:
+            self._put({"type": "error", "error": error_fields(error)})
+        finally:
+            self._put(None)
+
+    def _link(self, state: str, message: str) -> None:
+        self._put({"type": "connection", "state": state, "message": message})
+
+    def _put(self, frame: Frame | None) -> None:
+        while not self._closed.is_set():
+            try:
+                self._frames.put(frame, timeout=0.2)
+            except queue.Full:
+                continue
+            return
+
+    def _send_batches(self) -> None:
+        while not self._closed.is_set():
+            began = time.monotonic()
+            for _ in range(MAX_BATCH):
+                try:
+                    frame = self._frames.get(timeout=BATCH_S)
+                except queue.Empty:
+                    break
+                if frame is None:
+                    return
+                self._send(frame)
+                if self._frames.empty():
+                    break
+            self._closed.wait(max(0.0, BATCH_S - (time.monotonic() - began)))
+
+
+def error_fields(error: TwinkleError) -> dict[str, str]:
+    """Return the inner part of an error body."""
+    return {"code": error.code, "message": error.message, "hint": error.hint}

@@ -1,0 +1,54 @@
+"""The panel as a small anywidget, for VS Code, Colab and notebooks without our extension.
+
+Imported when the first panel is shown: anywidget takes a quarter of a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import anywidget
+import traitlets
+
+from twinkle_jupyter.notebook.panel_feed import PanelFeed
+
+if TYPE_CHECKING:
+    from twinkle_jupyter.notebook.run_handle import RunHandle
+    from twinkle_jupyter.notebook.snapshot import Snapshot
+
+_FOLDER = Path(__file__).parent
+
+
+class PanelWidget(anywidget.AnyWidget):
+    """Host of the panel; draws nothing itself, and reads nothing until its view subscribes."""
+
+    _esm = (_FOLDER / "panel_widget.js").read_text(encoding="utf-8")
+    _css = (_FOLDER / "panel_widget.css").read_text(encoding="utf-8")
+
+    run_id = traitlets.Unicode().tag(sync=True)
+    adapter = traitlets.Unicode().tag(sync=True)
+    snapshot = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, run: RunHandle, picture: Snapshot) -> None:
+        super().__init__(run_id=run.run_id, adapter=run.adapter, snapshot=picture)
+        self._feed = PanelFeed(run, self.send)
+        self.on_msg(self._take)
+
+    def close(self) -> None:
+        """End the feed and the widget."""
+        feed = getattr(self, "_feed", None)
+        if feed is not None:
+            feed.close()
+        super().close()
+
+    def _take(self, _: object, content: Mapping[str, object], __: object) -> None:
+        self._feed.take(content)
+
+
+def widget_view(run: RunHandle, picture: Snapshot) -> object:
+    """Make a widget and return its entry for a bundle."""
+    view = PanelWidget(run, picture)._repr_mimebundle_()
+    bundle = view[0] if isinstance(view, tuple) else view
+    return cast("Mapping[str, object]", bundle)["application/vnd.jupyter.widget-view+json"]

@@ -1,0 +1,184 @@
+"""Verbs about runs: start one, see them, steer them."""
+
+from __future__ import annotations
+
+import tempfile
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twinkle_jupyter.errors import ConflictError, InvalidDataError, NotFoundError, RunFailedError
+from twinkle_jupyter.notebook.arguments import add_run_settings, run_settings
+from twinkle_jupyter.notebook.run_handle import RunHandle
+from twinkle_jupyter.notebook.service_verbs import describe_run
+from twinkle_jupyter.notebook.session import Session, Table
+from twinkle_jupyter.notebook.snapshot import RunPicture
+from twinkle_jupyter.store.records import TERMINAL_STATES
+
+if TYPE_CHECKING:
+    from twinkle_jupyter.client.client import Client, RunBody
+    from twinkle_jupyter.config.run_config import RunConfig
+    from twinkle_jupyter.datasets.records import LoadedRecords
+
+
+def add_train_arguments(parser: ArgumentParser) -> None:
+    """Take the data, whether to wait, and every setting of a run."""
+    parser.add_argument(
+        "data",
+        nargs="?",
+        help="a variable of this notebook (a list, a DataFrame), else a file (JSONL, CSV, Parquet),"
+        " else the name of a shipped data set; `-` is the body of the cell",
+    )
+    parser.add_argument(
+        "--wait", action="store_true", help="wait for the end; an interrupt leaves the run running"
+    )
+    add_run_settings(parser)
+
+
+def train(session: Session, arguments: Namespace) -> RunHandle:
+    """Check everything here, then start a run and show it; returns at once."""
+    config = _config(arguments)
+    data = _load_data(session, arguments.data)
+    client = session.service.started(session.face)
+    body = client.start_run(config, data.records)
+    run = _show(session, client, body)
+    if arguments.wait:
+        _wait(session, run)
+    return run
+
+
+def add_show_arguments(parser: ArgumentParser) -> None:
+    """Take a run, and whether to wait for it."""
+    add_name_argument(parser)
+    parser.add_argument("--wait", action="store_true", help="wait for the end of the run")
+
+
+def show(session: Session, arguments: Namespace) -> RunHandle:
+    """Show a run's panel."""
+    client = session.service.running()
+    if arguments.name:
+        body = client.run(arguments.name)
+    else:
+        bodies = client.runs()
+        if not bodies:
+            raise NotFoundError("There is no run yet.", "`%twinkle train DATA` starts one.")
+        body = bodies[0]
+    run = _show(session, client, body)
+    if arguments.wait:
+        _wait(session, run)
+    return run
+
+
+def runs(session: Session, _: Namespace) -> None:
+    """List all runs, newest first."""
+    rows = [
+        (run.adapter, run.run_id, describe_run(run), run.created_at[:16].replace("T", " "))
+        for run in session.service.running().runs()
+    ]
+    note = "" if rows else "There is no run yet: `%twinkle train DATA` starts one."
+    session.face.table(Table("Runs", ("adapter", "run", "state", "since (UTC)"), rows, note))
+
+
+def add_name_argument(parser: ArgumentParser) -> None:
+    """Take a run, by id or by its adapter's name."""
+    parser.add_argument("name", nargs="?", help="a run or its adapter; may be left out if only one")
+
+
+def pause(session: Session, arguments: Namespace) -> None:
+    """Let a run rest before its next step."""
+    client = session.service.running()
+    run = client.pause(_active_name(client, arguments.name))
+    session.face.note(f"{run.adapter} rests at step {run.step}: `%twinkle resume {run.adapter}`.")
+
+
+def resume(session: Session, arguments: Namespace) -> None:
+    """Let a paused run go on."""
+    client = session.service.running()
+    run = client.resume(_active_name(client, arguments.name))
+    session.face.note(f"{run.adapter} goes on after step {run.step}.")
+
+
+def stop_run(session: Session, arguments: Namespace) -> None:
+    """End a run; its newest weights are kept."""
+    client = session.service.running()
+    run = client.stop(_active_name(client, arguments.name))
+    session.face.note(f"{run.adapter} ends after step {run.step}; its weights are kept.")
+
+
+def _config(arguments: Namespace) -> RunConfig:
+    from pydantic import ValidationError
+
+    from twinkle_jupyter.config.mistakes import settings_error
+    from twinkle_jupyter.config.run_config import RunConfig
+
+    flags = {name: f"--{name.replace('_', '-')}" for name in RunConfig.model_fields}
+    try:
+        return RunConfig.model_validate(run_settings(arguments))
+    except ValidationError as error:
+        raise settings_error(error, shown=flags) from error
+
+
+def _load_data(session: Session, word: str | None) -> LoadedRecords:
+    from twinkle_jupyter.datasets.records import load_records
+
+    if word is None and not session.body:
+        raise InvalidDataError(
+            "`train` needs data: a file, a variable or the name of a shipped data set.",
+            "For example: `%twinkle train self_cognition`.",
+        )
+    if word is None or word == "-":
+        return _load_body(session.body or "")
+    if word.isidentifier() and word in session.names:
+        return load_records(session.names[word], name=word)
+    return load_records(word)
+
+
+def _load_body(body: str) -> LoadedRecords:
+    """Read the cell's body as JSONL, with the file reader's own messages."""
+    from twinkle_jupyter.datasets.records import load_records
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cell.jsonl"
+        path.write_text(body, encoding="utf-8")
+        return load_records(path, name="the cell")
+
+
+def _show(session: Session, client: Client, body: RunBody) -> RunHandle:
+    run = RunHandle(client, body.run_id, body.adapter, session.face)
+    session.face.panel(run)
+    return run
+
+
+def _wait(session: Session, run: RunHandle) -> None:
+    """Wait for the end; an interrupt ends the waiting only."""
+    events = run.client.events(run.run_id)
+    picture = RunPicture()
+    try:
+        with session.face.follow(run) as tell, events:
+            for event in events:
+                picture.add(event.id, event.entry)
+                tell(picture.snapshot())
+    except KeyboardInterrupt:
+        session.face.note(
+            f"Detached: the run of {run.adapter} goes on. `%twinkle show {run.adapter}` brings its "
+            f"panel back, `%twinkle stop-run {run.adapter}` ends it."
+        )
+        return
+    if picture.state == "failed":
+        raise RunFailedError(
+            f"The run of {run.adapter} failed: {picture.reason.rstrip('.')}.",
+            f"`%twinkle show {run.adapter}` shows how far it got.",
+        )
+
+
+def _active_name(client: Client, name: str | None) -> str:
+    """Return the name that was given, or that of the only run that is not over."""
+    if name:
+        return name
+    active = [run for run in client.runs() if run.state not in TERMINAL_STATES]
+    if len(active) == 1:
+        return active[0].run_id
+    if not active:
+        raise NotFoundError("No run is active.", "`%twinkle runs` lists all of them.")
+    names = ", ".join(run.adapter for run in active)
+    raise ConflictError(f"{len(active)} runs are active: {names}.", "Name one of them.")

@@ -1,0 +1,192 @@
+"""What a run looks like at one moment, folded from its events: pure, and bounded in size.
+
+This is what a saved notebook keeps. No key, no URL and no path of the server gets in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TypedDict, TypeVar, cast
+
+#: Points of a curve in a snapshot at most.
+MAX_POINTS = 500
+#: Rates are those of so many newest steps.
+RECENT_STEPS = 10
+
+Entry = Mapping[str, object]
+Point = tuple[int, float]
+T = TypeVar("T")
+
+
+class ProbeAnswer(TypedDict):
+    """An answer to a probe and the step whose weights gave it."""
+
+    step: int
+    answer: str
+
+
+class Probe(TypedDict, total=False):
+    """One probe: its newest answer, and its first where there is a newer one."""
+
+    index: int
+    prompt: str
+    step: int
+    answer: str
+    before: ProbeAnswer
+
+
+class Snapshot(TypedDict):
+    """The `snapshot` of the panel's MIME type."""
+
+    state: str
+    step: int
+    total_steps: int
+    reason: str
+    message: str
+    last_event_id: int
+    learning_rate: float | None
+    seconds_per_step: float | None
+    tokens_per_second: float | None
+    points: list[Point]
+    eval_points: list[Point]
+    probes: list[Probe]
+
+
+@dataclass(slots=True)
+class RunPicture:
+    """Takes events in order and gives a snapshot at any time."""
+
+    state: str = "queued"
+    step: int = 0
+    total_steps: int = 0
+    reason: str = ""
+    message: str = ""
+    last_event_id: int = 0
+    learning_rate: float | None = None
+    points: list[Point] = field(default_factory=list)
+    eval_points: list[Point] = field(default_factory=list)
+    probes: dict[int, Probe] = field(default_factory=dict)
+    #: Tokens and seconds of the newest steps.
+    recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=RECENT_STEPS))
+
+    def add(self, position: int, entry: Entry) -> None:
+        """Take one event; one that was taken before changes nothing."""
+        if position <= self.last_event_id:
+            return
+        self.last_event_id = position
+        take = _TAKE.get(str(entry["kind"]))
+        if take is not None:
+            take(self, entry)
+
+    def snapshot(self) -> Snapshot:
+        """Return what the panel's MIME type carries."""
+        seconds = self._seconds_per_step()
+        return {
+            "state": self.state,
+            "step": self.step,
+            "total_steps": self.total_steps,
+            "reason": self.reason,
+            "message": self.message,
+            "last_event_id": self.last_event_id,
+            "learning_rate": self.learning_rate,
+            "seconds_per_step": seconds,
+            "tokens_per_second": self._tokens_per_second(seconds),
+            "points": thin_out(self.points, MAX_POINTS),
+            "eval_points": thin_out(self.eval_points, MAX_POINTS),
+            "probes": [self.probes[index] for index in sorted(self.probes)],
+        }
+
+    def _seconds_per_step(self) -> float | None:
+        # The median: the first step after a pause carries the pause in its seconds.
+        return median(seconds for _, seconds in self.recent) if self.recent else None
+
+    def _tokens_per_second(self, seconds_per_step: float | None) -> float | None:
+        if not seconds_per_step:
+            return None
+        return sum(tokens for tokens, _ in self.recent) / len(self.recent) / seconds_per_step
+
+    def take_state(self, entry: Entry) -> None:
+        """The run went into another state."""
+        self.state = str(entry["state"])
+        self.reason = str(entry.get("reason", ""))
+        self.message = ""
+
+    def take_progress(self, entry: Entry) -> None:
+        """Something is under way before or between steps."""
+        self.message = str(entry["message"])
+
+    def take_planned(self, entry: Entry) -> None:
+        """The run knows its length."""
+        self.total_steps = _whole(entry["total_steps"])
+
+    def take_step(self, entry: Entry) -> None:
+        """One optimizer step."""
+        self.step = _whole(entry["step"])
+        self.message = ""
+        self.learning_rate = _number(entry["learning_rate"])
+        _append_finite(self.points, entry)
+        self.recent.append((_whole(entry["num_tokens"]), _number(entry["seconds"])))
+
+    def take_eval(self, entry: Entry) -> None:
+        """Loss on the rows kept from training."""
+        _append_finite(self.eval_points, entry)
+
+    def take_probe(self, entry: Entry) -> None:
+        """The answer to one probe."""
+        index, step, answer = _whole(entry["index"]), _whole(entry["step"]), str(entry["answer"])
+        known = self.probes.get(index)
+        probe: Probe = {
+            "index": index,
+            "prompt": str(entry["prompt"]),
+            "step": step,
+            "answer": answer,
+        }
+        if known is not None:
+            first: ProbeAnswer = {"step": known["step"], "answer": known["answer"]}
+            probe["before"] = known.get("before", first)
+        self.probes[index] = probe
+
+
+_TAKE = {
+    "state": RunPicture.take_state,
+    "progress": RunPicture.take_progress,
+    "planned": RunPicture.take_planned,
+    "step": RunPicture.take_step,
+    "eval": RunPicture.take_eval,
+    "probe": RunPicture.take_probe,
+}
+
+
+def snapshot(events: Iterable[tuple[int, Entry]]) -> Snapshot:
+    """Fold the events of a run, each with its position, into what a panel shows."""
+    picture = RunPicture()
+    for position, entry in events:
+        picture.add(position, entry)
+    return picture.snapshot()
+
+
+def thin_out(points: Sequence[T], limit: int) -> list[T]:
+    """Keep at most `limit` points, evenly spread, the first and the newest among them."""
+    if len(points) <= limit:
+        return list(points)
+    last = len(points) - 1
+    return [points[round(i * last / (limit - 1))] for i in range(limit)]
+
+
+def _append_finite(points: list[Point], entry: Entry) -> None:
+    """Add the loss unless it is none: JSON has no NaN, and a plot has no place for it."""
+    loss = entry["loss"]
+    if isinstance(loss, int | float) and math.isfinite(loss):
+        points.append((_whole(entry["step"]), float(loss)))
+
+
+def _whole(value: object) -> int:
+    return int(cast("int", value))
+
+
+def _number(value: object) -> float:
+    return float(cast("float", value))

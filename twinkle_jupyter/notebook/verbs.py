@@ -1,0 +1,119 @@
+"""The one table of verbs, for the magic and the command line alike."""
+
+from __future__ import annotations
+
+import difflib
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from twinkle_jupyter.errors import InvalidConfigError
+from twinkle_jupyter.notebook import chat_verbs, doctor, run_verbs, service_verbs
+from twinkle_jupyter.notebook.arguments import HelpAsked, SentenceParser, split_line
+from twinkle_jupyter.notebook.session import Session, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """Something that can be asked for."""
+
+    name: str
+    #: What it does, as a line of `help`.
+    summary: str
+    #: Adds its arguments to a parser.
+    add_arguments: Callable[[ArgumentParser], None]
+    #: Does it; what it returns is the value of the cell.
+    act: Callable[[Session, Namespace], object]
+
+    def parser(self, prefix: str = "%twinkle") -> SentenceParser:
+        """Return a parser of the words after the verb."""
+        parser = SentenceParser(f"{prefix} {self.name}", f"{self.summary}.")
+        self.add_arguments(parser)
+        return parser
+
+
+def _help(session: Session, _: Namespace) -> None:
+    rows = [(verb.name, verb.summary) for verb in VERBS.values()]
+    note = f"`{session.prefix} VERB --help` shows what a verb takes."
+    session.face.table(Table("Verbs", ("verb", "what it does"), rows, note))
+
+
+def _debug(session: Session, _: Namespace) -> None:
+    session.face.text(session.last_traceback or "There was no error of our own making so far.")
+
+
+def _table() -> dict[str, Verb]:
+    none = service_verbs.no_arguments
+    verbs = [
+        Verb("status", "show the service and its newest runs", none, service_verbs.status),
+        Verb("start", "start the service and wait until it is ready", none, service_verbs.start),
+        Verb("stop", "end the service; runs go on at its next start", none, service_verbs.stop),
+        Verb("train", "train an adapter", run_verbs.add_train_arguments, run_verbs.train),
+        Verb("show", "show a run's panel", run_verbs.add_show_arguments, run_verbs.show),
+        Verb("runs", "list all runs", none, run_verbs.runs),
+        Verb("pause", "let a run rest", run_verbs.add_name_argument, run_verbs.pause),
+        Verb("resume", "let a paused run go on", run_verbs.add_name_argument, run_verbs.resume),
+        Verb(
+            "stop-run",
+            "end a run; its weights are kept",
+            run_verbs.add_name_argument,
+            run_verbs.stop_run,
+        ),
+        Verb(
+            "chat",
+            "ask a model, or two side by side",
+            chat_verbs.add_chat_arguments,
+            chat_verbs.chat,
+        ),
+        Verb("sample", "the same as chat", chat_verbs.add_chat_arguments, chat_verbs.chat),
+        Verb("adapters", "list the adapters", none, chat_verbs.adapters),
+        Verb("log", "show the service's log", service_verbs.add_log_arguments, service_verbs.log),
+        Verb("doctor", "look for what is missing", none, doctor.doctor),
+        Verb("debug", "show the last traceback", none, _debug),
+        Verb("help", "list the verbs", none, _help),
+    ]
+    return {verb.name: verb for verb in verbs}
+
+
+VERBS: dict[str, Verb] = _table()
+
+
+def parse_words(words: Sequence[str], prefix: str = "%twinkle") -> tuple[Verb, Namespace]:
+    """Find the verb that the first word names and read the rest; no word is `status`.
+
+    Raises:
+        InvalidConfigError: There is no such verb, or its arguments are wrong.
+        HelpAsked: `--help` is among the words.
+    """
+    name, *rest = words or ["status"]
+    if name in {"--help", "-h"}:
+        name = "help"
+    verb = VERBS.get(name)
+    if verb is None:
+        raise _unknown(name, prefix)
+    return verb, verb.parser(prefix).parse(rest)
+
+
+def parse(line: str) -> tuple[Verb, Namespace]:
+    """Read a line of the magic; see `parse_words`."""
+    return parse_words(split_line(line))
+
+
+def run(session: Session, words: Sequence[str]) -> object:
+    """Read the words and do what they say; `--help` shows help and does nothing.
+
+    Raises:
+        TwinkleError: Whatever the verb raises.
+    """
+    try:
+        verb, arguments = parse_words(words, session.prefix)
+    except HelpAsked as asked:
+        session.face.text(str(asked))
+        return None
+    return verb.act(session, arguments)
+
+
+def _unknown(name: str, prefix: str) -> InvalidConfigError:
+    near = difflib.get_close_matches(name, VERBS, 1)
+    meant = f": did you mean '{near[0]}'?" if near else "."
+    return InvalidConfigError(f"Unknown verb {name!r}{meant}", f"`{prefix} help` lists the verbs.")
