@@ -151,9 +151,21 @@ def add_run_settings(parser: ArgumentParser) -> None:
 
 def run_settings(namespace: Namespace) -> dict[str, object]:
     """Return the settings that were given, as strings (a list of them where repeated)."""
-    given = {name: value for name, value in vars(namespace).items() if value is not None}
     prefix = "setting_"
-    return {name[len(prefix) :]: given[name] for name in given if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): _AsTyped(value) if isinstance(value, str) else value
+        for name, value in vars(namespace).items()
+        if name.startswith(prefix) and value is not None
+    }
+
+
+class _AsTyped(str):
+    """A word of the line; messages show it as it was typed, without quotation marks."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _metavar(field: FieldInfo) -> str:

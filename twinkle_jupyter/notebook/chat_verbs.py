@@ -26,7 +26,10 @@ def add_chat_arguments(parser: ArgumentParser) -> None:
     """Take a model, maybe another to compare with, and how to answer."""
     parser.add_argument("model", help="an adapter's name (also while it trains), or `base`")
     parser.add_argument(
-        "prompt", nargs="*", help="the question; in a cell of its own it is the cell's body"
+        "prompt",
+        nargs="*",
+        default=[],
+        help="the question; in a cell of its own it is the cell's body",
     )
     parser.add_argument("--compare", metavar="MODEL", help="a second model, side by side")
     parser.add_argument("--system", metavar="TEXT", help="what the model is told before")

@@ -41,10 +41,7 @@ def train(session: Session, arguments: Namespace) -> RunHandle:
     data = _load_data(session, arguments.data)
     client = session.service.started(session.face)
     body = client.start_run(config, data.records)
-    run = _show(session, client, body)
-    if arguments.wait:
-        _wait(session, run)
-    return run
+    return _show(session, client, body, wait=arguments.wait)
 
 
 def add_show_arguments(parser: ArgumentParser) -> None:
@@ -63,10 +60,7 @@ def show(session: Session, arguments: Namespace) -> RunHandle:
         if not bodies:
             raise NotFoundError("There is no run yet.", "`%twinkle train DATA` starts one.")
         body = bodies[0]
-    run = _show(session, client, body)
-    if arguments.wait:
-        _wait(session, run)
-    return run
+    return _show(session, client, body, wait=arguments.wait)
 
 
 def runs(session: Session, _: Namespace) -> None:
@@ -143,32 +137,37 @@ def _load_body(body: str) -> LoadedRecords:
         return load_records(path, name="the cell")
 
 
-def _show(session: Session, client: Client, body: RunBody) -> RunHandle:
+def _show(session: Session, client: Client, body: RunBody, *, wait: bool) -> RunHandle:
+    """Show the panel, and wait for the end if asked to; an interrupt ends the waiting only."""
     run = RunHandle(client, body.run_id, body.adapter, session.face)
-    session.face.panel(run)
-    return run
-
-
-def _wait(session: Session, run: RunHandle) -> None:
-    """Wait for the end; an interrupt ends the waiting only."""
-    events = run.client.events(run.run_id)
-    picture = RunPicture()
+    if not wait:
+        session.face.panel(run)
+        return run
     try:
-        with session.face.follow(run) as tell, events:
-            for event in events:
-                picture.add(event.id, event.entry)
-                tell(picture.snapshot())
+        session.face.panel(run)
+        picture = _wait(session, run)
     except KeyboardInterrupt:
         session.face.note(
             f"Detached: the run of {run.adapter} goes on. `%twinkle show {run.adapter}` brings its "
             f"panel back, `%twinkle stop-run {run.adapter}` ends it."
         )
-        return
+        return run
     if picture.state == "failed":
         raise RunFailedError(
             f"The run of {run.adapter} failed: {picture.reason.rstrip('.')}.",
             f"`%twinkle show {run.adapter}` shows how far it got.",
         )
+    return run
+
+
+def _wait(session: Session, run: RunHandle) -> RunPicture:
+    """Follow a run to its end, over restarts of the service."""
+    picture = RunPicture()
+    with session.face.follow(run) as tell, run.client.events(run.run_id) as events:
+        for event in events:
+            picture.add(event.id, event.entry)
+            tell(picture.snapshot())
+    return picture
 
 
 def _active_name(client: Client, name: str | None) -> str:

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twinkle_jupyter.notebook.figures import plotly_figure, run_html, run_line
+from twinkle_jupyter.notebook.snapshot import Entry, RunPicture, snapshot, thin_out
+
+
+def _step(step: int, loss: float | None = 0.5, seconds: float = 0.5) -> Entry:
+    return {
+        "kind": "step",
+        "step": step,
+        "loss": loss,
+        "learning_rate": 0.001,
+        "num_tokens": 100,
+        "seconds": seconds,
+    }
+
+
+def _probe(step: int, answer: str) -> Entry:
+    return {"kind": "probe", "step": step, "index": 0, "prompt": "Who?", "answer": answer}
+
+
+def test_a_snapshot_has_what_the_panel_shows() -> None:
+    entries: list[Entry] = [
+        {"kind": "state", "state": "running", "step": 0, "reason": ""},
+        {"kind": "progress", "message": "Loading weights", "fraction": None},
+        {"kind": "planned", "total_steps": 40, "num_train_rows": 8, "num_eval_rows": 2},
+        _probe(0, "SmolLM"),
+        _step(1, 2.0, seconds=1.0),
+        _step(2, 1.0, seconds=0.5),
+        {"kind": "eval", "step": 2, "loss": 1.5},
+        _probe(2, "Twinkle"),
+        {"kind": "kind of a later version", "step": 2},
+    ]
+
+    assert snapshot(enumerate(entries, start=1)) == {
+        "state": "running",
+        "step": 2,
+        "total_steps": 40,
+        "reason": "",
+        "message": "",
+        "last_event_id": 9,
+        "learning_rate": 0.001,
+        "seconds_per_step": 0.75,
+        "tokens_per_second": 100 / 0.75,
+        "points": [(1, 2.0), (2, 1.0)],
+        "eval_points": [(2, 1.5)],
+        "probes": [
+            {
+                "index": 0,
+                "prompt": "Who?",
+                "step": 2,
+                "answer": "Twinkle",
+                "before": {"step": 0, "answer": "SmolLM"},
+            }
+        ],
+    }
+
+
+def test_an_event_that_comes_twice_counts_once() -> None:
+    picture = RunPicture()
+    for position in (1, 1, 2, 1):
+        picture.add(position, _step(position))
+
+    assert picture.snapshot()["points"] == [(1, 0.5), (2, 0.5)]
+
+
+def test_a_pause_does_not_slow_the_rate() -> None:
+    steps = [_step(n, seconds=600.0 if n == 5 else 0.5) for n in range(1, 11)]
+
+    assert snapshot(enumerate(steps, start=1))["seconds_per_step"] == 0.5
+
+
+def test_a_loss_that_is_no_number_leaves_a_gap_and_valid_json() -> None:
+    picture = snapshot([(1, _step(1, 1.0)), (2, _step(2, math.nan)), (3, _step(3, None))])
+
+    assert picture["points"] == [(1, 1.0)]
+    assert picture["step"] == 3
+    json.dumps([picture, plotly_figure(picture)], allow_nan=False)
+
+
+@given(st.integers(0, 3000), st.integers(2, 500))
+def test_thinning_keeps_order_both_ends_and_the_limit(num_points: int, limit: int) -> None:
+    points = list(range(num_points))
+
+    kept = thin_out(points, limit)
+
+    assert len(kept) == min(num_points, limit)
+    assert kept == sorted(set(kept))
+    assert kept[:1] + kept[-1:] == points[:1] + points[-1:]
+
+
+def test_pictures_of_a_long_run_stay_small_and_escape_what_a_model_says() -> None:
+    events = [(n, _step(n, 1 / n)) for n in range(1, 20_001)]
+    events.append((20_001, _probe(1, "<script>alert(1)</script>")))
+    picture = snapshot(events)
+
+    html = run_html("pirate", picture)
+
+    assert len(html) < 12_000
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert 'role="img"' in html
+    assert len(json.dumps(plotly_figure(picture))) < 25_000
+    assert run_line("pirate", picture) == "pirate: queued, loss 0.000"
+
+
+def test_a_run_without_points_is_a_line() -> None:
+    picture = snapshot([(1, {"kind": "progress", "message": "Loading weights", "fraction": None})])
+
+    assert run_line("pirate", picture) == "pirate: queued, Loading weights"
+    assert "<svg" not in run_html("pirate", picture)

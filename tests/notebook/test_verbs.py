@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.errors import InvalidConfigError
+from twinkle_jupyter.notebook.arguments import HelpAsked, run_settings
+from twinkle_jupyter.notebook.verbs import VERBS, parse
+
+
+def test_every_setting_of_a_run_is_a_flag_with_its_description() -> None:
+    with pytest.raises(HelpAsked) as asked:
+        parse("train --help")
+
+    said = " ".join(str(asked.value).split())
+    for name, field in RunConfig.model_fields.items():
+        assert f"--{name.replace('_', '-')}" in said
+        assert (field.description or "") in said
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb: str) -> None:
+    with pytest.raises(HelpAsked, match=rf"usage: %twinkle {verb}"):
+        parse(f"{verb} --help")
+
+
+def test_settings_reach_the_run_as_they_were_typed() -> None:
+    _, arguments = parse('train rows --rank 4 --learning-rate 1e-3 --probe "a b" --probe c')
+
+    config = RunConfig.model_validate(run_settings(arguments))
+
+    assert config == RunConfig(rank=4, learning_rate=1e-3, probe=("a b", "c"))
+    assert (arguments.data, arguments.wait) == ("rows", False)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("trian x", "Unknown verb 'trian': did you mean 'train'?"),
+        ("zzz", "Unknown verb 'zzz'. "),
+        (
+            "train x --rnak 3",
+            "`--rnak` is not a setting of `%twinkle train`: did you mean `--rank`?",
+        ),
+        ("train --rank", "`--rank` needs a value."),
+        ("train x y", "`%twinkle train` does not take 'y'."),
+        ("chat", "`%twinkle chat` needs model."),
+        ("log --lines many", "`%twinkle log`: argument --lines: invalid int value: 'many'."),
+        ("train 'x", "A quotation mark in this line has no partner."),
+        ("runs --all", "`--all` is not a setting of `%twinkle runs`."),
+    ],
+)
+def test_a_mistake_is_a_sentence(line: str, said: str) -> None:
+    with pytest.raises(InvalidConfigError) as caught:
+        parse(line)
+
+    assert str(caught.value).startswith(said)
+
+
+def test_a_negative_number_is_a_value_and_not_a_flag() -> None:
+    _, arguments = parse("train x --learning-rate -1e-3")
+
+    assert run_settings(arguments) == {"learning_rate": "-1e-3"}
+
+
+def test_no_word_is_the_status() -> None:
+    assert parse("")[0] is VERBS["status"]
