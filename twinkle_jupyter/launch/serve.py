@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -102,6 +103,10 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
         # The socket listens already: who connects now is answered when the server has started.
         write_connection(connection)
         _LOGGER.info("answering at %s", connection.url)
+        # Uvicorn raises a signal again when it has ended by it, for whoever had it before. That
+        # must not be Python itself, which would end us before the cluster process has ended.
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: setattr(server, "should_exit", True))
         await server.serve(sockets=[listener])
         watch.cancel()
     remove_connection(os.getpid())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -52,6 +53,11 @@ def stop(session: Session, _: Namespace) -> None:
     from twinkle_jupyter.notebook.start_service import parent_server
 
     connection = find_connection()
+    if connection is not None and not connection.pid:
+        raise ConflictError(
+            f"The service at {connection.address} was started elsewhere.",
+            "End it where it was started.",
+        )
     server = parent_server()
     # The server extension has to know, or it would start the service again.
     asked = server.ask("POST", "service/stop", timeout_s=STOP_S) if server is not None else None
@@ -59,7 +65,9 @@ def stop(session: Session, _: Namespace) -> None:
         session.face.note("The training service is not running.")
         return
     if connection is not None:
-        _end(connection)
+        with session.face.progress() as say:
+            say("Ending the training service")
+            _end(connection)
     session.service.close()
     session.face.note("The training service has ended. Its runs go on at the next start.")
 
@@ -119,22 +127,17 @@ def describe_run(run: RunBody) -> str:
 
 
 def _end(connection: Connection) -> None:
-    if not connection.pid:
-        raise ConflictError(
-            f"The service at {connection.address} was started elsewhere.",
-            "End it where it was started.",
-        )
-    from twinkle_jupyter.client.discovery import find_connection
+    """Ask the process to end and wait until it has."""
+    from twinkle_jupyter.notebook.start_service import reap
 
     deadline = time.monotonic() + STOP_S
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(connection.pid, signal.SIGTERM)
-        while find_connection() == connection:
-            if time.monotonic() > deadline:
-                raise ConflictError(
-                    f"The service (process {connection.pid}) did not end within {STOP_S:.0f} s.",
-                    "`%twinkle log` shows what it is doing.",
-                )
+        while time.monotonic() < deadline:
+            reap()
+            os.kill(connection.pid, 0)
             time.sleep(0.1)
-    except ProcessLookupError:
-        return
+        raise ConflictError(
+            f"The service (process {connection.pid}) did not end within {STOP_S:.0f} s.",
+            "`%twinkle log` shows what it is doing.",
+        )

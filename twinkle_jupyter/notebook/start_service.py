@@ -112,6 +112,12 @@ def start_service(say: Callable[[str], None]) -> Connection:
     return _wait(check)
 
 
+def reap() -> None:
+    """Take note of services of this process that have ended; until then they look alive."""
+    for process in _SPAWNED:
+        process.poll()
+
+
 class _Spawned:
     """A service that outlives this kernel: its own session, nothing of ours held open."""
 
