@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter.notebook.figures import plotly_figure, run_html, run_line
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 RUN_MIME = "application/vnd.twinkle.run+json"
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+
+_WIDGET_SCRIPT = Path(__file__).with_name("panel_widget.js")
 
 Bundle = dict[str, object]
 
@@ -29,8 +32,10 @@ def run_bundle(run_id: str, adapter: str, picture: Snapshot) -> Bundle:
 
 def live_bundle(run: RunHandle, picture: Snapshot) -> Bundle:
     """Return the bundle with a widget too, for front ends without our extension."""
+    bundle = run_bundle(run.run_id, run.adapter, picture)
+    if not _WIDGET_SCRIPT.exists():  # a checkout whose labextension was never built
+        return bundle
     from twinkle_jupyter.notebook.panel_widget import widget_view
 
-    bundle = run_bundle(run.run_id, run.adapter, picture)
     bundle[WIDGET_MIME] = widget_view(run, picture)
     return bundle
