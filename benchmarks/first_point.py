@@ -1,8 +1,8 @@
 """How long from `train` to the first live point, to the changed answer: cold, then warm.
 
 The same calls that the magic makes, without a browser: start the service, post the run, follow its
-events. Cold means that no service runs; the base model is in the cache. The journey test measures the
-same in a real browser.
+events. Cold means that no service runs; the base model is in the cache. The journey test measures
+the same in a real browser.
 """
 
 from __future__ import annotations

@@ -19,18 +19,10 @@ import platformdirs
 import psutil
 import pytest
 
+from twinkle_jupyter.cli.tutorial import say_no_to_jupyter_news
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
 
 HERE = Path(__file__).parent
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +99,7 @@ class LabStarter:
     def __call__(self) -> Lab:
         home = self.root / secrets.token_hex(4)
         (home / "work").mkdir(parents=True)
+        say_no_to_jupyter_news(home / "config" / "lab" / "user-settings")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])

@@ -14,6 +14,7 @@ from twinkle_jupyter.cli.fetch_bar import fetch_with_bar
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
 from twinkle_jupyter.errors import NotFoundError
 
+_NOTIFICATIONS = "notification.jupyterlab-settings"
 _FIRST = "01_first_adapter.ipynb"
 
 
@@ -27,6 +28,7 @@ def open_tutorial(folder: Path, jupyter_arguments: list[str], console: Console) 
     """
     fetch_with_bar(DEFAULT_BASE_MODEL, console)
     notebook = copy_notebook(_FIRST, folder)
+    say_no_to_jupyter_news(_user_settings_folder())
     command = [sys.executable, "-m", "jupyterlab", str(notebook), *_container_arguments()]
     console.print(f"Opening [bold]{notebook.name}[/bold] in JupyterLab; Ctrl-C ends it.")
     os.chdir(folder)
@@ -51,6 +53,21 @@ def copy_notebook(name: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     return target
+
+
+def say_no_to_jupyter_news(user_settings: Path) -> None:
+    """Answer JupyterLab's question about its news, unless the user has: it covers the panel."""
+    path = user_settings / "@jupyterlab" / "apputils-extension" / _NOTIFICATIONS
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('{"fetchNews": "false"}\n', encoding="utf-8")
+
+
+def _user_settings_folder() -> Path:
+    from jupyter_core.paths import jupyter_config_dir
+
+    named = os.environ.get("JUPYTERLAB_SETTINGS_DIR")
+    return Path(named) if named else Path(jupyter_config_dir()) / "lab" / "user-settings"
 
 
 def _container_arguments() -> list[str]:

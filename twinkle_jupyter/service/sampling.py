@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
@@ -19,6 +20,10 @@ from twinkle_jupyter.service.parts import Compute, ServiceParts
 from twinkle_jupyter.service.runs import BASE, find_run
 from twinkle_jupyter.store.records import RunRow
 from twinkle_jupyter.wire.native import SampleBody
+
+#: A run that was queued behind a base model that still loads.
+_FIRST_WEIGHTS_S = 60.0
+_LOOK_AGAIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +87,28 @@ async def _find_adapter(parts: ServiceParts, owner: str, name: str) -> RunRow:
 async def _newest_weights(
     parts: ServiceParts, compute: Compute, run: RunRow
 ) -> tuple[AdapterVersion, str]:
-    """Return version and checkpoint folder; the folder is empty when the sampler holds it."""
-    if not run.is_over:
-        try:
-            snapshot = await compute.trainer.snapshot(run.adapter_id)
-        except NotFoundError:
-            pass  # not in the trainer now: its newest checkpoint is what there is
-        else:
-            await compute.sampler.put_snapshot(snapshot)
-            return snapshot.version, ""
-    if not run.checkpoint:
-        raise ConflictError(
-            f"Adapter {run.adapter!r} has no weights yet: its run is {run.state}.",
-            f"Watch it with `%twinkle show {run.adapter}`.",
-        )
-    folder = parts.config.checkpoint_folder(run.run_id, run.checkpoint)
-    return AdapterVersion(int(run.checkpoint.rpartition("-")[2])), str(folder)
+    """Return version and checkpoint folder; the folder is empty when the sampler holds it.
+
+    A run that has just been started has weights in a moment: that is waited for.
+    """
+    deadline = time.monotonic() + _FIRST_WEIGHTS_S
+    while True:
+        if not run.is_over:
+            try:
+                snapshot = await compute.trainer.snapshot(run.adapter_id)
+            except NotFoundError:
+                pass  # not in the trainer now: its newest checkpoint is what there is
+            else:
+                await compute.sampler.put_snapshot(snapshot)
+                return snapshot.version, ""
+        if run.checkpoint:
+            folder = parts.config.checkpoint_folder(run.run_id, run.checkpoint)
+            return AdapterVersion(int(run.checkpoint.rpartition("-")[2])), str(folder)
+        if run.is_over or run.wanted != "running" or time.monotonic() > deadline:
+            raise ConflictError(
+                f"Adapter {run.adapter!r} has no weights yet: its run is {run.state}.",
+                f"Watch it with `%twinkle show {run.adapter}`.",
+            )
+        log = RunRow.log(run.run_id)
+        await parts.store.wait(log, await parts.store.last_position(log), _LOOK_AGAIN_S)
+        run = await find_run(parts.store, run.owner, run.run_id) or run

@@ -1,0 +1,117 @@
+"""The first tutorial: run through as a whole, and looked at in a browser while it trains."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from playwright.sync_api import Page
+
+from tests.journeys.browser import open_browser, open_notebook, panel_numbers, run_cell
+from tests.journeys.conftest import LabStarter, processes_of, wait_until
+from twinkle_jupyter.cli.main import main
+
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.model,
+    pytest.mark.timeout(600),
+    # nbclient's own sockets, closed by the collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+TUTORIAL = Path(__file__).parents[2] / "notebooks" / "01_first_adapter.ipynb"
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+_ANSWER_CHANGED_S = 90.0
+
+
+def _text(cell: nbformat.NotebookNode) -> str:
+    outputs = cell.get("outputs", [])
+    return json.dumps([output.get("data", output.get("text", "")) for output in outputs])
+
+
+def test_the_tutorial_runs_from_nothing_to_a_changed_answer(
+    base_model_folder: Path, tmp_path: Path
+) -> None:
+    notebook = nbformat.read(TUTORIAL, as_version=4)
+    started = time.monotonic()
+    try:
+        NotebookClient(
+            notebook,
+            timeout=180,
+            kernel_name="python3",
+            store_widget_state=False,
+            resources={"metadata": {"path": str(tmp_path)}},
+        ).execute()
+    finally:
+        main(["stop"])
+    seconds = time.monotonic() - started
+
+    codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    before = next(cell for cell in codes if cell.source.startswith("%%twinkle chat base"))
+    after = next(cell for cell in codes if "introduce yourself" in cell.source)
+    kept = next(cell for cell in codes if "--compare" in cell.source and "France" in cell.source)
+    assert "Twinkle" not in _text(before)
+    assert "Twinkle" in _text(after)
+    assert "Paris" in _text(kept)
+    panel = next(cell for cell in codes if cell.source.startswith("%twinkle train"))
+    assert "application/vnd.twinkle.run+json" in _text(panel)
+    assert len(nbformat.writes(notebook)) < 200_000
+    assert seconds < 120, f"the tutorial took {seconds:.0f} s"
+    wait_until(lambda: not processes_of(os.environ["TWINKLE_HOME"]), 15, "ending the service")
+
+
+@pytest.mark.browser
+def test_the_answer_turns_while_one_watches(
+    start_lab: LabStarter, chromium: str, tmp_path: Path
+) -> None:
+    lab = start_lab()
+    shutil.copy(TUTORIAL, lab.folder)
+    cells = nbformat.read(TUTORIAL, as_version=4).cells
+    codes = [index for index, cell in enumerate(cells) if cell.cell_type == "code"]
+    train = next(i for i in codes if cells[i].source.startswith("%twinkle train"))
+    with open_browser(chromium, tmp_path / "profile") as (context, watched):
+        page = open_notebook(context, lab, TUTORIAL.name, 1)
+        run_cell(page, codes[0])
+        started = time.monotonic()
+        run_cell(page, train)
+        wait_until(lambda: "Twinkle" in _answer(page), _ANSWER_CHANGED_S, "the changed answer")
+        sys.stdout.write(f"changed answer after {time.monotonic() - started:.1f} s, cold\n")
+        wait_until(lambda: panel_numbers(page)["state"] == "finished", 60, "finishing")
+        _take_pictures(page)
+    assert not watched.external
+    assert not watched.errors, watched.errors
+
+
+def _answer(page: Page) -> str:
+    found = page.query_selector("[data-probe-index='0'] .jp-twinkle-answer")
+    return found.inner_text() if found is not None else ""
+
+
+def _take_pictures(page: Page) -> None:
+    """In light and in dark; they replace those in the docs when `TWINKLE_SCREENSHOTS` is set."""
+    for theme, label in (("dark", "JupyterLab Dark"), ("light", "JupyterLab Light")):
+        page.click("text=Settings")
+        page.hover("text=Theme")
+        page.click(f"text={label}")
+        page.wait_for_function(
+            "light => document.body.dataset.jpThemeLight === light",
+            arg="true" if theme == "light" else "false",
+            timeout=10_000,
+        )
+        panel = page.wait_for_selector("[data-twinkle-run]")
+        assert panel is not None
+        panel.scroll_into_view_if_needed()
+        page.mouse.move(5, 500)
+        # The menu fades out.
+        page.wait_for_timeout(1000)
+        picture = page.screenshot()
+        if os.environ.get("TWINKLE_SCREENSHOTS"):
+            IMAGES.mkdir(parents=True, exist_ok=True)
+            (IMAGES / f"panel-{theme}.png").write_bytes(picture)
