@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from twinkle_jupyter import __version__
+from twinkle_jupyter.cli.terminal_words import as_typed
 from twinkle_jupyter.errors import TwinkleError
 
 #: Exit codes: fine, a mistake of ours or of the service, a mistake in what was asked.
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except TwinkleError as error:
-        sys.stderr.write(f"{error} [{error.code}]\n")
+        sys.stderr.write(f"{as_typed(str(error))} [{error.code}]\n")
         return WRONG_USE if error.code in {"invalid_config", "invalid_data"} else FAILED
     except KeyboardInterrupt:
         return 130

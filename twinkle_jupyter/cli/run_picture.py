@@ -32,7 +32,9 @@ def draw(picture: RunPicture) -> RenderableType:
     if picture.points:
         losses = [loss for _, loss in picture.points]
         parts.append(Text(_bars(losses[-_MOST_BARS:]), style="green"))
-        parts.append(ProgressBar(max(1, picture.total_steps), picture.step, width=_MOST_BARS))
+        bar = Table.grid()  # by itself a bar does not end its line
+        bar.add_row(ProgressBar(max(1, picture.total_steps), picture.step, width=_MOST_BARS))
+        parts.append(bar)
         numbers = Table.grid(padding=(0, 3))
         where = f"step {picture.step} of {picture.total_steps}"
         numbers.add_row(picture.state, where, f"loss {losses[-1]:.3f}")

@@ -14,6 +14,7 @@ from rich.table import Table as RichTable
 from typing_extensions import override
 
 from twinkle_jupyter.cli.run_picture import show_live
+from twinkle_jupyter.cli.terminal_words import as_typed
 from twinkle_jupyter.notebook.session import ChatView, Face, Table
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class TerminalFace(Face):
 
     @override
     def note(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False)
+        self._console.print(as_typed(text), markup=False, highlight=False, soft_wrap=True)
 
     @override
     def text(self, text: str) -> None:
@@ -39,13 +40,14 @@ class TerminalFace(Face):
     def table(self, table: Table) -> None:
         drawn = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False)
         for heading in table.headings or ("", ""):
-            drawn.add_column(heading, header_style="bold")
+            # A cut path or id cannot be copied.
+            drawn.add_column(heading, header_style="bold", overflow="fold")
         drawn.show_header = bool(table.headings)
         for row in table.rows:
             drawn.add_row(*row)
         self._console.print(drawn)
         if table.note:
-            self._console.print(table.note, style="dim", markup=False)
+            self._console.print(as_typed(table.note), style="dim", markup=False)
 
     @override
     def progress(self) -> AbstractContextManager[Callable[[str], None]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from pydantic import BaseModel, ValidationError
 
 from twinkle_jupyter.config.run_config import RunConfig
-from twinkle_jupyter.errors import InvalidConfigError
+from twinkle_jupyter.errors import NOTHING_STARTED, InvalidConfigError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -55,7 +55,7 @@ def settings_error(
     error: ValidationError,
     shown: Mapping[str, str] | None = None,
     model: type[BaseModel] = RunConfig,
-    hint: str = "Nothing was started.",
+    hint: str = NOTHING_STARTED,
 ) -> InvalidConfigError:
     """Turn all mistakes that pydantic found into one error.
 
@@ -96,18 +96,25 @@ def _sentence(detail: ErrorDetails, shown: Mapping[str, str], model: type[BaseMo
 
 def _what(detail: ErrorDetails, model: type[BaseModel]) -> str:
     kind, context = detail["type"], cast("dict[str, object]", detail.get("ctx", {}))
-    if kind == "string_too_short" and detail["input"] == "":
+    if kind in {"string_too_short", "string_pattern_mismatch"} and detail["input"] == "":
         return "is empty"
     if kind == "string_pattern_mismatch":
         field = model.model_fields.get(str(detail["loc"][0])) if detail["loc"] else None
         allowed = field.description if field is not None else None
         return f"does not fit: {allowed or context.get('pattern')}"
     if kind in _PHRASES:
-        if isinstance(detail["input"], float) and math.isnan(detail["input"]):
+        if _is_nan(detail["input"]):
             return _KINDS["float"]
         return _PHRASES[kind].format(**{name: _plain(limit) for name, limit in context.items()})
     known = _KINDS.get(kind.split("_", 1)[0])
     return known or f"is not allowed: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+
+
+def _is_nan(value: object) -> bool:
+    try:
+        return isinstance(value, str | float) and math.isnan(float(value))
+    except ValueError:
+        return False
 
 
 def _plain(limit: object) -> object:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
 
@@ -69,6 +76,13 @@ class RunConfig(BaseModel):
     )
     checkpoint_every: int = Field(default=10, ge=1, description="steps between two checkpoints")
     seed: int = Field(default=0, ge=0, lt=2**31, description="of row order and initial weights")
+
+    @field_validator("adapter")
+    @classmethod
+    def _not_the_base(cls, name: str) -> str:
+        if name == "base":
+            raise ValueError("`base` is how the base model itself is called; take another name")
+        return name
 
     @model_validator(mode="after")
     def _steps_or_epochs(self) -> Self:

@@ -188,14 +188,8 @@ def _find_in_hub_cache(repository: str) -> Path | None:
 
 
 def _fetch_hub(repository: str, on_progress: OnProgress) -> Path:
-    import httpx
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     on_progress(FetchProgress(f"Downloading {repository} from the hub"))
     try:
@@ -210,7 +204,8 @@ def _fetch_hub(repository: str, on_progress: OnProgress) -> Path:
             f"Base model `{repository}` is not on the hub, or not for this account.",
             "Look at the spelling; a private model needs HF_TOKEN.",
         ) from error
-    except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError, OSError) as error:
+    except Exception as error:
+        # Which HTTP library it speaks through, and so what it raises, differs by its version.
         raise ServiceUnavailableError(
             f"Base model `{repository}` is not on this machine, and the hub cannot be reached.",
             "Look at the network, or name a bundled model or a model folder.",

@@ -51,6 +51,8 @@ def serve(config: ServiceConfig, *, until_stdin_closes: bool = False) -> None:
         ConflictError: Another service has this home.
         InvalidConfigError: The address cannot be listened on.
     """
+    # Runs, weights and logs are their owner's only, also in a home folder that others can enter.
+    os.umask(0o077)
     lease = _take_lease(config)
     log_to_file(config.log_path, config.log_level)
     try:

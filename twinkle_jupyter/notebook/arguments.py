@@ -165,7 +165,7 @@ class _AsTyped(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return str(self)
+        return str(self) or "''"
 
 
 def _metavar(field: FieldInfo) -> str:

@@ -113,6 +113,8 @@ class _Answer:
     @property
     def note(self) -> str:
         """Say in small print how the answer ended."""
+        if self.error is not None:
+            return ""
         if self.end is None:
             return "interrupted"
         version = (

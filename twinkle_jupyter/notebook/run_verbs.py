@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from twinkle_jupyter.errors import ConflictError, InvalidDataError, NotFoundError, RunFailedError
 from twinkle_jupyter.notebook.arguments import add_run_settings, run_settings
+from twinkle_jupyter.notebook.base_model_choice import settle_base_model
 from twinkle_jupyter.notebook.run_handle import RunHandle
 from twinkle_jupyter.notebook.service_verbs import describe_run
 from twinkle_jupyter.notebook.session import Session, Table
@@ -39,8 +40,10 @@ def train(session: Session, arguments: Namespace) -> RunHandle:
     """Check everything here, then start a run and show it; returns at once."""
     config = _config(arguments)
     data = _load_data(session, arguments.data)
+    found = session.service.find()
+    base_model = settle_base_model(config.base_model, found.connection if found else None)
     client = session.service.started(session.face)
-    body = client.start_run(config, data.records)
+    body = client.start_run(config.model_copy(update={"base_model": base_model}), data.records)
     return _show(session, client, body, wait=arguments.wait)
 
 

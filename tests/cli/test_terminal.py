@@ -1,0 +1,42 @@
+"""What a terminal shows."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from twinkle_jupyter.cli.main import main
+from twinkle_jupyter.cli.run_picture import draw
+from twinkle_jupyter.cli.terminal import TerminalFace
+from twinkle_jupyter.notebook.session import Table
+from twinkle_jupyter.notebook.snapshot import RunPicture
+
+
+def _console() -> tuple[Console, io.StringIO]:
+    out = io.StringIO()
+    return Console(file=out, width=60), out
+
+
+def test_hints_name_the_command_that_a_terminal_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train"]) == 2
+    assert "`twinkle train self_cognition`" in capsys.readouterr().err
+    console, out = _console()
+    TerminalFace(console).note("Below `%%twinkle chat a`, or `%twinkle show a`.")
+    assert out.getvalue() == "Below `twinkle chat a`, or `twinkle show a`.\n"
+
+
+def test_a_long_path_in_a_table_is_never_cut() -> None:
+    console, out = _console()
+    TerminalFace(console).table(Table("", ("name", "folder"), [("a", "/x" * 60)]))
+    assert out.getvalue().count("x") == 60
+
+
+def test_a_run_s_bar_and_numbers_have_a_line_each() -> None:
+    picture = RunPicture(state="running", step=2, total_steps=4, points=[(1, 3.0), (2, 2.0)])
+    console, out = _console()
+    console.print(draw(picture))
+    assert [line.split() for line in out.getvalue().splitlines()][2:] == [
+        ["running", "step", "2", "of", "4", "loss", "2.000"]
+    ]
