@@ -47,7 +47,14 @@ def _service(console: Console) -> Iterator[Connection]:
         yield running
         return
     command = [sys.executable, "-m", "twinkle_jupyter.cli", "serve", "--until-stdin-closes"]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        # What it has to say is in its log.
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         with console.status("Starting the training service"):
             yield _wait_for_connection(child)

@@ -19,6 +19,7 @@ from twinkle_jupyter.launch.announce import Announcer
 from twinkle_jupyter.launch.base_model_loader import BaseModelLoader
 from twinkle_jupyter.launch.lease import is_held
 from twinkle_jupyter.launch.ray_head import start_head
+from twinkle_jupyter.store.artifacts import sweep
 from twinkle_jupyter.store.sqlite import SqliteStore
 
 _LOGGER = logging.getLogger(__name__)
@@ -71,6 +72,8 @@ async def _bring_up(
 ) -> None:
     await announcer.say("starting", "Starting Ray")
     await loader.forget_last_life()
+    # Whatever was writing there has ended with its cluster.
+    await asyncio.to_thread(sweep, config.artifacts)
     first = loader.load(config.base_model)
     head = await asyncio.to_thread(start_head, config.threads, token)
     head.write(config.cluster_path)

@@ -10,7 +10,7 @@ from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import InvalidConfigError, ServiceUnavailableError
 from twinkle_jupyter.launch.ray_head import RayHead, join_head
 from twinkle_jupyter.runs.base_model_wishes import wish_for
-from twinkle_jupyter.service.parts import Compute
+from twinkle_jupyter.service.parts import ServedModel
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import PhaseRow
 from twinkle_jupyter.templates.chat_template import ChatTemplate
@@ -25,7 +25,7 @@ class ComputeAccess:
         self._templates: dict[str, ChatTemplate] = {}
         self._joining = asyncio.Lock()
 
-    async def compute(self, name: str) -> Compute:
+    async def compute(self, name: str) -> ServedModel:
         """Return the base model of this name, having it loaded if nobody has asked for it yet.
 
         Raises:
@@ -51,7 +51,7 @@ class ComputeAccess:
         trainer, sampler = await asyncio.to_thread(
             lambda: (RayTrainerHandle(trainer_name(name)), RaySamplerHandle(sampler_name(name)))
         )
-        return Compute(trainer, sampler, template)
+        return ServedModel(trainer, sampler, template)
 
     def _join(self) -> None:
         head = RayHead.read(self._config.cluster_path)

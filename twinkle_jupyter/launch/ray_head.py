@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import secrets
 import sys
@@ -64,6 +65,7 @@ def start_head(num_cpus: int, token: str) -> RayHead:
     """
     import ray
 
+    _log_with_the_others()
     ray.init(
         # Never somebody else's cluster that happens to run on this machine.
         address="local",
@@ -106,6 +108,7 @@ def join_head(head: RayHead) -> None:
     set_ray_environment(head.token)
     import ray
 
+    _log_with_the_others()
     if ray.is_initialized():
         if ray.get_runtime_context().gcs_address == head.address:
             return
@@ -116,3 +119,10 @@ def join_head(head: RayHead) -> None:
         )
     except (ConnectionError, RuntimeError) as error:
         raise ServiceUnavailableError("Ray does not answer.", "Try again in a moment.") from error
+
+
+def _log_with_the_others() -> None:
+    """What Ray has to say in this process belongs into our log, not onto somebody's terminal."""
+    logger = logging.getLogger("ray")
+    logger.handlers.clear()
+    logger.propagate = True
