@@ -28,7 +28,7 @@ def test_a_folder_is_made_absolute_for_the_service_of_this_machine(
 def test_a_name_of_nothing_is_refused_before_a_service_starts(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"Base model `\./nothing` is not there"):
         settle_base_model("./nothing", None)
-    with pytest.raises(InvalidConfigError, match="has no config.json"):
+    with pytest.raises(InvalidConfigError, match=r"has no config\.json"):
         settle_base_model(str(tmp_path), None)
 
 

@@ -18,6 +18,7 @@ _CLASSES: dict[str, type[TwinkleError]] = {
     **{kind.code: kind for kind in TwinkleError.__subclasses__()},
     "invalid_request": InvalidConfigError,
 }
+_ELSEWHERE = "`TWINKLE_URL` names it; without that variable the one of this machine is used."
 _START = "Start it with `%twinkle start`; `%twinkle log` shows why it ended."
 
 
@@ -59,6 +60,8 @@ def unreachable(
         text = f"{what} is not running."
     else:
         text = f"{what} broke off its answer."
+    if not connection.pid:
+        return ServiceUnavailableError(text, _ELSEWHERE)
     return ServiceUnavailableError(f"{text} Your runs are safe on disk.", _START)
 
 
