@@ -29,7 +29,12 @@ def open_tutorial(folder: Path, jupyter_arguments: list[str], console: Console) 
     fetch_with_bar(DEFAULT_BASE_MODEL, console)
     notebook = copy_notebook(_FIRST, folder)
     say_no_to_jupyter_news(_user_settings_folder())
-    command = [sys.executable, "-m", "jupyterlab", str(notebook), *_container_arguments()]
+    command = [
+        *(sys.executable, "-m", "jupyterlab"),
+        # The address that is printed opens the notebook too, where no browser can be started.
+        f"--LabApp.default_url=/lab/tree/{notebook.name}",
+        *_container_arguments(),
+    ]
     console.print(f"Opening [bold]{notebook.name}[/bold] in JupyterLab; Ctrl-C ends it.")
     os.chdir(folder)
     os.execv(sys.executable, [*command, *jupyter_arguments])  # noqa: S606 - this very interpreter
