@@ -22,9 +22,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def private_home(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Runs, connection file and settings of the test lie in its own folder."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("TWINKLE_HOME", str(home / "twinkle"))

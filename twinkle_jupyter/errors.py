@@ -18,6 +18,9 @@ survives Ray. Only `service/error_bodies.py` knows status codes.
 
 from __future__ import annotations
 
+#: Hint of an error that was found before anything was done.
+NOTHING_STARTED = "Nothing was started."
+
 
 class TwinkleError(Exception):
     """What is wrong, what to do about it, and a stable code that programs compare.
@@ -39,6 +42,10 @@ class TwinkleError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
+
+    def as_fields(self) -> dict[str, str]:
+        """Return the inner part of an error body."""
+        return {"code": self.code, "message": self.message, "hint": self.hint}
 
 
 class InvalidConfigError(TwinkleError, ValueError):

@@ -10,7 +10,7 @@ import pytest
 from tests.client.live_service import RECORDS, LiveService
 from twinkle_jupyter.client.client import Client, connect
 from twinkle_jupyter.client.event_stream import EventStream, RunEventRecord
-from twinkle_jupyter.client.sse import Frame, parse_frames
+from twinkle_jupyter.client.sse import Frame, FrameParser
 from twinkle_jupyter.errors import NotAllowedError, NotFoundError
 from twinkle_jupyter.runs.events import EvalDone, StateChanged
 
@@ -112,5 +112,5 @@ def test_frames_are_read_as_the_standard_says() -> None:
     text = (
         ": hi\nid: 7\nevent: step\ndata: {\ndata:  }\n\nretry: 3\n\ndata: x\n\nevent: cut\ndata: y"
     )
-    frames = [frame for frame in parse_frames(text.split("\n")) if frame is not None]
+    frames = [frame for frame in map(FrameParser().feed, text.split("\n")) if frame is not None]
     assert frames == [Frame("step", "{\n }", "7"), Frame("message", "x", "")]

@@ -13,8 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from twinkle_jupyter.client.discovery import find_connection
-from twinkle_jupyter.lab.service_process import is_running
+from twinkle_jupyter.client.discovery import find_connection, is_running
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 

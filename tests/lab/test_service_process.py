@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from twinkle_jupyter.client.discovery import connection_path, find_connection
-from twinkle_jupyter.lab.service_process import ServiceProcess, is_running
+from twinkle_jupyter.client.discovery import connection_path, find_connection, is_running
+from twinkle_jupyter.lab.service_process import ServiceProcess
 from twinkle_jupyter.lab.upstream import Upstream
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from twinkle_jupyter.client.errors_from_wire import error_of_body
-from twinkle_jupyter.client.sse import parse_frames
+from twinkle_jupyter.client.sse import FrameParser
 from twinkle_jupyter.wire.native import ErrorBody, FinishReason, SampleDeltaBody, SampleDoneBody
 
 
@@ -32,7 +32,7 @@ def read_answer(answer: httpx.Response) -> Iterator[AnswerPart]:
         TwinkleError: What the service says went wrong after the start.
         httpx.RemoteProtocolError: The stream ended before its last event.
     """
-    for part in parse_frames(answer.iter_lines()):
+    for part in map(FrameParser().feed, answer.iter_lines()):
         if part is None:
             continue
         if part.event == "error":

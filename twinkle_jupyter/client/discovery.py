@@ -99,6 +99,20 @@ def remove_connection(pid: int) -> None:
             path.unlink(missing_ok=True)
 
 
+def is_running(pid: int) -> bool:
+    """Tell whether a process runs; one that is dead and not yet reaped does not."""
+    if pid <= 0 or sys.platform == "win32":
+        return True  # nobody can tell
+    try:
+        os.kill(pid, 0)
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True  # another user's, or no /proc here
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
 def _read_connection(path: Path) -> Connection | None:
     try:
         with path.open(encoding="utf-8") as file:
@@ -112,7 +126,7 @@ def _read_connection(path: Path) -> Connection | None:
         # Cut or not ours to read: as good as none, and whoever starts a service replaces it.
         return None
     known = _parse(written)
-    return known if known is not None and _is_alive(known.pid) else None
+    return known if known is not None and is_running(known.pid) else None
 
 
 def _parse(written: object) -> Connection | None:
@@ -139,15 +153,3 @@ def _refuse_shared(status: os.stat_result) -> None:
             f"The connection file {FILE_NAME} is open to other users (mode {mode:04o}, not 0600).",
             hint,
         )
-
-
-def _is_alive(pid: int) -> bool:
-    if pid <= 0 or sys.platform == "win32":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

@@ -17,10 +17,10 @@ from urllib.parse import quote
 
 from twinkle_jupyter.client.discovery import Connection
 from twinkle_jupyter.client.errors_from_wire import no_service, raise_for_answer, unreachable
-from twinkle_jupyter.client.sse import parse_frames
+from twinkle_jupyter.client.sse import FrameParser
 from twinkle_jupyter.errors import NotAllowedError, ServiceUnavailableError
 from twinkle_jupyter.store.interface import Row
-from twinkle_jupyter.store.records import TERMINAL_STATES
+from twinkle_jupyter.store.records import ends_run
 
 if TYPE_CHECKING:
     import httpx
@@ -152,14 +152,14 @@ class EventStream:
                 raise unreachable(error, connection, waited) from error
 
     def _events(self, answer: httpx.Response) -> Iterator[RunEventRecord]:
-        for part in parse_frames(answer.iter_lines()):
+        for part in map(FrameParser().feed, answer.iter_lines()):
             if self._stopped.is_set():
                 return
             if part is None or not part.event_id or int(part.event_id) <= self.position:
                 continue
             self.position = int(part.event_id)
             entry = cast("Row", json.loads(part.data))
-            self._has_ended = _is_end(entry)
+            self._has_ended = ends_run(entry)
             yield RunEventRecord(self.position, entry)
         # Without a terminal event this is the service going away, unless nobody wants more.
         self._has_ended = self._has_ended or not self._follow
@@ -180,7 +180,3 @@ class EventStream:
         if self._on_link is not None and link != self._link:
             self._on_link(link, message)
         self._link = link
-
-
-def _is_end(entry: Row) -> bool:
-    return entry.get("kind") == "state" and entry.get("state") in TERMINAL_STATES

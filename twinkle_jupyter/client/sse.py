@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -16,24 +15,27 @@ class Frame:
     event_id: str = ""
 
 
-def parse_frames(lines: Iterable[str]) -> Iterator[Frame | None]:
-    """Yield events, and None for every other line, so that a reader gets a turn.
+class FrameParser:
+    """Puts lines together to events. An event that was cut off by the end is never given."""
 
-    An event that was cut off by the end is dropped.
-    """
-    event, data, event_id = "", list[str](), ""
-    for line in lines:
+    def __init__(self) -> None:
+        self._event = ""
+        self._data: list[str] = []
+        self._event_id = ""
+
+    def feed(self, line: str) -> Frame | None:
+        """Take the next line without its end; return the event that it completes, if it does."""
+        if not line:
+            frame = Frame(self._event or "message", "\n".join(self._data), self._event_id)
+            is_event = bool(self._data)
+            self._event, self._data, self._event_id = "", [], ""
+            return frame if is_event else None
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
-        if not line:
-            if data:
-                yield Frame(event or "message", "\n".join(data), event_id)
-            event, data, event_id = "", [], ""
-            continue
         if name == "event":
-            event = value
+            self._event = value
         elif name == "data":
-            data.append(value)
+            self._data.append(value)
         elif name == "id":
-            event_id = value
-        yield None
+            self._event_id = value
+        return None

@@ -11,8 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from twinkle_jupyter.datasets.record_checks import NOTHING_STARTED
-from twinkle_jupyter.errors import InvalidDataError, MissingDependencyError
+from twinkle_jupyter.errors import NOTHING_STARTED, InvalidDataError, MissingDependencyError
 
 _MAX_START = 30
 

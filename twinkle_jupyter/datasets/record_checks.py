@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypedDict
 
-from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.errors import NOTHING_STARTED, InvalidDataError
 
 ROLES = ("system", "user", "assistant", "tool")
-NOTHING_STARTED = "Nothing was started."
 _MAX_SHOWN = 5
 
 

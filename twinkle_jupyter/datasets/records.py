@@ -16,14 +16,13 @@ from pathlib import Path
 from twinkle_jupyter.datasets.file_rows import PlacedRow, read_file_rows
 from twinkle_jupyter.datasets.layouts import Layout, describe_layouts, detect_layout, to_messages
 from twinkle_jupyter.datasets.record_checks import (
-    NOTHING_STARTED,
     Record,
     check_records,
     describe,
     find_faults,
     raise_faults,
 )
-from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.errors import NOTHING_STARTED, InvalidDataError
 
 __all__ = ["LoadedRecords", "check_records", "fingerprint", "load_records", "shipped_names"]
 

@@ -70,7 +70,7 @@ class TwinkleHandler(APIHandler):
         self.set_status(_STATUS.get(error.code, 400))
         if isinstance(error, ServiceUnavailableError):
             self.set_header("Retry-After", "1")
-        await self.finish({"error": error_body(error)})
+        await self.finish({"error": error.as_fields()})
 
 
 class ServiceHandler(TwinkleHandler):
@@ -204,8 +204,3 @@ def not_running() -> ServiceUnavailableError:
     return ServiceUnavailableError(
         "The training service is not running.", "Start it in the sidebar or with `%twinkle start`."
     )
-
-
-def error_body(error: TwinkleError) -> dict[str, str]:
-    """Return the inner part of the error body."""
-    return {"code": error.code, "message": error.message, "hint": error.hint}

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from jupyter_core.utils import ensure_async
@@ -19,10 +17,11 @@ from jupyter_server.base.websocket import WebSocketMixin
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from twinkle_jupyter.client.sse import FrameParser
 from twinkle_jupyter.errors import TwinkleError
-from twinkle_jupyter.lab.handlers import AUTH_RESOURCE, error_body
+from twinkle_jupyter.lab.handlers import AUTH_RESOURCE
 from twinkle_jupyter.lab.upstream import CONNECT_S, Upstream, authorization
-from twinkle_jupyter.store.records import TERMINAL_STATES
+from twinkle_jupyter.store.records import TERMINAL_STATES, ends_run
 
 if TYPE_CHECKING:
     import httpx
@@ -35,19 +34,6 @@ RETRY_S = 0.25
 SILENCE_S = 25.0
 
 Reading = Literal["over", "refused", "lost"]
-
-
-@dataclass(frozen=True, slots=True)
-class SentEvent:
-    """One event of the stream with its position in the log."""
-
-    position: int
-    entry: dict[str, object]
-
-    @property
-    def is_last(self) -> bool:
-        """Whether no event can follow."""
-        return self.entry.get("kind") == "state" and self.entry.get("state") in TERMINAL_STATES
 
 
 class RunEventsSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
@@ -101,7 +87,7 @@ class RunEventsSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         except WebSocketClosedError:
             return
         except TwinkleError as error:
-            await self._send({"type": "error", "error": error_body(error)})
+            await self._send({"type": "error", "error": error.as_fields()})
             self.close(1000)
 
     async def _read_once(self, run: str) -> Reading:
@@ -139,10 +125,15 @@ class RunEventsSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         if not answer.is_success:
             return "lost"
         await self._say_connection("live", "")
-        async for event in _events(answer):
-            await self._send({"type": "event", "id": event.position, "event": event.entry})
-            self._after = event.position
-            if event.is_last:
+        parser = FrameParser()
+        async for line in answer.aiter_lines():
+            frame = parser.feed(line)
+            if frame is None:
+                continue
+            position, entry = int(frame.event_id), json.loads(frame.data)
+            await self._send({"type": "event", "id": position, "event": entry})
+            self._after = position
+            if ends_run(entry):
                 return "over"
         return None
 
@@ -163,19 +154,6 @@ class RunEventsSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     async def _send(self, frame: dict[str, object]) -> None:
         await self.write_message(json.dumps(frame))
-
-
-async def _events(answer: httpx.Response) -> AsyncIterator[SentEvent]:
-    """Yield the events of a `text/event-stream`; comments and unknown fields are skipped."""
-    position, data = 0, ""
-    async for line in answer.aiter_lines():
-        if line.startswith("id:"):
-            position = int(line[3:])
-        elif line.startswith("data:"):
-            data += line[5:]
-        elif not line and data:
-            yield SentEvent(position, cast("dict[str, object]", json.loads(data)))
-            data = ""
 
 
 def _error_of(answer: httpx.Response) -> object:

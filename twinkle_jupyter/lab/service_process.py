@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from twinkle_jupyter.client.discovery import Connection, connection_path
+from twinkle_jupyter.client.discovery import Connection, connection_path, is_running
 from twinkle_jupyter.errors import ConflictError, TwinkleError
 from twinkle_jupyter.lab.upstream import Upstream
 
@@ -35,7 +35,7 @@ MAX_QUICK_ENDS = 3
 END_S = 10.0
 TERM_S = 5.0
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +125,15 @@ class ServiceProcess:
             quick_ends = quick_ends + 1 if end.answered_s < QUICK_S else 0
             if quick_ends >= MAX_QUICK_ENDS:
                 self.phase, self.message = "failed", self._reason()
-                _LOG.error("twinkle: the service does not stay up: %s", self.message)
+                _LOGGER.error("twinkle: the service does not stay up: %s", self.message)
                 return
             self.phase, self.message = "starting", "The service ended and is being restarted"
-            _LOG.warning("twinkle: the service ended unexpectedly, starting it again")
+            _LOGGER.warning("twinkle: the service ended unexpectedly, starting it again")
             await asyncio.sleep(POLL_S * quick_ends)
 
     async def _run_child(self) -> _End:
         """Run a child to its end."""
-        self._log_path.parent.mkdir(parents=True, exist_ok=True)
+        self._log_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _appending(self._log_path) as log:
             child = await asyncio.create_subprocess_exec(
                 *self._command, stdin=PIPE, stdout=log, stderr=STDOUT, start_new_session=True
@@ -211,18 +211,6 @@ class ServiceProcess:
         lines = _tail(self._log_path)
         last = lines[-1].strip() if lines else "it wrote nothing to its log"
         return f"The service does not stay up: {last.rstrip('.')}."
-
-
-def is_running(pid: int) -> bool:
-    """Tell whether a process runs; one that is dead and not yet reaped does not."""
-    try:
-        os.kill(pid, 0)
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # another user's, or no /proc here
-    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def _appending(path: Path) -> BinaryIO:

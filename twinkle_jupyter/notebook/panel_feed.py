@@ -69,7 +69,7 @@ class PanelFeed:
             if command in acts:
                 acts[command]()
         except TwinkleError as caught:
-            error = error_fields(caught)
+            error = caught.as_fields()
         self._send({"type": "command-result", "command": command, "error": error})
 
 
@@ -95,7 +95,7 @@ class _Subscription:
                 self._put({"type": "event", "id": event.id, "event": event.entry})
             self._put({"type": "end"})
         except TwinkleError as error:
-            self._put({"type": "error", "error": error_fields(error)})
+            self._put({"type": "error", "error": error.as_fields()})
         finally:
             self._put(None)
 
@@ -124,8 +124,3 @@ class _Subscription:
                 if self._frames.empty():
                     break
             self._closed.wait(max(0.0, BATCH_S - (time.monotonic() - began)))
-
-
-def error_fields(error: TwinkleError) -> dict[str, str]:
-    """Return the inner part of an error body."""
-    return {"code": error.code, "message": error.message, "hint": error.hint}

@@ -128,16 +128,18 @@ def describe_run(run: RunBody) -> str:
 
 def _end(connection: Connection) -> None:
     """Ask the process to end and wait until it has."""
+    from twinkle_jupyter.client.discovery import is_running
     from twinkle_jupyter.notebook.start_service import reap
 
     deadline = time.monotonic() + STOP_S
     with contextlib.suppress(ProcessLookupError):
         os.kill(connection.pid, signal.SIGTERM)
-        while time.monotonic() < deadline:
-            reap()
-            os.kill(connection.pid, 0)
-            time.sleep(0.1)
-        raise ConflictError(
-            f"The service (process {connection.pid}) did not end within {STOP_S:.0f} s.",
-            "`%twinkle log` shows what it is doing.",
-        )
+    while time.monotonic() < deadline:
+        reap()
+        if not is_running(connection.pid):
+            return
+        time.sleep(0.1)
+    raise ConflictError(
+        f"The service (process {connection.pid}) did not end within {STOP_S:.0f} s.",
+        "`%twinkle log` shows what it is doing.",
+    )

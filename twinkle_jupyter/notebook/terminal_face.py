@@ -27,7 +27,6 @@ class TerminalFace:
     def __init__(self, out: TextIO | None = None, prefix: str = "%twinkle") -> None:
         self._out = out
         self._prefix = prefix
-        self._shown: set[str] = set()
 
     def note(self, text: str) -> None:
         """Say one sentence."""

@@ -58,12 +58,12 @@ STATUSES: dict[type[TwinkleError], int] = {
 #: Seconds after which trying again makes sense.
 _RETRY_AFTER_S = {429: 5, 503: 2}
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 
 def error_body(error: TwinkleError) -> ErrorBody:
     """Return the body of an error."""
-    return ErrorBody(error=ErrorDetail(code=error.code, message=error.message, hint=error.hint))
+    return ErrorBody(error=ErrorDetail.model_validate(error.as_fields()))
 
 
 def error_response(error: TwinkleError) -> JSONResponse:
@@ -83,7 +83,7 @@ def error_response(error: TwinkleError) -> JSONResponse:
 def log_unexpected(error: Exception) -> TwinkleError:
     """Log the traceback under a new id; return what may be told of it."""
     error_id = new_error_id()
-    _LOG.error("%s", error_id, exc_info=error)
+    _LOGGER.error("%s", error_id, exc_info=error)
     return TwinkleError(f"Internal error, id {error_id}.", "`%twinkle log` has the details.")
 
 
@@ -112,7 +112,7 @@ class UnexpectedErrors:
         try:
             await self._app(scope, receive, watched_send)
         except ClientDisconnect:
-            _LOG.debug("A client left before its request was read.")
+            _LOGGER.debug("A client left before its request was read.")
         except Exception as error:  # noqa: BLE001 - the outermost: logged with its traceback
             told = log_unexpected(error)
             if scope["type"] == "http" and not has_started:

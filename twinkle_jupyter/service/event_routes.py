@@ -9,20 +9,19 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 
 from twinkle_jupyter.errors import ServiceUnavailableError
-from twinkle_jupyter.runs.events import StateChanged
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.runs import find_run
 from twinkle_jupyter.service.sse import HEARTBEAT, EventStream, frame
-from twinkle_jupyter.store.interface import Row, StateStore
-from twinkle_jupyter.store.records import TERMINAL_STATES, RunRow
+from twinkle_jupyter.store.interface import StateStore
+from twinkle_jupyter.store.records import RunRow, ends_run
 
 #: Seconds of silence after which a comment is sent.
 HEARTBEAT_S = 10.0
 _PAGE = 500
 _MAX_POSITION = 2**62
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 router = APIRouter(tags=["runs"])
 
@@ -40,7 +39,7 @@ async def run_events(
     row = await find_run(parts.store, owner, run)
     start = last_event_id if last_event_id is not None else after
     log = RunRow.log(row.run_id)
-    if start and any(_is_end(e.entry) for e in await parts.store.read(log, start - 1, limit=1)):
+    if start and any(ends_run(e.entry) for e in await parts.store.read(log, start - 1, limit=1)):
         # The reader has the end already; this status tells a browser not to come back.
         return Response(status_code=204)
     return EventStream(read_log(parts.store, log, start, follow=follow))
@@ -57,7 +56,7 @@ async def read_log(
             for entry in entries:
                 position = entry.position
                 yield frame(str(entry.entry["kind"]), entry.entry, position)
-                if _is_end(entry.entry):
+                if ends_run(entry.entry):
                     return
             if entries:
                 continue
@@ -67,8 +66,4 @@ async def read_log(
                 yield HEARTBEAT
     except ServiceUnavailableError as error:
         # Readers come back with the position they have, and then hear why.
-        _LOG.warning("An event stream of %s was broken off: %s", log, error)
-
-
-def _is_end(entry: Row) -> bool:
-    return entry["kind"] == StateChanged.kind and entry["state"] in TERMINAL_STATES
+        _LOGGER.warning("An event stream of %s was broken off: %s", log, error)

@@ -17,7 +17,7 @@ from twinkle_jupyter.service.sampling import OpenSample, open_sample
 from twinkle_jupyter.service.sse import EventStream, frame
 from twinkle_jupyter.wire.native import SampleBody, SampleDeltaBody, SampleDoneBody
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 router = APIRouter(tags=["samples"])
 
@@ -50,7 +50,7 @@ async def _frames(opened: OpenSample) -> AsyncGenerator[bytes]:
                     yield frame("done", done.model_dump())
                     return
     except TwinkleError as error:
-        _LOG.info("An answer was broken off: %s", error)
+        _LOGGER.info("An answer was broken off: %s", error)
         yield frame("error", error_body(error).model_dump())
     except Exception as error:  # noqa: BLE001 - logged with its traceback, told by its id
         yield frame("error", error_body(log_unexpected(error)).model_dump())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import ClassVar, Literal, Self, cast
@@ -12,6 +13,13 @@ from twinkle_jupyter.store.interface import JSON, Row
 RunState = Literal["queued", "running", "paused", "interrupted", "finished", "stopped", "failed"]
 #: States that a run never leaves.
 TERMINAL_STATES: frozenset[RunState] = frozenset({"finished", "stopped", "failed"})
+#: Log that wakes the drivers: `{"run_id": …}` for a new run, and with `"command": …` for a wish.
+RUNS_LOG = "runs"
+
+
+def ends_run(entry: Mapping[str, object]) -> bool:
+    """Whether no entry of a run's log can follow this one."""
+    return entry.get("kind") == "state" and entry.get("state") in TERMINAL_STATES
 
 
 def now() -> str:
