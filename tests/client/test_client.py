@@ -83,11 +83,16 @@ def test_a_service_that_does_not_run_is_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with (
-        Client(Connection(f"http://127.0.0.1:{port}", "tml-x")) as client,
+        Client(Connection(f"http://127.0.0.1:{port}", "tml-x", pid=1)) as client,
         pytest.raises(
             ServiceUnavailableError,
             match=rf"^The training service at 127\.0\.0\.1:{port} is not running\. Your runs are",
         ),
+    ):
+        client.service()
+    with (
+        Client(Connection(f"http://127.0.0.1:{port}", "tml-x")) as client,
+        pytest.raises(ServiceUnavailableError, match=r"is not running\. `TWINKLE_URL` names it"),
     ):
         client.service()
 
