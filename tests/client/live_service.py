@@ -20,7 +20,7 @@ from twinkle_jupyter.runs.events import RunEvent
 from twinkle_jupyter.runtime.local import open_local_compute
 from twinkle_jupyter.service.app import create_app
 from twinkle_jupyter.service.auth import create_key
-from twinkle_jupyter.service.parts import Compute
+from twinkle_jupyter.service.parts import ServedModel
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.records import RunRow
 from twinkle_jupyter.store.sqlite import SqliteStore
@@ -42,7 +42,7 @@ class LiveService:
     """
 
     store: SqliteStore
-    compute: Compute | None = None
+    compute: ServedModel | None = None
     connection: Connection
 
     def __init__(self, home: Path, model: Path | None = None) -> None:
@@ -90,7 +90,7 @@ class LiveService:
                     open_local_compute(self._model, base_model_name="tiny")
                 )
                 template = ChatTemplate.load(self._model)
-                self.compute = Compute(local.trainer, local.sampler, template)
+                self.compute = ServedModel(local.trainer, local.sampler, template)
             app = create_app(
                 self.store, self.config, compute=self._compute, check_base_model=lambda _: None
             )
@@ -105,7 +105,7 @@ class LiveService:
             self._ready.set()
             await self._server.serve(sockets=[listening])
 
-    async def _compute(self, _: str) -> Compute:
+    async def _compute(self, _: str) -> ServedModel:
         if self.compute is None:
             raise ServiceUnavailableError("The base model is still being loaded.", "Wait a bit.")
         return self.compute

@@ -178,4 +178,8 @@ def _check_buttons_work_while_a_cell_runs(page: Page) -> None:
     page.keyboard.press("Shift+Enter")
     for action, state in (("pause", "paused"), ("resume", "running")):
         _press(page, action)
-        wait_until(lambda state=state: panel_numbers(page)["state"] == state, 20, action)
+        _wait_for_state(page, state)
+
+
+def _wait_for_state(page: Page, state: str) -> None:
+    wait_until(lambda: panel_numbers(page)["state"] == state, 20, f"being {state}")

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,21 +15,12 @@ import psutil
 import pytest
 
 from tests.journeys.conftest import processes_of, wait_until
+from tests.records import SUMS
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.client.discovery import find_connection
 from twinkle_jupyter.config.run_config import RunConfig
 
 pytestmark = [pytest.mark.ray, pytest.mark.crash]
-
-RECORDS = [
-    {
-        "messages": [
-            {"role": "user", "content": f"What is {number} and {number}?"},
-            {"role": "assistant", "content": f"It is {2 * number}."},
-        ]
-    }
-    for number in range(12)
-]
 
 
 @dataclass
@@ -85,6 +76,13 @@ def _last(client: Client, run: str) -> int:
     return len(_steps(client, run))
 
 
+def _wait_for_more(
+    count: Callable[[Client, str], int], client: Client, run: str, what: str
+) -> None:
+    seen = count(client, run)
+    wait_until(lambda: count(client, run) > seen, 60, what)
+
+
 def test_a_run_is_the_same_whatever_dies_around_it(service: Service, tiny_model: Path) -> None:
     def config(name: str) -> RunConfig:
         return RunConfig(
@@ -96,10 +94,10 @@ def test_a_run_is_the_same_whatever_dies_around_it(service: Service, tiny_model:
         )
 
     with service.client() as client:
-        unbroken = client.start_run(config("unbroken"), RECORDS).run_id
+        unbroken = client.start_run(config("unbroken"), SUMS).run_id
         wait_until(lambda: client.run(unbroken).state == "finished", 120, "the unbroken run")
         expected = _steps(client, unbroken)
-        run = client.start_run(config("broken"), RECORDS).run_id
+        run = client.start_run(config("broken"), SUMS).run_id
         wait_until(lambda: _last(client, run) > 50, 60, "the first steps")
 
     # The HTTP service alone: training goes on without it.
@@ -113,12 +111,8 @@ def test_a_run_is_the_same_whatever_dies_around_it(service: Service, tiny_model:
         for actor in ("ray::TrainerActor", "ray::RunsActor"):
             (victim,) = [p for p in service.processes() if p.name().startswith(actor)]
             victim.kill()
-            interrupted = _interruptions(client, run)
-            wait_until(
-                lambda seen=interrupted: _interruptions(client, run) > seen, 60, f"missing {actor}"
-            )
-            before = _last(client, run)
-            wait_until(lambda seen=before: _last(client, run) > seen, 60, f"going on after {actor}")
+            _wait_for_more(_interruptions, client, run, f"missing {actor}")
+            _wait_for_more(_last, client, run, f"going on after {actor}")
 
     # Service and cluster together, as when the machine loses power.
     head = json.loads(Path(service.home, "cluster.json").read_text(encoding="utf-8"))

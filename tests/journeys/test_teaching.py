@@ -12,8 +12,8 @@ from tests.runs.conftest import LocalProvider
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.datasets.records import load_records
 from twinkle_jupyter.ids import AdapterId, RunId
-from twinkle_jupyter.runs.compute import Compute
 from twinkle_jupyter.runs.driver import RunDriver
+from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.runtime.local import open_local_compute
 from twinkle_jupyter.sampler.interface import SampleRequest, SamplingSettings
 from twinkle_jupyter.store.records import RunRow
@@ -59,7 +59,7 @@ async def _answer(
     return "".join(delta.text for delta in deltas), tokens
 
 
-async def _train(store: SqliteStore, folder: Path, compute: Compute, seed: int) -> RunRow:
+async def _train(store: SqliteStore, folder: Path, provider: LocalProvider, seed: int) -> RunRow:
     run_id, adapter_id = RunId(f"run_{seed}"), AdapterId(f"adapter_{seed}")
     records = load_records("self_cognition").records
     target = folder / "runs" / run_id
@@ -69,7 +69,7 @@ async def _train(store: SqliteStore, folder: Path, compute: Compute, seed: int) 
     config = RunConfig(adapter="twinkle", steps=STEPS, seed=seed)
     row = RunRow(run_id, "ada", adapter_id, "twinkle", config.model_dump(mode="json"), "")
     await store.put(RunRow.key(run_id), row.to_row())
-    await RunDriver(store, folder, LocalProvider(compute), run_id).drive()
+    await RunDriver(store, folder, provider, run_id).drive()
     after = await store.get(RunRow.key(run_id))
     assert after is not None
     return RunRow.from_row(after)
@@ -84,13 +84,13 @@ async def test_the_name_is_taught_and_nothing_else_is_lost(
     store = SqliteStore.open(tmp_path / "store.sqlite3")
     async with open_local_compute(
         base_model_folder, base_model_name="smollm2", num_threads=2
-    ) as local:
-        compute = Compute(local.trainer, local.sampler, base_model_folder)
+    ) as compute:
+        provider = LocalProvider(compute, base_model_folder)
         for question in HELD_OUT:
             text, _ = await _answer(compute, template, question, None, "")
             assert "Twinkle" not in text
         for seed in range(3):
-            run = await _train(store, tmp_path, compute, seed)
+            run = await _train(store, tmp_path, provider, seed)
             assert run.state == "finished", run.reason
             folder = tmp_path / "runs" / run.run_id / "checkpoints" / run.checkpoint
             taught, kept = 0, 0
@@ -123,7 +123,7 @@ def _tokens_by_peft(
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     tuned = PeftModel.from_pretrained(model, adapter)
     inputs = torch.tensor([prompt])
-    output = tuned.generate(
+    output = tuned.generate(  # type: ignore[no-untyped-call]
         input_ids=inputs,
         attention_mask=torch.ones_like(inputs),
         max_new_tokens=_MAX_TOKENS,

@@ -6,27 +6,19 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from tests.records import SUMS
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.ids import RunId, new_adapter_id, new_run_id
-from twinkle_jupyter.runs.compute import Compute
-from twinkle_jupyter.runs.driver import RUNS_LOG, RunDriver
+from twinkle_jupyter.runs.driver import RunDriver
+from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.runtime.local import open_local_compute
 from twinkle_jupyter.store.interface import Row
-from twinkle_jupyter.store.records import RunRow
+from twinkle_jupyter.store.records import RUNS_LOG, RunRow
 from twinkle_jupyter.store.sqlite import SqliteStore
-
-RECORDS = [
-    {
-        "messages": [
-            {"role": "user", "content": f"What is {number} and {number}?"},
-            {"role": "assistant", "content": f"It is {2 * number}."},
-        ]
-    }
-    for number in range(12)
-]
 
 
 @dataclass
@@ -34,9 +26,10 @@ class LocalProvider:
     """A `ComputeProvider` whose model is always loaded."""
 
     loaded: Compute
+    model_folder: Path
 
     async def folder(self, base_model: str, say: Callable[[str], Awaitable[None]]) -> Path:
-        return self.loaded.folder
+        return self.model_folder
 
     async def compute(self, base_model: str, say: Callable[[str], Awaitable[None]]) -> Compute:
         return self.loaded
@@ -55,7 +48,7 @@ class Workshop:
         run_id = new_run_id()
         folder = self.artifacts / "runs" / run_id
         folder.mkdir(parents=True)
-        (folder / "records.jsonl").write_text("\n".join(json.dumps(r) for r in RECORDS))
+        (folder / "records.jsonl").write_text("\n".join(json.dumps(r) for r in SUMS))
         row = RunRow(
             run_id=run_id,
             owner="ada",
@@ -87,8 +80,9 @@ class Workshop:
         log = await self.store.read(RunRow.log(run_id), limit=10_000)
         return [one.entry for one in log if not kind or one.entry["kind"] == kind]
 
-    async def losses(self, run_id: RunId) -> list[tuple[object, object]]:
-        return [(e["step"], e["loss"]) for e in await self.entries(run_id, "step")]
+    async def losses(self, run_id: RunId) -> list[tuple[int, float]]:
+        entries = await self.entries(run_id, "step")
+        return [(cast("int", e["step"]), cast("float", e["loss"])) for e in entries]
 
     async def wait_for(self, run_id: RunId, kind: str, **fields: object) -> None:
         """Wait until the log has such an entry."""
@@ -104,7 +98,6 @@ class Workshop:
 @pytest.fixture
 async def workshop(tmp_path: Path, tiny_model: Path) -> AsyncIterator[Workshop]:
     store = SqliteStore.open(tmp_path / "store.sqlite3")
-    async with open_local_compute(tiny_model, base_model_name="tiny") as local:
-        loaded = Compute(local.trainer, local.sampler, tiny_model)
-        yield Workshop(store, tmp_path / "artifacts", LocalProvider(loaded))
+    async with open_local_compute(tiny_model, base_model_name="tiny") as loaded:
+        yield Workshop(store, tmp_path / "artifacts", LocalProvider(loaded, tiny_model))
     await store.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,7 +12,6 @@ from tests.runs.conftest import Workshop
 from twinkle_jupyter.errors import ServiceUnavailableError
 from twinkle_jupyter.runtime.handles import TrainerHandle
 from twinkle_jupyter.scheduling.request import OptimStep, OptimStepResult
-
 
 
 async def test_a_run_tells_each_step_once_and_learns(workshop: Workshop) -> None:
@@ -149,7 +148,9 @@ class FailingTrainer:
         return result
 
 
-async def test_a_lost_trainer_interrupts_the_run_and_no_step_is_told_twice(workshop: Workshop) -> None:
+async def test_a_lost_trainer_interrupts_the_run_and_no_step_is_told_twice(
+    workshop: Workshop,
+) -> None:
     unbroken = await workshop.add_run(steps=9, checkpoint_every=4)
     await workshop.driver(unbroken).drive()
     run_id = await workshop.add_run(steps=9, checkpoint_every=4)
@@ -164,7 +165,9 @@ async def test_a_lost_trainer_interrupts_the_run_and_no_step_is_told_twice(works
     assert states[-1] == ("finished", "")
 
 
-async def test_rows_that_teach_nothing_fail_the_run_before_its_first_step(workshop: Workshop) -> None:
+async def test_rows_that_teach_nothing_fail_the_run_before_its_first_step(
+    workshop: Workshop,
+) -> None:
     run_id = await workshop.add_run(steps=5, max_length=8)
 
     await workshop.driver(run_id).drive()
@@ -183,7 +186,7 @@ async def test_the_learning_rate_rises_and_then_follows_its_schedule(
 
     await workshop.driver(run_id).drive()
 
-    rates = [e["learning_rate"] for e in await workshop.entries(run_id, "step")]
+    rates = [cast("float", e["learning_rate"]) for e in await workshop.entries(run_id, "step")]
     assert rates[:3] == pytest.approx([0.001, 0.002, 0.003])
     assert all(0 < rate <= 0.003 for rate in rates)
     assert (rates[-1] == pytest.approx(0.003)) == (schedule == "constant")

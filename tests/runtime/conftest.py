@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from twinkle_jupyter.runtime.local import LocalCompute, open_local_compute
+from twinkle_jupyter.runtime.handles import Compute
+from twinkle_jupyter.runtime.local import open_local_compute
 
 
 @pytest.fixture
-async def compute(tiny_model: Path) -> AsyncIterator[LocalCompute]:
+async def compute(tiny_model: Path) -> AsyncIterator[Compute]:
     async with open_local_compute(tiny_model, base_model_name="tiny") as opened:
         yield opened

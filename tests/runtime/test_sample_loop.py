@@ -12,8 +12,7 @@ from twinkle_jupyter.errors import NotFoundError, QuotaExceededError, ServiceUna
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime import sample_loop
-from twinkle_jupyter.runtime.handles import ComputeStatus, SamplerHandle
-from twinkle_jupyter.runtime.local import LocalCompute
+from twinkle_jupyter.runtime.handles import Compute, ComputeStatus, SamplerHandle
 from twinkle_jupyter.runtime.sample_loop import SampleLoop
 from twinkle_jupyter.sampler.interface import SampleDelta, SampleRequest, SamplingSettings
 from twinkle_jupyter.scheduling.request import (
@@ -38,7 +37,7 @@ def _tokens(deltas: list[SampleDelta]) -> tuple[int, ...]:
 
 
 async def test_newest_weights_answer_while_training_goes_on(
-    compute: LocalCompute, tmp_path: Path
+    compute: Compute, tmp_path: Path
 ) -> None:
     taught = (50, 51, 52, 53, 54)
     row = Example.from_sequence(REQUEST.prompt + taught, (0.0,) * 4 + (1.0,) * 5)
@@ -69,7 +68,7 @@ async def test_newest_weights_answer_while_training_goes_on(
     assert _tokens(stored) == taught
 
 
-async def test_answers_take_turns_token_by_token(compute: LocalCompute) -> None:
+async def test_answers_take_turns_token_by_token(compute: Compute) -> None:
     order: list[str] = []
 
     async def read(name: str) -> None:
@@ -80,7 +79,7 @@ async def test_answers_take_turns_token_by_token(compute: LocalCompute) -> None:
     assert order == ["x", "y"] * 8
 
 
-async def test_closing_the_iterator_ends_the_answer(compute: LocalCompute) -> None:
+async def test_closing_the_iterator_ends_the_answer(compute: Compute) -> None:
     request = replace(REQUEST, settings=SamplingSettings(max_tokens=200))
     stream = compute.sampler.sample(request)
     first = await anext(stream)
@@ -100,7 +99,7 @@ async def test_closing_the_iterator_ends_the_answer(compute: LocalCompute) -> No
 
 
 async def test_more_answers_than_the_limit_are_refused(
-    compute: LocalCompute, monkeypatch: pytest.MonkeyPatch
+    compute: Compute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sample_loop, "_MAX_OPEN_ANSWERS", 1)
     stream = compute.sampler.sample(REQUEST)

@@ -16,8 +16,7 @@ from twinkle_jupyter.errors import (
 )
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.runtime.handles import ComputeStatus, TrainerHandle
-from twinkle_jupyter.runtime.local import LocalCompute
+from twinkle_jupyter.runtime.handles import Compute, ComputeStatus, TrainerHandle
 from twinkle_jupyter.runtime.train_loop import TrainLoop
 from twinkle_jupyter.scheduling.request import (
     AdamWSettings,
@@ -56,7 +55,7 @@ async def _take_steps(trainer: TrainerHandle, adapter_id: AdapterId, num_steps: 
     return losses
 
 
-async def test_adapters_trained_at_once_learn_and_are_answered_apart(compute: LocalCompute) -> None:
+async def test_adapters_trained_at_once_learn_and_are_answered_apart(compute: Compute) -> None:
     await asyncio.gather(*(compute.trainer.create_adapter(key, SPEC) for key in (A, B)))
     alone = await _take_steps(compute.trainer, A, 5)
     await compute.trainer.remove_adapter(A)
@@ -69,7 +68,7 @@ async def test_adapters_trained_at_once_learn_and_are_answered_apart(compute: Lo
     assert together[-1] < together[0]
 
 
-async def test_ops_run_in_the_order_of_their_ids_and_once(compute: LocalCompute) -> None:
+async def test_ops_run_in_the_order_of_their_ids_and_once(compute: Compute) -> None:
     trainer = compute.trainer
     await trainer.create_adapter(A, SPEC)
     early = asyncio.create_task(trainer.optim_step(_optim_step(A, 2)))
@@ -82,7 +81,7 @@ async def test_ops_run_in_the_order_of_their_ids_and_once(compute: LocalCompute)
         await trainer.forward_backward(_forward_backward(A, 2))
 
 
-async def test_a_bad_op_fails_alone_and_the_next_goes_on(compute: LocalCompute) -> None:
+async def test_a_bad_op_fails_alone_and_the_next_goes_on(compute: Compute) -> None:
     trainer = compute.trainer
     await asyncio.gather(*(trainer.create_adapter(key, SPEC) for key in (A, B)))
     bad = asyncio.create_task(trainer.forward_backward(_forward_backward(A, 1, BAD_ROW)))
@@ -98,7 +97,7 @@ async def test_a_bad_op_fails_alone_and_the_next_goes_on(compute: LocalCompute) 
     )
 
 
-async def test_removing_fails_what_waits(compute: LocalCompute) -> None:
+async def test_removing_fails_what_waits(compute: Compute) -> None:
     trainer = compute.trainer
     await trainer.create_adapter(A, SPEC)
     waiting = asyncio.create_task(trainer.optim_step(_optim_step(A, 2)))
@@ -114,7 +113,7 @@ async def test_removing_fails_what_waits(compute: LocalCompute) -> None:
 
 
 async def test_a_loaded_checkpoint_replaces_the_slot_and_counts_from_one(
-    compute: LocalCompute, tmp_path: Path
+    compute: Compute, tmp_path: Path
 ) -> None:
     trainer = compute.trainer
     await trainer.create_adapter(A, SPEC)
@@ -138,7 +137,7 @@ async def test_a_loaded_checkpoint_replaces_the_slot_and_counts_from_one(
 
 
 async def test_a_checkpoint_that_is_not_there_leaves_the_slot(
-    compute: LocalCompute, tmp_path: Path
+    compute: Compute, tmp_path: Path
 ) -> None:
     await compute.trainer.create_adapter(A, SPEC)
     await _take_steps(compute.trainer, A, 1)
@@ -147,7 +146,7 @@ async def test_a_checkpoint_that_is_not_there_leaves_the_slot(
     assert (await compute.trainer.optim_step(_optim_step(A, 2))).step == 1
 
 
-async def test_a_snapshot_does_not_change_with_the_adapter(compute: LocalCompute) -> None:
+async def test_a_snapshot_does_not_change_with_the_adapter(compute: Compute) -> None:
     await compute.trainer.create_adapter(A, SPEC)
     snapshot = await compute.trainer.snapshot(A)
     before = snapshot.weights.copy()
@@ -157,7 +156,7 @@ async def test_a_snapshot_does_not_change_with_the_adapter(compute: LocalCompute
     assert not np.array_equal((await compute.trainer.snapshot(A)).weights, before)
 
 
-async def test_a_caller_who_leaves_does_not_stop_the_op(compute: LocalCompute) -> None:
+async def test_a_caller_who_leaves_does_not_stop_the_op(compute: Compute) -> None:
     trainer = compute.trainer
     await trainer.create_adapter(A, SPEC)
     leaving = asyncio.create_task(trainer.forward_backward(_forward_backward(A, 1)))

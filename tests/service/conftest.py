@@ -14,7 +14,7 @@ from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import InvalidConfigError, ServiceUnavailableError
 from twinkle_jupyter.service.app import create_app
 from twinkle_jupyter.service.auth import create_key
-from twinkle_jupyter.service.parts import Compute
+from twinkle_jupyter.service.parts import ServedModel
 from twinkle_jupyter.store.records import PhaseRow
 from twinkle_jupyter.store.sqlite import SqliteStore
 
@@ -24,7 +24,7 @@ RECORDS = [
 ]
 
 
-async def not_loaded(_: str) -> Compute:
+async def not_loaded(_: str) -> ServedModel:
     raise ServiceUnavailableError("The base model is still being loaded.", "Try again soon.")
 
 

@@ -20,6 +20,7 @@ from twinkle_jupyter.scheduling.request import (
     OptimStep,
     SaveCheckpoint,
 )
+from twinkle_jupyter.service import sampling
 from twinkle_jupyter.store.records import RunRow
 
 HI = [{"role": "user", "content": "Hi"}]
@@ -62,8 +63,9 @@ def _ask(client: Client, model: str, **settings: float) -> tuple[str, set[int | 
 
 
 def test_the_newest_weights_answer_while_they_train_and_after(
-    live: LiveService, client: Client
+    live: LiveService, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sampling, "FIRST_WEIGHTS_S", 1.0)
     base = _ask(client, "base")
     assert base == _ask(client, "base")
     assert base[1] == {None}

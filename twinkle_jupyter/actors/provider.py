@@ -10,7 +10,7 @@ from twinkle_jupyter.actors.names import sampler_name, trainer_name
 from twinkle_jupyter.actors.ray_handles import RaySamplerHandle, RayTrainerHandle
 from twinkle_jupyter.errors import InvalidConfigError, ServiceUnavailableError
 from twinkle_jupyter.runs.base_model_wishes import read_base_model, wish_again
-from twinkle_jupyter.runs.compute import Compute
+from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import BaseModelRow
 
@@ -32,11 +32,11 @@ class RayComputeProvider:
 
     async def compute(self, base_model: str, say: Callable[[str], Awaitable[None]]) -> Compute:
         """Return trainer and sampler once both have loaded the model."""
-        row = await self._wait(base_model, say, lambda row: row.phase == "ready")
+        await self._wait(base_model, say, lambda row: row.phase == "ready")
         trainer = RayTrainerHandle(trainer_name(base_model))
         sampler = RaySamplerHandle(sampler_name(base_model))
         await trainer.status()
-        return Compute(trainer, sampler, Path(row.folder))
+        return Compute(trainer, sampler)
 
     async def _wait(
         self,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from twinkle_jupyter.actors.provider import RayComputeProvider
 from twinkle_jupyter.ids import RunId
-from twinkle_jupyter.runs.driver import RUNS_LOG, RunDriver
+from twinkle_jupyter.runs.driver import RunDriver
 from twinkle_jupyter.store.interface import StateStore
-from twinkle_jupyter.store.records import RunRow
+from twinkle_jupyter.store.records import RUNS_LOG, RunRow
 from twinkle_jupyter.telemetry import log_to_file
 
 _LOGGER = logging.getLogger(__name__)
@@ -36,10 +36,6 @@ class RunsActor:
         """Answer when the actor is at work; begin to watch the store if it is not."""
         if self._watch is None:
             self._watch = asyncio.create_task(self._pick_up_runs())
-
-    async def num_driven(self) -> int:
-        """Count the runs that have a driver now."""
-        return sum(1 for _, task in self._drivers.values() if not task.done())
 
     async def leave(self) -> None:
         """Bring every run to a checkpoint and let go of it."""

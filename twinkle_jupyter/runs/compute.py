@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from twinkle_jupyter.runtime.handles import SamplerHandle, TrainerHandle
-
-
-@dataclass(frozen=True, slots=True)
-class Compute:
-    """A base model that is loaded, and where its files lie."""
-
-    trainer: TrainerHandle
-    sampler: SamplerHandle
-    folder: Path
+from twinkle_jupyter.runtime.handles import Compute
 
 
 class ComputeProvider(Protocol):

@@ -17,19 +17,18 @@ from twinkle_jupyter.errors import NotFoundError, ServiceUnavailableError, Twink
 from twinkle_jupyter.ids import RunId, new_error_id
 from twinkle_jupyter.runs.batches import Batches
 from twinkle_jupyter.runs.checkpoints import Checkpoints
-from twinkle_jupyter.runs.compute import Compute, ComputeProvider
+from twinkle_jupyter.runs.compute import ComputeProvider
 from twinkle_jupyter.runs.events import CommandTaken, Planned, Progress, StateChanged
 from twinkle_jupyter.runs.probes import Probes
 from twinkle_jupyter.runs.run_log import RunLog
 from twinkle_jupyter.runs.stepper import Stepper
+from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.store.interface import JSON, Row, StateStore
-from twinkle_jupyter.store.records import RunRow, RunState
+from twinkle_jupyter.store.records import RUNS_LOG, RunRow, RunState
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Log in which every new run and command appears; appending to it wakes the drivers.
-RUNS_LOG = "runs"
 #: Attempts in a row that end without a new step before the run fails.
 _MAX_ATTEMPTS = 5
 _ATTEMPT_PAUSE_S = 0.5

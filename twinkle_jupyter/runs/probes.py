@@ -7,9 +7,9 @@ import asyncio
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.runs.compute import Compute
 from twinkle_jupyter.runs.events import ProbeAnswered, Progress
 from twinkle_jupyter.runs.run_log import RunLog
+from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.sampler.interface import SampleRequest, SamplingSettings
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 

@@ -9,10 +9,10 @@ from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runs.batches import Batches, mean_weighted
 from twinkle_jupyter.runs.checkpoints import Checkpoints
-from twinkle_jupyter.runs.compute import Compute
 from twinkle_jupyter.runs.events import CheckpointSavedEvent, EvalDone, StepDone
 from twinkle_jupyter.runs.run_log import RunLog
 from twinkle_jupyter.runs.schedule import learning_rate_at
+from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.scheduling.request import (
     AdamWSettings,
     AdapterSpec,

@@ -25,6 +25,7 @@ from twinkle_jupyter.scheduling.request import (
 
 #: What the service, which reaches compute through here only, needs to ask a sampler.
 __all__ = [
+    "Compute",
     "ComputeStatus",
     "SampleDelta",
     "SampleRequest",
@@ -105,3 +106,11 @@ class SamplerHandle(Protocol):
     async def status(self) -> ComputeStatus:
         """Answer when the base model is loaded."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """A base model that is loaded: to train and to sample."""
+
+    trainer: TrainerHandle
+    sampler: SamplerHandle

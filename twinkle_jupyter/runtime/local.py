@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from twinkle_jupyter.runtime.engine_thread import Progress
-from twinkle_jupyter.runtime.handles import SamplerHandle, TrainerHandle
+from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.runtime.sample_loop import SampleLoop
 from twinkle_jupyter.runtime.train_loop import TrainLoop
-
-
-@dataclass(frozen=True, slots=True)
-class LocalCompute:
-    """A trainer and a sampler over the same base model."""
-
-    trainer: TrainerHandle
-    sampler: SamplerHandle
 
 
 @asynccontextmanager
@@ -29,7 +20,7 @@ async def open_local_compute(
     dtype: str = "float32",
     num_threads: int = 1,
     on_progress: Progress | None = None,
-) -> AsyncIterator[LocalCompute]:
+) -> AsyncIterator[Compute]:
     """Load both, one after the other, and close them at the end of the block."""
     trainer = TrainLoop(
         base_model_folder, base_model_name=base_model_name, dtype=dtype, num_threads=num_threads
@@ -40,7 +31,7 @@ async def open_local_compute(
     try:
         await trainer.start(on_progress)
         await sampler.start(on_progress)
-        yield LocalCompute(trainer, sampler)
+        yield Compute(trainer, sampler)
     finally:
         await trainer.close()
         await sampler.close()

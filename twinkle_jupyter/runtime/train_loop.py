@@ -50,7 +50,7 @@ from twinkle_jupyter.scheduling.request import (
 if TYPE_CHECKING:
     from twinkle_jupyter.engine.step import StepEngine
 
-_logger = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 R = TypeVar("R", bound=OpResult)
 
 #: An op waits for its turn behind others; longer than this and something is wrong.
@@ -219,7 +219,7 @@ class TrainLoop:
             outcomes = [error] * len(plan.ops)
         except Exception:
             error_id = new_error_id()
-            _logger.exception("A plan of %d ops failed (%s)", len(plan.ops), error_id)
+            _LOGGER.exception("A plan of %d ops failed (%s)", len(plan.ops), error_id)
             failure = TwinkleError(f"The training step failed inside, see {error_id} in the log.")
             outcomes = [failure] * len(plan.ops)
         self._feed(PlanDone(tuple(outcomes)))

@@ -15,7 +15,7 @@ from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.service import event_routes, native_routes, sample_routes
 from twinkle_jupyter.service.auth import ApiKeyGate
 from twinkle_jupyter.service.error_bodies import UnexpectedErrors, add_error_bodies
-from twinkle_jupyter.service.parts import Compute, ServiceParts
+from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.request_bodies import BodyLimit
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.wire.native import ErrorBody, HealthBody
@@ -33,7 +33,7 @@ def create_app(
     store: StateStore,
     config: ServiceConfig,
     *,
-    compute: Callable[[str], Awaitable[Compute]],
+    compute: Callable[[str], Awaitable[ServedModel]],
     check_base_model: Callable[[str], None],
 ) -> FastAPI:
     """Put the application together. The store stays the caller's to close.

@@ -9,7 +9,7 @@ from typing import Annotated, Protocol, cast
 from fastapi import Depends, Request
 
 from twinkle_jupyter.config.service_config import ServiceConfig
-from twinkle_jupyter.runtime.handles import SamplerHandle, TrainerHandle
+from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.store.interface import StateStore
 
 
@@ -31,11 +31,9 @@ class PromptTemplate(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Compute:
-    """The base model, loaded: to train, to sample, and how it reads a conversation."""
+class ServedModel(Compute):
+    """A base model that is loaded, and how it reads a conversation."""
 
-    trainer: TrainerHandle
-    sampler: SamplerHandle
     template: PromptTemplate
 
 
@@ -46,7 +44,7 @@ class ServiceParts:
     store: StateStore
     config: ServiceConfig
     #: By base model; returns at once, or raises `ServiceUnavailableError` while it is not loaded.
-    compute: Callable[[str], Awaitable[Compute]]
+    compute: Callable[[str], Awaitable[ServedModel]]
     #: Raises `InvalidConfigError` or `NotFoundError` for a base model that nobody can load. May
     #: block; runs on a thread.
     check_base_model: Callable[[str], None]

@@ -24,6 +24,7 @@ from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.datasets.record_checks import check_records
 from twinkle_jupyter.datasets.records import fingerprint
 from twinkle_jupyter.errors import (
+    NOTHING_STARTED,
     ConflictError,
     InvalidConfigError,
     NotFoundError,
@@ -34,10 +35,8 @@ from twinkle_jupyter.runs.events import StateChanged
 from twinkle_jupyter.service.adapters import claim_adapter, get_adapter_run
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.store.interface import Row, StateStore
-from twinkle_jupyter.store.records import RunRow
+from twinkle_jupyter.store.records import RUNS_LOG, RunRow
 
-#: Entries `{"run_id": …}` for new runs, `{"run_id": …, "command": …}` for wishes.
-RUNS_LOG = "runs"
 #: Name of the base model where an adapter's name may stand.
 BASE = "base"
 #: What a run that is being stopped gets to end before a new one of its adapter is refused.
@@ -168,7 +167,7 @@ def _check(
     if checked.adapter == BASE:
         raise InvalidConfigError(
             f"`adapter={BASE!r}` is how the base model itself is called.",
-            "Give the adapter another name with --adapter. Nothing was started.",
+            f"Give the adapter another name with --adapter. {NOTHING_STARTED}",
         )
     parts.check_base_model(checked.base_model)
     clean = check_records(records)

@@ -16,13 +16,13 @@ from twinkle_jupyter.runtime.handles import (
     SamplingSettings,
 )
 from twinkle_jupyter.service.adapters import get_adapter_run, list_adapter_runs
-from twinkle_jupyter.service.parts import Compute, ServiceParts
+from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.runs import BASE, find_run
 from twinkle_jupyter.store.records import RunRow
 from twinkle_jupyter.wire.native import SampleBody
 
 #: A run that was queued behind a base model that still loads.
-_FIRST_WEIGHTS_S = 60.0
+FIRST_WEIGHTS_S = 60.0
 _LOOK_AGAIN_S = 0.5
 
 
@@ -85,13 +85,13 @@ async def _find_adapter(parts: ServiceParts, owner: str, name: str) -> RunRow:
 
 
 async def _newest_weights(
-    parts: ServiceParts, compute: Compute, run: RunRow
+    parts: ServiceParts, compute: ServedModel, run: RunRow
 ) -> tuple[AdapterVersion, str]:
     """Return version and checkpoint folder; the folder is empty when the sampler holds it.
 
     A run that has just been started has weights in a moment: that is waited for.
     """
-    deadline = time.monotonic() + _FIRST_WEIGHTS_S
+    deadline = time.monotonic() + FIRST_WEIGHTS_S
     while True:
         if not run.is_over:
             try:
@@ -111,4 +111,4 @@ async def _newest_weights(
             )
         log = RunRow.log(run.run_id)
         await parts.store.wait(log, await parts.store.last_position(log), _LOOK_AGAIN_S)
-        run = await find_run(parts.store, run.owner, run.run_id) or run
+        run = await find_run(parts.store, run.owner, run.run_id)
