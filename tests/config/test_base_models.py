@@ -19,7 +19,6 @@ from twinkle_jupyter.config.base_models import (
 )
 from twinkle_jupyter.config.model_folder import (
     find_model_problem,
-    is_complete_model,
     read_template_text,
 )
 from twinkle_jupyter.errors import NotFoundError
@@ -79,7 +78,7 @@ def test_a_harmed_model_folder_says_what_is_wrong(
     tiny_model: Path, tmp_path: Path, name: str, harm: Callable[[Path], None], problem: str
 ) -> None:
     folder = shutil.copytree(tiny_model, tmp_path / "model")
-    assert is_complete_model(folder)
+    assert find_model_problem(folder) == ""
     harm(folder / name)
     assert problem in find_model_problem(folder)
 

@@ -22,7 +22,7 @@ from twinkle_jupyter.config.base_models import (
     BundledModel,
     model_cache_folder,
 )
-from twinkle_jupyter.config.model_folder import is_complete_model
+from twinkle_jupyter.config.model_folder import find_model_problem
 from twinkle_jupyter.errors import (
     InvalidConfigError,
     InvalidDataError,
@@ -61,7 +61,7 @@ def test_a_model_is_fetched_once_with_progress_and_then_without_a_word(cache: Pa
     assert find_base_model("tiny") is None
     folder = ensure_base_model("tiny", told.append)
     assert folder == cache / "tiny"
-    assert is_complete_model(folder)
+    assert find_model_problem(folder) == ""
     assert visible(cache) == ["tiny"]
     messages = list(dict.fromkeys(progress.message for progress in told))
     assert messages == [
@@ -206,5 +206,5 @@ def test_a_kill_leaves_no_model_and_no_process_and_the_next_call_succeeds(
     assert alive == []
     assert find_base_model(DEFAULT_BASE_MODEL) is None
     folder = ensure_base_model(DEFAULT_BASE_MODEL, ignore)
-    assert is_complete_model(folder)
+    assert find_model_problem(folder) == ""
     assert visible(tmp_path / "models") == [DEFAULT_BASE_MODEL]

@@ -13,11 +13,6 @@ from pathlib import Path
 _MAX_HEADER_BYTES = 100_000_000
 
 
-def is_complete_model(folder: Path) -> bool:
-    """Whether `folder` can be loaded as a base model for chat."""
-    return not find_model_problem(folder)
-
-
 def find_model_problem(folder: Path) -> str:
     """Say in one sentence why `folder` is no complete base model; empty when it is one."""
     if not folder.is_dir():

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
-from twinkle_jupyter.errors import ConflictError, InvalidDataError, NotAllowedError, NotFoundError
+from twinkle_jupyter.errors import ConflictError, InvalidDataError, NotFoundError
 
 MANIFEST_FILE = "manifest.json"
 _PARTIAL_SUFFIX = ".partial"
@@ -44,19 +44,6 @@ class Manifest:
     def size_bytes(self) -> int:
         """Bytes of all files but the manifest."""
         return sum(entry.size_bytes for entry in self.files)
-
-
-def resolve_inside(root: Path, *names: str) -> Path:
-    """Return `root/names…`, which lies below `root` whatever the names hold.
-
-    Raises:
-        NotAllowedError: The path would lead out of `root`, also by a symbolic link.
-    """
-    inside = root.resolve()
-    path = inside.joinpath(*names).resolve()
-    if path == inside or not path.is_relative_to(inside):
-        raise NotAllowedError(f"Path {'/'.join(names)!r} leads out of its folder.")
-    return path
 
 
 def commit_folder(
