@@ -1,3 +1,5 @@
+"""The exception tree, and its codes in the reference."""
+
 from __future__ import annotations
 
 import pickle  # noqa: TID251 - Ray does

@@ -1,3 +1,5 @@
+"""The client over real sockets, and the errors that a program sees."""
+
 from __future__ import annotations
 
 import socket

@@ -1,3 +1,5 @@
+"""Where the service is: arguments, environment, connection file."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""A run's events over restarts of the service, none lost and none twice."""
+
 from __future__ import annotations
 
 import queue

@@ -1,3 +1,5 @@
+"""Mistakes in settings, each with its value and what is allowed."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Settings of the service: where they come from, and its folders."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The extension's routes and socket in a real Jupyter server over a real service process."""
+
 from __future__ import annotations
 
 import json

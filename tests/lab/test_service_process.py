@@ -1,3 +1,5 @@
+"""The service as a child: started, watched, adopted, ended."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""What a saved panel keeps of a run's events."""
+
 from __future__ import annotations
 
 import json

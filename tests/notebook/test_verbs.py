@@ -1,3 +1,5 @@
+"""The table of verbs, and what is typed after one."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Keys: who is let in, and that users are apart."""
+
 from __future__ import annotations
 
 import json

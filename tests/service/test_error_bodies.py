@@ -1,3 +1,5 @@
+"""Whatever goes wrong has one body and one status."""
+
 from __future__ import annotations
 
 import logging

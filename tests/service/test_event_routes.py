@@ -1,3 +1,5 @@
+"""A run's log as server-sent events."""
+
 from __future__ import annotations
 
 import asyncio

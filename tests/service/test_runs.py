@@ -1,3 +1,5 @@
+"""Runs over HTTP: started once, found, steered, refused in a sentence."""
+
 from __future__ import annotations
 
 import asyncio
