@@ -18,8 +18,8 @@ test:          ## fast tests, under a minute: no Ray, no browser, no base model
 test-all:      ## everything
 	$(BIN)/pytest
 docs:          ## run the tutorials
-	$(BIN)/pytest tests/journeys/test_tutorials.py
+	$(BIN)/pytest tests/journeys/test_tutorial.py
 labextension:  ## build the panels into the package (needs node)
-	cd labextension && ../$(BIN)/jlpm install --immutable && ../$(BIN)/jlpm build:prod
+	cd labextension && PATH="$$PWD/../$(BIN):$$PATH" && jlpm install --immutable && jlpm build:prod
 bench:         ## measure what docs/benchmarks.md claims
 	$(BIN)/python benchmarks/first_point.py
