@@ -84,6 +84,10 @@ class QuotaExceededError(TwinkleError, RuntimeError):
     code = "quota_exceeded"
 
 
+#: Code of a `ServiceUnavailableError` that waiting mends: a base model is being loaded.
+STARTING = "starting"
+
+
 class ServiceUnavailableError(TwinkleError, ConnectionError):
     """The service is not running, not ready or not answering; trying again may help."""
 

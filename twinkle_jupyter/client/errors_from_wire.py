@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from twinkle_jupyter.client.discovery import Connection
 from twinkle_jupyter.errors import (
+    STARTING,
     InvalidConfigError,
     NotAllowedError,
     ServiceUnavailableError,
@@ -17,6 +18,7 @@ from twinkle_jupyter.wire.native import ErrorBody
 _CLASSES: dict[str, type[TwinkleError]] = {
     **{kind.code: kind for kind in TwinkleError.__subclasses__()},
     "invalid_request": InvalidConfigError,
+    STARTING: ServiceUnavailableError,
 }
 _ELSEWHERE = "`TWINKLE_URL` names it; without that variable the one of this machine is used."
 _START = "Start it with `%twinkle start`; `%twinkle log` shows why it ended."

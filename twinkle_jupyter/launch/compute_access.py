@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twinkle_jupyter.actors.names import sampler_name, trainer_name
 from twinkle_jupyter.config.service_config import ServiceConfig
-from twinkle_jupyter.errors import InvalidConfigError, ServiceUnavailableError
+from twinkle_jupyter.errors import STARTING, InvalidConfigError, ServiceUnavailableError
 from twinkle_jupyter.launch.ray_head import RayHead, join_head
 from twinkle_jupyter.runs.base_model_wishes import wish_for
 from twinkle_jupyter.service.parts import ServedModel
@@ -36,9 +36,8 @@ class ComputeAccess:
         if model.phase == "failed":
             raise InvalidConfigError(model.message)
         if model.phase != "ready":
-            raise ServiceUnavailableError(
-                model.message or await self._phase_message(), "It is starting; try again."
-            )
+            doing = model.message or await self._phase_message()
+            raise ServiceUnavailableError(f"{doing}.", "It is starting; try again.", STARTING)
         async with self._joining:
             await asyncio.to_thread(self._join)
         template = self._templates.get(name)

@@ -10,7 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from twinkle_jupyter.errors import InvalidConfigError, TwinkleError
+from twinkle_jupyter.errors import (
+    STARTING,
+    InvalidConfigError,
+    TwinkleError,
+)
+from twinkle_jupyter.notebook.service_link import READY_S
 from twinkle_jupyter.notebook.session import Session, Table
 
 if TYPE_CHECKING:
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
 
 #: The screen is brought up to date this often at most, in seconds.
 DRAW_S = 0.05
+#: Pause between two questions whether a base model is loaded, in seconds.
+ASK_AGAIN_S = 0.5
 #: Pieces of an answer that may wait to be drawn.
 MAX_WAITING = 256
 
@@ -109,6 +116,10 @@ class _Answer:
     end: AnswerPart | None = None
     error: TwinkleError | None = None
     is_over: bool = False
+    #: What has come and is not on the screen.
+    texts: list[str] = field(default_factory=list)
+    #: What is being done before it can be answered.
+    waits_for: str = ""
 
     @property
     def note(self) -> str:
@@ -133,7 +144,6 @@ def _stream(
 ) -> None:
     """Read all answers at once, a thread each, and draw them from here."""
     cancelled = threading.Event()
-    view = session.face.chat([answer.model for answer in answers])
     for answer in answers:
         threading.Thread(
             target=_read,
@@ -142,36 +152,64 @@ def _stream(
             daemon=True,
         ).start()
     try:
-        while not all(answer.is_over for answer in answers):
-            for answer in answers:
-                for text in _take(answer):
-                    view.add(answer.column, text)
-            view.draw()
-            time.sleep(DRAW_S)
+        _await_first(session, answers)
+        if any(answer.error is None for answer in answers):
+            _draw(session, answers)
     except KeyboardInterrupt:
-        cancelled.set()
+        session.face.note("Interrupted before there was an answer.")
     finally:
         cancelled.set()
-        view.finish([answer.note for answer in answers])
     for answer in answers:
         if answer.error is not None:
             raise answer.error
 
 
-def _take(answer: _Answer) -> list[str]:
+def _await_first(session: Session, answers: Sequence[_Answer]) -> None:
+    """Wait for the first piece of an answer, showing what is done until then."""
+    with session.face.progress() as say:
+        while not any(answer.texts or answer.is_over for answer in answers):
+            for answer in answers:
+                _take(answer)
+                if answer.waits_for:
+                    say(answer.waits_for)
+            time.sleep(DRAW_S)
+
+
+def _draw(session: Session, answers: Sequence[_Answer]) -> None:
+    """Draw the answers as they grow; an interrupt ends them and leaves what came."""
+    view = session.face.chat([answer.model for answer in answers])
+    try:
+        while True:
+            for answer in answers:
+                _take(answer)
+                for text in answer.texts:
+                    view.add(answer.column, text)
+                answer.texts.clear()
+            if all(answer.is_over for answer in answers):
+                return
+            view.draw()
+            time.sleep(DRAW_S)
+    except KeyboardInterrupt:
+        return
+    finally:
+        view.finish([answer.note for answer in answers])
+
+
+def _take(answer: _Answer) -> None:
     """Take what has come of an answer without waiting."""
-    texts: list[str] = []
     while not answer.parts.empty():
         part = answer.parts.get_nowait()
         if part is None:
             answer.is_over = True
         elif isinstance(part, TwinkleError):
-            answer.error = part
+            if part.code == STARTING:
+                answer.waits_for = part.message.rstrip(".")
+            else:
+                answer.error = part
         elif part.finish_reason is not None:
             answer.end = part
         else:
-            texts.append(part.text)
-    return texts
+            answer.texts.append(part.text)
 
 
 def _read(
@@ -189,13 +227,19 @@ def _read(
                 continue
             return
 
-    try:
-        # Leaving the loop drops the iterator, which closes the stream: the service stops.
-        for part in client.sample(answer.model, messages, **settings):
-            hand_over(part)
-            if cancelled.is_set():
-                break
-    except TwinkleError as error:
-        hand_over(error)
-    finally:
-        hand_over(None)
+    deadline = time.monotonic() + READY_S
+    while not cancelled.is_set():
+        try:
+            # Leaving the loop drops the iterator, which closes the stream: the service stops.
+            for part in client.sample(answer.model, messages, **settings):
+                hand_over(part)
+                if cancelled.is_set():
+                    break
+        except TwinkleError as error:
+            if error.code == STARTING and time.monotonic() < deadline:
+                hand_over(_Starting(error.message.rstrip(".")))
+                cancelled.wait(ASK_AGAIN_S)
+                continue
+            hand_over(error)
+        break
+    hand_over(None)
