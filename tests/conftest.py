@@ -10,8 +10,6 @@ import pytest
 # Before torch is loaded anywhere: its threads shall sleep, not spin, while others compute.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-pytest_plugins = ("pytest_jupyter.jupyter_server",)
-
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:

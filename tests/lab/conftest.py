@@ -12,18 +12,22 @@ from pathlib import Path
 import pytest
 from jupyter_server.serverapp import ServerApp
 
+# Here and not as a plugin, which would bring its autouse fixtures to every test of the tree. Three
+# of its fixtures are replaced below.
+from pytest_jupyter.jupyter_server import *  # noqa: F403 - pytest finds fixtures by their names
+
 from twinkle_jupyter.client.discovery import find_connection, is_running
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 
-@pytest.fixture
+@pytest.fixture  # type: ignore[no-redef]
 async def jp_asyncio_loop() -> asyncio.AbstractEventLoop:
     """The Jupyter server of a test runs on the loop of the test."""
     return asyncio.get_running_loop()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True)  # type: ignore[no-redef]
 def jp_server_cleanup(
     jp_asyncio_loop: asyncio.AbstractEventLoop, service_home: Path
 ) -> Iterator[None]:
@@ -70,7 +74,7 @@ def until() -> Until:
     return wait
 
 
-@pytest.fixture
+@pytest.fixture  # type: ignore[no-redef]
 def jp_server_config(small_service: list[str]) -> dict[str, object]:
     return {
         "ServerApp": {
