@@ -109,8 +109,9 @@ class _Answer:
 
     column: int
     model: str
-    #: What has come and was not drawn; bounded, so that a fast model waits for the screen.
-    parts: queue.Queue[AnswerPart | TwinkleError | None] = field(
+    #: What has come and was not drawn; bounded, so that a fast model waits for the screen. A text
+    #: says what is being done before it can be answered, None that nothing more comes.
+    parts: queue.Queue[AnswerPart | TwinkleError | str | None] = field(
         default_factory=lambda: queue.Queue(MAX_WAITING)
     )
     end: AnswerPart | None = None
@@ -133,6 +134,17 @@ class _Answer:
         )
         cut = ", cut at the limit" if self.end.finish_reason == "length" else ""
         return f"{version}, {self.end.num_tokens} tokens{cut}"
+
+    def hand_over(
+        self, part: AnswerPart | TwinkleError | str | None, cancelled: threading.Event
+    ) -> None:
+        """Give a part to whoever draws, waiting for room; does nothing once cancelled."""
+        while not cancelled.is_set():
+            try:
+                self.parts.put(part, timeout=0.2)
+            except queue.Full:
+                continue
+            return
 
 
 def _stream(
@@ -201,11 +213,10 @@ def _take(answer: _Answer) -> None:
         part = answer.parts.get_nowait()
         if part is None:
             answer.is_over = True
+        elif isinstance(part, str):
+            answer.waits_for = part
         elif isinstance(part, TwinkleError):
-            if part.code == STARTING:
-                answer.waits_for = part.message.rstrip(".")
-            else:
-                answer.error = part
+            answer.error = part
         elif part.finish_reason is not None:
             answer.end = part
         else:
@@ -219,27 +230,24 @@ def _read(
     settings: Mapping[str, float],
     cancelled: threading.Event,
 ) -> None:
-    def hand_over(part: AnswerPart | TwinkleError | None) -> None:
+    """Hand over an answer as it comes; ask again while its base model is being loaded."""
+    deadline = time.monotonic() + READY_S
+    try:
         while not cancelled.is_set():
             try:
-                answer.parts.put(part, timeout=0.2)
-            except queue.Full:
-                continue
-            return
-
-    deadline = time.monotonic() + READY_S
-    while not cancelled.is_set():
-        try:
-            # Leaving the loop drops the iterator, which closes the stream: the service stops.
-            for part in client.sample(answer.model, messages, **settings):
-                hand_over(part)
-                if cancelled.is_set():
-                    break
-        except TwinkleError as error:
-            if error.code == STARTING and time.monotonic() < deadline:
-                hand_over(_Starting(error.message.rstrip(".")))
+                # Leaving the loop drops the iterator, which closes the stream: the service stops.
+                for part in client.sample(answer.model, messages, **settings):
+                    answer.hand_over(part, cancelled)
+                    if cancelled.is_set():
+                        break
+            except TwinkleError as error:
+                if error.code != STARTING or time.monotonic() > deadline:
+                    answer.hand_over(error, cancelled)
+                    return
+                answer.hand_over(error.message.rstrip("."), cancelled)
                 cancelled.wait(ASK_AGAIN_S)
-                continue
-            hand_over(error)
-        break
-    hand_over(None)
+            else:
+                return
+    finally:
+        # Whoever draws waits for this, so it also follows what nobody expected.
+        answer.hand_over(None, cancelled)
