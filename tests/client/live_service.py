@@ -15,7 +15,7 @@ import uvicorn
 
 from twinkle_jupyter.client.discovery import Connection, remove_connection, write_connection
 from twinkle_jupyter.config.service_config import ServiceConfig
-from twinkle_jupyter.errors import ServiceUnavailableError
+from twinkle_jupyter.errors import STARTING, ServiceUnavailableError
 from twinkle_jupyter.runs.events import RunEvent
 from twinkle_jupyter.runtime.local import open_local_compute
 from twinkle_jupyter.service.app import create_app
@@ -42,6 +42,7 @@ class LiveService:
     """
 
     store: SqliteStore
+    #: None while the base model is being loaded.
     compute: ServedModel | None = None
     connection: Connection
 
@@ -107,5 +108,5 @@ class LiveService:
 
     async def _compute(self, _: str) -> ServedModel:
         if self.compute is None:
-            raise ServiceUnavailableError("The base model is still being loaded.", "Wait a bit.")
+            raise ServiceUnavailableError("It is still being loaded.", "Wait.", STARTING)
         return self.compute

@@ -47,6 +47,22 @@ def test_two_models_answer_side_by_side(kernel: Kernel) -> None:
     assert second
 
 
+def test_a_base_model_that_is_being_loaded_is_waited_for(live: LiveService, kernel: Kernel) -> None:
+    loaded, live.compute = live.compute, None
+
+    request = kernel.begin("%%twinkle chat base --max-tokens 12\nHi")
+    content: object = None
+    while "It is still being loaded" not in str(content):
+        _, content, _ = kernel.next_message()
+    live.compute = loaded
+    outcome = kernel.finish(request)
+
+    assert outcome.reply["status"] == "ok"
+    last = outcome.of("update_display_data")[-1]["data"]
+    assert isinstance(last, dict)
+    assert "base model, " in last["text/html"]
+
+
 @pytest.mark.usefixtures("live")
 def test_an_interrupt_ends_the_answer_and_keeps_what_came(kernel: Kernel) -> None:
     request = kernel.begin("%%twinkle chat base --max-tokens 30000 --temperature 5\nHi")
