@@ -13,7 +13,7 @@ types:         ## mypy, strict
 	$(BIN)/mypy
 imports:       ## which room may import which
 	$(BIN)/lint-imports
-test:          ## fast tests, under a minute: no Ray, no browser, no base model
+test:          ## fast tests: no Ray, no browser, no base model
 	$(BIN)/pytest -m 'not ray and not browser and not model and not crash'
 test-all:      ## everything
 	$(BIN)/pytest
