@@ -40,3 +40,11 @@ def test_a_run_s_bar_and_numbers_have_a_line_each() -> None:
     assert [line.split() for line in out.getvalue().splitlines()][2:] == [
         ["running", "step", "2", "of", "4", "loss", "2.000"]
     ]
+
+
+def test_data_is_read_from_a_pipe(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO('{"prompt": "a", "completion": "b"}\n{oops\n'))
+    assert main(["train", "-"]) == 2
+    assert "`the input` line 2 is not JSON" in capsys.readouterr().err

@@ -89,6 +89,7 @@ def test_an_interrupt_ends_the_answer_and_keeps_what_came(kernel: Kernel) -> Non
         ("%%twinkle chat nobody\nHi", "There is no adapter 'nobody'"),
         ("%twinkle chat base", "`chat base` has no question."),
         ("%%twinkle chat base --max-tokens x --top-p y\nHi", "`--max-tokens x` is not a whole"),
+        ("%twinkle chat base Hi --max-tokens 0", "`--max-tokens 0` is not between 1 and 32768."),
         ("%%twinkle chat base --temperature -1\nHi", "temperature"),
     ],
 )

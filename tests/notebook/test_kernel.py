@@ -207,6 +207,8 @@ def test_completion_offers_verbs_flags_names_and_data(kernel: Kernel, tmp_path: 
     assert offered("%twinkle train rows --schedule c") == ["constant", "cosine"]
     assert offered("%twinkle train ro") == ["rows"]
     assert offered("%twinkle train go") == ["good.jsonl"]
+    _write(tmp_path, "my own.jsonl", json.dumps(GOOD))
+    assert offered("%twinkle train my") == ["my\\ own.jsonl"]
     assert offered("%twinkle show p") == ["pirate"]
     assert offered("%%twinkle chat pirate --compare b") == ["base"]
     assert "print" in offered("pri")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -19,8 +20,10 @@ def run_verb(words: Sequence[str]) -> int:
         TwinkleError: Whatever the verb raises.
     """
     service = ServiceLink()
+    # `-` is the body of a cell in a notebook; here it is what is piped in.
+    body = sys.stdin.read() if "-" in words[1:] else None
     try:
-        run(Session(TerminalFace(Console()), service, prefix="twinkle"), words)
+        run(Session(TerminalFace(Console()), service, prefix="twinkle", body=body), words)
     finally:
         service.close()
     return 0

@@ -76,28 +76,33 @@ def adapters(session: Session, _: Namespace) -> None:
     session.face.table(Table("Adapters", headings, rows, note))
 
 
-_NUMBERS: Mapping[str, type[int] | type[float]] = {
-    "max_tokens": int,
-    "temperature": float,
-    "top_p": float,
-    "top_k": int,
-    "seed": int,
+#: Kind, least and greatest of each; the service looks again.
+_NUMBERS: Mapping[str, tuple[type[int] | type[float], int, int]] = {
+    "max_tokens": (int, 1, 32_768),
+    "temperature": (float, 0, 10),
+    "top_p": (float, 0, 1),
+    "top_k": (int, 0, 1_000_000),
+    "seed": (int, 0, 2**63 - 1),
 }
 
 
 def _settings(arguments: Namespace) -> dict[str, float]:
-    """Read the numbers; their ranges are the service's."""
+    """Read the numbers, so that a wrong one starts no service."""
     settings: dict[str, float] = {}
     wrong = []
-    for name, kind in _NUMBERS.items():
+    for name, (kind, least, greatest) in _NUMBERS.items():
         word = getattr(arguments, name)
         if word is None:
             continue
+        said = f"`--{name.replace('_', '-')} {word}`"
         try:
             settings[name] = kind(word)
         except ValueError:
             what = "a whole number" if kind is int else "a number"
-            wrong.append(f"`--{name.replace('_', '-')} {word}` is not {what}.")
+            wrong.append(f"{said} is not {what}.")
+        else:
+            if not least <= settings[name] <= greatest:
+                wrong.append(f"{said} is not between {least} and {greatest}.")
     if wrong:
         raise InvalidConfigError(" ".join(wrong), "Nothing was asked.")
     return settings

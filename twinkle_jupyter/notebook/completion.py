@@ -28,6 +28,7 @@ NAMES_S = 2.0
 WAIT_S = 0.25
 
 _LINE = re.compile(r"(?:^|=)\s*%{1,2}twinkle\s+(?P<rest>.*)$")
+_TO_ESCAPE = re.compile(r"[\s'\"\\]")
 _DATA_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 _NAMED = frozenset({"show", "pause", "resume", "stop-run", "chat", "sample"})
 
@@ -111,10 +112,15 @@ def _data(fragment: str, session: Session) -> list[str]:
     files = []
     for match in sorted(glob.glob(f"{glob.escape(fragment)}*"))[:200]:  # noqa: PTH207 - as typed
         if Path(match).is_dir():
-            files.append(f"{match}/")
+            files.append(f"{_as_word(match)}/")
         elif match.endswith(_DATA_SUFFIXES):
-            files.append(match)
+            files.append(_as_word(match))
     return [*variables, *files, *shipped_names()]
+
+
+def _as_word(path: str) -> str:
+    """Write a path so that the line reads it as one word again."""
+    return _TO_ESCAPE.sub(r"\\\g<0>", path)
 
 
 class _Names:

@@ -124,20 +124,21 @@ def _load_data(session: Session, word: str | None) -> LoadedRecords:
             "For example: `%twinkle train self_cognition`.",
         )
     if word is None or word == "-":
-        return _load_body(session.body or "")
+        name = "the cell" if session.prefix.startswith("%") else "the input"
+        return _load_body(session.body or "", name)
     if word.isidentifier() and word in session.names:
         return load_records(session.names[word], name=word)
     return load_records(word)
 
 
-def _load_body(body: str) -> LoadedRecords:
+def _load_body(body: str, name: str) -> LoadedRecords:
     """Read the cell's body as JSONL, with the file reader's own messages."""
     from twinkle_jupyter.datasets.records import load_records
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cell.jsonl"
         path.write_text(body, encoding="utf-8")
-        return load_records(path, name="the cell")
+        return load_records(path, name=name)
 
 
 def _show(session: Session, client: Client, body: RunBody, *, wait: bool) -> RunHandle:

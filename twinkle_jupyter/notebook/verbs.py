@@ -27,7 +27,8 @@ class Verb:
 
     def parser(self, prefix: str = "%twinkle") -> SentenceParser:
         """Return a parser of the words after the verb."""
-        parser = SentenceParser(f"{prefix} {self.name}", f"{self.summary}.")
+        summary = f"{self.summary[:1].upper()}{self.summary[1:]}."
+        parser = SentenceParser(f"{prefix} {self.name}", summary)
         self.add_arguments(parser)
         return parser
 
