@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.notebook.conftest import PlainShell
 from tests.tiny_model import build_tiny_model
 from twinkle_jupyter.client.discovery import Connection
 from twinkle_jupyter.errors import InvalidConfigError, NotFoundError
@@ -36,3 +37,11 @@ def test_a_hub_out_of_reach_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:1")
     with pytest.raises(NotFoundError, match="`some/model` is not on this machine"):
         settle_base_model("some/model", None)
+
+
+def test_a_run_takes_the_base_model_of_the_environment(
+    shell: PlainShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWINKLE_BASE_MODEL", str(tmp_path / "gone"))
+    error = shell.run("%twinkle train self_cognition")
+    assert str(error).startswith(f"Base model `{tmp_path / 'gone'}` is not there.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -109,8 +110,12 @@ def _config(arguments: Namespace) -> RunConfig:
     from twinkle_jupyter.config.run_config import RunConfig
 
     flags = {name: f"--{name.replace('_', '-')}" for name in RunConfig.model_fields}
+    settings = run_settings(arguments)
+    if named := os.environ.get("TWINKLE_BASE_MODEL"):
+        # What the service loads at once, and answers with as `base`.
+        settings.setdefault("base_model", named)
     try:
-        return RunConfig.model_validate(run_settings(arguments))
+        return RunConfig.model_validate(settings)
     except ValidationError as error:
         raise settings_error(error, shown=flags) from error
 
