@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG_USE if error.code in {"invalid_config", "invalid_data"} else FAILED
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if os.environ.get("TWINKLE_DEBUG"):
+            raise
+        said = f"{type(error).__name__}: {error}".rstrip(".: ")
+        sys.stderr.write(
+            f"`twinkle {' '.join(words[:1])}` met an error of its own: {said}."
+            " With TWINKLE_DEBUG=1 it shows where. [internal_error]\n"
+        )
+        return FAILED
 
 
 def _run(words: list[str]) -> int:
