@@ -23,6 +23,8 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+#: JupyterLab's own words about a kernel that a journey has just ended under it.
+_ABOUT_ENDED_KERNELS = ("Could not restore the debugger state", "Comm not found for comm id")
 #: JupyterLab itself from a click to a rendered notebook, on two busy cores.
 _OPEN_MS = 60_000
 
@@ -45,7 +47,7 @@ class Watched:
             self.external.append(url)
 
     def _say(self, kind: str, text: str) -> None:
-        if kind == "error":
+        if kind == "error" and not text.startswith(_ABOUT_ENDED_KERNELS):
             self.errors.append(text)
 
 
