@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from tests.runs.conftest import Workshop
-from twinkle_jupyter.errors import ServiceUnavailableError
+from twinkle_jupyter.errors import RunFailedError, ServiceUnavailableError
 from twinkle_jupyter.runtime.handles import TrainerHandle
 from twinkle_jupyter.scheduling.request import OptimStep, OptimStepResult
 
@@ -163,6 +163,28 @@ async def test_a_lost_trainer_interrupts_the_run_and_no_step_is_told_twice(
     states = [(e["state"], e["reason"]) for e in await workshop.entries(run_id, "state")]
     assert states[1] == ("interrupted", "The process of the trainer ended.")
     assert states[-1] == ("finished", "")
+
+
+class SpoiltTrainer(FailingTrainer):
+    """The true trainer, whose numbers are no longer numbers at one step."""
+
+    async def optim_step(self, op: OptimStep) -> OptimStepResult:
+        result = await self._trainer.optim_step(op)
+        if result.step == self._step:
+            raise RunFailedError("The loss is not a number.")
+        return result
+
+
+async def test_a_run_that_fails_gives_its_slot_back(workshop: Workshop) -> None:
+    run_id = await workshop.add_run(steps=9)
+    loaded = workshop.provider.loaded
+    workshop.provider.loaded = replace(loaded, trainer=SpoiltTrainer(loaded.trainer, step=3))
+
+    await workshop.driver(run_id).drive()
+
+    row = await workshop.row(run_id)
+    assert (row.state, row.reason, row.step) == ("failed", "The loss is not a number.", 2)
+    assert (await loaded.trainer.status()).num_adapters == 0
 
 
 async def test_rows_that_teach_nothing_fail_the_run_before_its_first_step(

@@ -108,6 +108,11 @@ class RunDriver:
         stepper = Stepper(compute, config, batches, row.adapter_id, log, self._checkpoints)
         try:
             await self._train(log, row, compute, stepper, probes)
+        except (ServiceUnavailableError, NotFoundError):
+            raise  # the trainer has lost the slot already, and the run goes on
+        except TwinkleError:
+            await stepper.end()
+            raise
         finally:
             await probes.cancel()
 

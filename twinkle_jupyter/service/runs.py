@@ -24,9 +24,7 @@ from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.datasets.record_checks import check_records
 from twinkle_jupyter.datasets.records import fingerprint
 from twinkle_jupyter.errors import (
-    NOTHING_STARTED,
     ConflictError,
-    InvalidConfigError,
     NotFoundError,
     ServiceUnavailableError,
 )
@@ -164,11 +162,6 @@ def _check(
         checked = RunConfig.model_validate(config)
     except ValidationError as error:
         raise settings_error(error) from error
-    if checked.adapter == BASE:
-        raise InvalidConfigError(
-            f"`adapter={BASE!r}` is how the base model itself is called.",
-            f"Give the adapter another name with --adapter. {NOTHING_STARTED}",
-        )
     parts.check_base_model(checked.base_model)
     clean = check_records(records)
     settings = checked.model_dump_json()
