@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -48,3 +49,19 @@ def test_data_is_read_from_a_pipe(
     monkeypatch.setattr("sys.stdin", io.StringIO('{"prompt": "a", "completion": "b"}\n{oops\n'))
     assert main(["train", "-"]) == 2
     assert "`the input` line 2 is not JSON" in capsys.readouterr().err
+
+
+def test_the_log_shows_the_end_of_each_process_s_file(
+    capsys: pytest.CaptureFixture[str], private_home: Path
+) -> None:
+    assert main(["log"]) == 1
+    assert "There is no log yet" in capsys.readouterr().err
+    home = private_home / "twinkle"
+    home.mkdir()
+    (home / "service.log").write_text("a\nb\nc\n", encoding="utf-8")
+    (home / "runs.log").write_text("error_x\n", encoding="utf-8")
+    (home / "trainer.log").touch()
+
+    assert main(["log", "--lines", "2"]) == 0
+
+    assert capsys.readouterr().out == "== runs.log ==\nerror_x\n== service.log ==\nb\nc\n"

@@ -15,12 +15,14 @@ from twinkle_jupyter.actors.threads import share_cores
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import ComputeStatus
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
+from twinkle_jupyter.telemetry import log_to_file
 
 
 class SamplerActor:
     """`runtime.sample_loop.SampleLoop` behind Ray."""
 
-    def __init__(self, folder: str, base_model: str, num_threads: int) -> None:
+    def __init__(self, folder: str, base_model: str, num_threads: int, log_file: str) -> None:
+        log_to_file(Path(log_file))
         share_cores()
         from twinkle_jupyter.runtime.sample_loop import SampleLoop
 

@@ -20,12 +20,14 @@ from twinkle_jupyter.scheduling.request import (
     OptimStepResult,
     SaveCheckpoint,
 )
+from twinkle_jupyter.telemetry import log_to_file
 
 
 class TrainerActor(TrainerHandle):
     """`runtime.train_loop.TrainLoop` behind Ray."""
 
-    def __init__(self, folder: str, base_model: str, num_threads: int) -> None:
+    def __init__(self, folder: str, base_model: str, num_threads: int, log_file: str) -> None:
+        log_to_file(Path(log_file))
         share_cores()
         from twinkle_jupyter.runtime.train_loop import TrainLoop
 

@@ -31,11 +31,13 @@ class BaseModelLoader:
         announcer: Told how the first model comes along: the service starts until it is there.
         first: Name of that model.
         num_threads: CPU threads of each actor.
+        logs: Folder in which trainers and samplers log.
     """
 
     def __init__(
-        self, store: StateStore, announcer: Announcer, first: str, num_threads: int
+        self, store: StateStore, announcer: Announcer, first: str, num_threads: int, logs: Path
     ) -> None:
+        self._logs = logs
         self._store = store
         self._first = first
         self._announcer = announcer
@@ -108,8 +110,9 @@ class BaseModelLoader:
         from twinkle_jupyter.actors.sampler_actor import SamplerActor
         from twinkle_jupyter.actors.trainer_actor import TrainerActor
 
-        trainer = place(TrainerActor, trainer_name(name), str(folder), name, self._num_threads)
-        sampler = place(SamplerActor, sampler_name(name), str(folder), name, self._num_threads)
+        given = (str(folder), name, self._num_threads)
+        trainer = place(TrainerActor, trainer_name(name), *given, str(self._logs / "trainer.log"))
+        sampler = place(SamplerActor, sampler_name(name), *given, str(self._logs / "sampler.log"))
         await trainer.tell(_LOAD_TIMEOUT_S, "start")
         # The first step need not wait for the sampler; what needs it does.
         await self._tell(BaseModelRow(name, "ready", "", str(folder)))

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter.errors import ConflictError, NotFoundError, ServiceUnavailableError
@@ -74,23 +75,29 @@ def stop(session: Session, _: Namespace) -> None:
 
 def add_log_arguments(parser: ArgumentParser) -> None:
     """Take how much of the log to show."""
-    parser.add_argument("--lines", type=int, default=40, help="how many lines (if not set: 40)")
+    parser.add_argument(
+        "--lines", type=int, default=40, help="how many lines of each (if not set: 40)"
+    )
 
 
 def log(session: Session, arguments: Namespace) -> None:
-    """Show the end of the service's log."""
-    from twinkle_jupyter.config.home import service_log_path
+    """Show the end of each log of the service's processes: an error's id is in one of them."""
+    from twinkle_jupyter.config.home import home_folder
 
-    path = service_log_path()
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - MAX_LOG_BYTES))
-            text = file.read().decode(errors="replace")
-    except FileNotFoundError as error:
+    paths = sorted(home_folder().glob("*.log"))
+    if not paths:
         raise NotFoundError(
             "There is no log yet: no service was ever started here.", "`%twinkle start` starts one."
-        ) from error
-    session.face.text("\n".join(text.splitlines()[-max(1, arguments.lines) :]))
+        )
+    ends = [(path.name, _end_of(path, max(1, arguments.lines))) for path in paths]
+    session.face.text("\n".join(f"== {name} ==\n{end}" for name, end in ends if end))
+
+
+def _end_of(path: Path, num_lines: int) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - MAX_LOG_BYTES))
+        text = file.read().decode(errors="replace")
+    return "\n".join(text.splitlines()[-num_lines:])
 
 
 def _card(client: Client) -> Table:
