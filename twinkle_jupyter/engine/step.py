@@ -7,30 +7,20 @@ safe: one thread owns an engine.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from safetensors import SafetensorError
 from torch import Tensor
 
-from twinkle_jupyter.engine.adapter_bank import AdapterBank, AdapterSlot, AdapterState
+from twinkle_jupyter.engine.adapter_bank import AdapterBank, AdapterState
 from twinkle_jupyter.engine.base_model import BaseModel
 from twinkle_jupyter.engine.checkpoint import load_checkpoint, save_checkpoint
+from twinkle_jupyter.engine.fused_pass import FusedPass, OpSums
 from twinkle_jupyter.engine.injection import inject_adapters
-from twinkle_jupyter.engine.lora_linear import ActiveAdapters
-from twinkle_jupyter.engine.losses import LOSSES, LossInputs
-from twinkle_jupyter.engine.micro_batch import (
-    BatchRow,
-    MicroBatch,
-    build_micro_batch,
-    split_rows,
-)
 from twinkle_jupyter.engine.op_checks import check_forward_backward
 from twinkle_jupyter.engine.op_failures import (
     describe_not_finite,
@@ -55,21 +45,6 @@ OptimStepOutcome: TypeAlias = OptimStepResult | TwinkleError
 SaveOutcome: TypeAlias = CheckpointSaved | TwinkleError
 
 
-@dataclass(slots=True)
-class _OpSums:
-    """What is added up for one op over the micro-batches that its rows are in."""
-
-    loss: float
-    #: One list an example, (T,).
-    logprobs: list[list[float]]
-
-    @property
-    def is_finite(self) -> bool:
-        return math.isfinite(self.loss) and all(
-            math.isfinite(value) for row in self.logprobs for value in row
-        )
-
-
 class StepEngine:
     """Trains adapters over `base`, whose linear layers it wraps.
 
@@ -90,10 +65,9 @@ class StepEngine:
     ) -> None:
         self._base = base
         self._base_model_name = base_model_name
-        self._token_budget = token_budget
         injection = inject_adapters(base.model)
-        self._router = injection.router
         self.bank = AdapterBank(injection.sites, base.master_dtype, base.device, max_adapters)
+        self._pass = FusedPass(base, injection.router, token_budget)
 
     @property
     def size_bytes(self) -> int:
@@ -195,9 +169,9 @@ class StepEngine:
         before = {key: slot.copy_gradient() for key, slot in slots.items()} if is_training else {}
         is_done = False
         failure: TwinkleError | None = None
-        sums: list[_OpSums] = []
+        sums: list[OpSums] = []
         try:
-            sums = self._compute(ops, is_training=is_training)
+            sums = self._pass.compute(ops, slots, is_training=is_training)
             is_done = all(item.is_finite for item in sums) and all(
                 bool(torch.isfinite(slots[key].gradient.sum())) for key in before
             )
@@ -219,69 +193,8 @@ class StepEngine:
         seconds = time.monotonic() - started
         return [_answer(op, own, seconds) for op, own in zip(ops, sums, strict=True)]
 
-    def _compute(self, ops: Sequence[ForwardBackward], *, is_training: bool) -> list[_OpSums]:
-        sums = [_OpSums(0.0, [[0.0] * example.num_tokens for example in op.examples]) for op in ops]
-        rows = [
-            BatchRow(example, op_index, example_index)
-            for op_index, op in enumerate(ops)
-            for example_index, example in enumerate(op.examples)
-            if example.num_supervised
-        ]
-        for part in split_rows(rows, self._token_budget):
-            batch = build_micro_batch(part, self._base.master_dtype, self._base.device)
-            with torch.set_grad_enabled(is_training):
-                logprobs, row_losses = self._forward(batch, ops)
-                if is_training:
-                    row_losses.sum().backward()  # type: ignore[no-untyped-call]
-            _add_up(batch, logprobs, row_losses, sums)
-        return sums
 
-    def _forward(self, batch: MicroBatch, ops: Sequence[ForwardBackward]) -> tuple[Tensor, Tensor]:
-        """Return (N,) log-probabilities and (B,) losses."""
-        slots: dict[AdapterId, AdapterSlot] = {}
-        row_adapters = []
-        for row in batch.rows:
-            adapter_id = ops[row.op_index].adapter_id
-            slots.setdefault(adapter_id, self.bank.get(adapter_id))
-            row_adapters.append(list(slots).index(adapter_id))
-        active = ActiveAdapters.build(
-            [(slot.factors, slot.spec.scale) for slot in slots.values()],
-            row_adapters,
-            self._base.device,
-        )
-        with self._router.activate(active), self._base.head_positions.select(batch.positions):
-            output = self._base.model(input_ids=batch.tokens, use_cache=False)
-        logits = output.logits[0].to(self._base.master_dtype)  # (N, V)
-        logprobs = -F.cross_entropy(logits, batch.targets, reduction="none")
-        return logprobs, _compute_row_losses(batch, logprobs, ops)
-
-
-def _compute_row_losses(
-    batch: MicroBatch, logprobs: Tensor, ops: Sequence[ForwardBackward]
-) -> Tensor:
-    """Return (B,): each row's loss by its own op's loss function."""
-    names = [ops[row.op_index].loss for row in batch.rows]
-    losses = logprobs.new_zeros(len(names))
-    for name in dict.fromkeys(names):
-        is_own = torch.tensor([other == name for other in names], device=logprobs.device)  # (B,)
-        # Weight 0 elsewhere, so that another loss's rows add nothing to this one's gradient.
-        weights = batch.weights.masked_fill(~is_own[batch.position_rows], 0.0)
-        inputs = LossInputs(logprobs, weights, batch.position_rows, len(names))
-        losses = torch.where(is_own, LOSSES[name](inputs), losses)
-    return losses
-
-
-def _add_up(batch: MicroBatch, logprobs: Tensor, row_losses: Tensor, sums: list[_OpSums]) -> None:
-    for row, loss in zip(batch.rows, row_losses.tolist(), strict=True):
-        sums[row.op_index].loss += loss
-    length = batch.tokens.shape[1]
-    flat = zip(batch.positions.tolist(), logprobs.tolist(), strict=True)
-    for position, logprob in flat:
-        row = batch.rows[position // length]
-        sums[row.op_index].logprobs[row.example_index][position % length] = logprob
-
-
-def _answer(op: ForwardBackward, sums: _OpSums, seconds: float) -> ForwardBackwardResult:
+def _answer(op: ForwardBackward, sums: OpSums, seconds: float) -> ForwardBackwardResult:
     return ForwardBackwardResult(
         loss_sum=sums.loss,
         logprobs=tuple(map(tuple, sums.logprobs)),
