@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from twinkle_jupyter.example import Example
@@ -16,6 +17,10 @@ class AdapterSpec:
     rank: int
     alpha: float
     seed: int = 0
+    #: Last part of the names of the linear layers that it is on, as in `q_proj`; empty means all.
+    targets: tuple[str, ...] = ()
+    #: Decoder layers before this one are left as they are.
+    first_layer: int = 0
 
     @property
     def scale(self) -> float:
@@ -45,6 +50,8 @@ class ForwardBackward:
     sequence_id: int
     examples: tuple[Example, ...]
     loss: str = "cross_entropy"
+    #: What the loss can be told, by name; what is left out has the loss's own default.
+    loss_settings: Mapping[str, float] = field(default_factory=dict)
     #: Loss and log-probabilities only; no gradient.
     forward_only: bool = False
 
@@ -84,6 +91,13 @@ class ForwardBackwardResult:
     num_supervised: int
     #: Seconds of compute of the micro-batch that this op was part of.
     seconds: float
+    #: Of these, in the forward and in the backward pass.
+    forward_seconds: float = 0.0
+    backward_seconds: float = 0.0
+    #: From the op's arrival to the start of its plan.
+    queue_seconds: float = 0.0
+    #: What the loss says beside its sum, by name, as in `clip_fraction`.
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
