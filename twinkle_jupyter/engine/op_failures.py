@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from twinkle_jupyter.errors import OutOfMemoryError, RunFailedError
+from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.scheduling.request import ForwardBackward
 
 
@@ -18,11 +19,19 @@ def describe_not_finite(op: ForwardBackward) -> RunFailedError:
 
 
 def describe_out_of_memory(op: ForwardBackward) -> OutOfMemoryError:
-    """Say that the op does not fit, even alone."""
+    """Say that the op does not fit, even alone and one row at a time."""
     longest = max(example.num_tokens for example in op.examples)
     return OutOfMemoryError(
-        f"{len(op.examples)} rows of up to {longest} tokens did not fit into memory.",
-        "Fewer rows in a step (batch_size) or shorter ones (max_length) take less.",
+        f"A row of {longest} tokens did not fit into memory, even by itself.",
+        "Shorter rows (max_length) take less.",
+    )
+
+
+def describe_no_room(adapter_id: AdapterId) -> OutOfMemoryError:
+    """Say that the adapter cannot be brought into a slot."""
+    return OutOfMemoryError(
+        f"There is no memory to bring adapter {adapter_id!r} into a slot.",
+        "Fewer slots (TWINKLE_MAX_ACTIVE_ADAPTERS) or a smaller rank take less.",
     )
 
 

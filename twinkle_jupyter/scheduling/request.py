@@ -98,6 +98,8 @@ class ForwardBackwardResult:
     queue_seconds: float = 0.0
     #: What the loss says beside its sum, by name, as in `clip_fraction`.
     metrics: Mapping[str, float] = field(default_factory=dict)
+    #: Parts that the pass was computed in after it did not fit into memory; 0 where it fitted.
+    split_into: int = 0
 
 
 @dataclass(frozen=True, slots=True)
