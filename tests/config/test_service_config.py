@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from twinkle_jupyter.config.service_config import ServiceConfig
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.errors import InvalidConfigError
 
 
@@ -43,3 +44,24 @@ def test_every_mistake_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None
         "`num_threads=0` is not at least 1. "
         "`prot` is not a setting; did you mean `port`?"
     )
+
+
+def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = ServiceConfig.load(
+        port=9,
+        num_threads=3,
+        dtype="bfloat16",
+        token_budget=512,
+        gradient_checkpointing="on",
+        max_active_adapters=8,
+        max_adapters=16,
+        host_memory_for_adapters=0,
+    )
+    for name, value in config.as_environment().items():
+        monkeypatch.setenv(name, value)
+    assert ServiceConfig.load() == config
+    assert config.trainer == TrainerSettings("bfloat16", 512, "on", 8, 16, 0)
+
+
+def test_a_trainer_has_the_same_defaults_without_a_service() -> None:
+    assert ServiceConfig.load().trainer == TrainerSettings()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from twinkle_jupyter.engine.base_model import load_base_model
+from twinkle_jupyter.engine.residency import AdapterLimits
 from twinkle_jupyter.engine.step import StepEngine
 from twinkle_jupyter.example import Example
 
@@ -17,7 +18,8 @@ OpenEngine = Callable[[], StepEngine]
 @pytest.fixture
 def open_engine(tiny_model: Path) -> OpenEngine:
     """Loads the tiny model anew at each call."""
-    return lambda: StepEngine(load_base_model(tiny_model), base_model_name="tiny", max_adapters=3)
+    limits = AdapterLimits(max_active=3, max_adapters=3)
+    return lambda: StepEngine(load_base_model(tiny_model), base_model_name="tiny", limits=limits)
 
 
 @pytest.fixture

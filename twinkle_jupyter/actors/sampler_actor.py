@@ -12,6 +12,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from twinkle_jupyter.actors.threads import share_cores
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import ComputeStatus
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
@@ -21,12 +22,24 @@ from twinkle_jupyter.telemetry import log_to_file
 class SamplerActor:
     """`runtime.sample_loop.SampleLoop` behind Ray."""
 
-    def __init__(self, folder: str, base_model: str, num_threads: int, log_file: str) -> None:
+    def __init__(
+        self,
+        folder: str,
+        base_model: str,
+        num_threads: int,
+        settings: TrainerSettings,
+        log_file: str,
+    ) -> None:
         log_to_file(Path(log_file))
         share_cores()
         from twinkle_jupyter.runtime.sample_loop import SampleLoop
 
-        self._loop = SampleLoop(Path(folder), base_model_name=base_model, num_threads=num_threads)
+        self._loop = SampleLoop(
+            Path(folder),
+            base_model_name=base_model,
+            dtype=settings.dtype,
+            num_threads=num_threads,
+        )
         self._loading = asyncio.Lock()
         self._is_loaded = False
         self._cancelled: dict[str, asyncio.Event] = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from twinkle_jupyter.actors.threads import share_cores
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import ComputeStatus, TrainerHandle
 from twinkle_jupyter.sampler.interface import AdapterSnapshot
@@ -26,12 +27,21 @@ from twinkle_jupyter.telemetry import log_to_file
 class TrainerActor(TrainerHandle):
     """`runtime.train_loop.TrainLoop` behind Ray."""
 
-    def __init__(self, folder: str, base_model: str, num_threads: int, log_file: str) -> None:
+    def __init__(
+        self,
+        folder: str,
+        base_model: str,
+        num_threads: int,
+        settings: TrainerSettings,
+        log_file: str,
+    ) -> None:
         log_to_file(Path(log_file))
         share_cores()
         from twinkle_jupyter.runtime.train_loop import TrainLoop
 
-        self._loop = TrainLoop(Path(folder), base_model_name=base_model, num_threads=num_threads)
+        self._loop = TrainLoop(
+            Path(folder), base_model_name=base_model, num_threads=num_threads, settings=settings
+        )
         self._loading = asyncio.Lock()
         self._is_loaded = False
 

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
 from twinkle_jupyter.config.home import home_folder
 from twinkle_jupyter.config.mistakes import settings_error
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
 
 
 class ServiceConfig(BaseSettings):
@@ -37,6 +38,27 @@ class ServiceConfig(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     num_threads: int | None = Field(
         default=None, ge=1, le=1024, description="CPU threads of compute; all cores if not set"
+    )
+
+    dtype: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="of the base model; bfloat16 takes half the memory"
+    )
+    token_budget: int = Field(
+        default=8192, ge=1, le=2**24, description="tokens of one pass; more are split"
+    )
+    gradient_checkpointing: Literal["auto", "on", "off"] = Field(
+        default="auto", description="compute activations twice instead of keeping them"
+    )
+    max_active_adapters: int = Field(
+        default=64, ge=1, le=4096, description="adapters that one pass can train"
+    )
+    max_adapters: int = Field(
+        default=1024, ge=1, le=2**20, description="adapters of one base model, on disk included"
+    )
+    host_memory_for_adapters: int = Field(
+        default=2 * 2**30,
+        ge=0,
+        description="bytes of adapters that wait in memory; more go to disk",
     )
 
     @classmethod
@@ -85,6 +107,23 @@ class ServiceConfig(BaseSettings):
     def threads(self) -> int:
         """CPU threads of compute, with the default filled in."""
         return self.num_threads if self.num_threads is not None else os.cpu_count() or 1
+
+    def as_environment(self) -> dict[str, str]:
+        """Return the variables from which another process reads the same settings."""
+        settings = {**self.model_dump(), "num_threads": self.threads}
+        return {f"TWINKLE_{name.upper()}": str(value) for name, value in settings.items()}
+
+    @property
+    def trainer(self) -> TrainerSettings:
+        """What every trainer and sampler is told."""
+        return TrainerSettings(
+            dtype=self.dtype,
+            token_budget=self.token_budget,
+            gradient_checkpointing=self.gradient_checkpointing,
+            max_active_adapters=self.max_active_adapters,
+            max_adapters=self.max_adapters,
+            host_memory_for_adapters=self.host_memory_for_adapters,
+        )
 
     def run_folder(self, run_id: str) -> Path:
         """Where a run's records and checkpoints lie."""

@@ -8,9 +8,10 @@ safe: one thread owns an engine.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -19,8 +20,7 @@ from torch import Tensor
 from twinkle_jupyter.engine.adapter_bank import AdapterBank, AdapterState
 from twinkle_jupyter.engine.base_model import BaseModel
 from twinkle_jupyter.engine.checkpoint import load_checkpoint, save_checkpoint
-from twinkle_jupyter.engine.fused_pass import FusedPass, OpSums
-from twinkle_jupyter.engine.injection import inject_adapters
+from twinkle_jupyter.engine.fused_pass import FusedPass, OpSums, PassSums
 from twinkle_jupyter.engine.op_checks import check_forward_backward
 from twinkle_jupyter.engine.op_failures import (
     describe_not_finite,
@@ -28,6 +28,8 @@ from twinkle_jupyter.engine.op_failures import (
     is_out_of_memory,
 )
 from twinkle_jupyter.engine.optimizer import step_adamw
+from twinkle_jupyter.engine.residency import AdapterLimits, AdapterResidency
+from twinkle_jupyter.engine.smaller_parts import halve_budget, release_memory
 from twinkle_jupyter.errors import ConflictError, RunFailedError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.scheduling.request import (
@@ -43,6 +45,8 @@ from twinkle_jupyter.scheduling.request import (
 ForwardBackwardOutcome: TypeAlias = ForwardBackwardResult | TwinkleError
 OptimStepOutcome: TypeAlias = OptimStepResult | TwinkleError
 SaveOutcome: TypeAlias = CheckpointSaved | TwinkleError
+O = TypeVar("O", ForwardBackward, OptimStep)  # noqa: E741 - an op
+R = TypeVar("R", ForwardBackwardResult, OptimStepResult)
 
 
 class StepEngine:
@@ -51,8 +55,10 @@ class StepEngine:
     Args:
         base: Used by this engine alone from now on.
         base_model_name: Written into checkpoints.
-        token_budget: Tokens of one forward pass, padding included; more are split.
-        max_adapters: Slots there are.
+        token_budget: Tokens of one forward pass at most; more are split. It shrinks, and stays
+            so, where a pass does not fit into memory.
+        limits: How many adapters there may be, and how many in slots and in memory.
+        gradient_checkpointing: Compute activations twice instead of keeping them.
     """
 
     def __init__(
@@ -61,22 +67,29 @@ class StepEngine:
         *,
         base_model_name: str,
         token_budget: int = 8192,
-        max_adapters: int = 64,
+        limits: AdapterLimits | None = None,
+        gradient_checkpointing: bool = False,
     ) -> None:
         self._base = base
         self._base_model_name = base_model_name
-        injection = inject_adapters(base.model)
-        self.bank = AdapterBank(injection.sites, base.master_dtype, base.device, max_adapters)
-        self._pass = FusedPass(base, injection.router, token_budget)
+        limits = limits or AdapterLimits()
+        self._pass = FusedPass(base, token_budget, checkpoints=gradient_checkpointing)
+        self.bank = AdapterBank(self._pass.sites, base.master_dtype, base.device, limits.max_active)
+        self.adapters = AdapterResidency(self.bank, base.device, limits)
+
+    @property
+    def token_budget(self) -> int:
+        """Tokens of one forward pass at most, as it is now."""
+        return self._pass.token_budget
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of the base model and all adapters."""
-        return self._base.size_bytes + self.bank.size_bytes
+        """Bytes of the base model and of all adapters in memory."""
+        return self._base.size_bytes + self.adapters.size_bytes
 
     def create_adapter(self, adapter_id: AdapterId, spec: AdapterSpec) -> None:
         """Give the adapter a slot and its first weights. Creating it again changes nothing."""
-        self.bank.create(adapter_id, spec)
+        self.adapters.create(adapter_id, spec)
 
     def read_checkpoint(self, folder: Path) -> AdapterState:
         """Read a checkpoint of this base model; no slot changes."""
@@ -89,18 +102,18 @@ class StepEngine:
         return state
 
     def put_adapter(self, adapter_id: AdapterId, state: AdapterState) -> None:
-        """Put what `read_checkpoint` returned into the adapter's slot, whatever that held."""
-        self.bank.put(adapter_id, state)
+        """Put what `read_checkpoint` returned into a slot, whatever the adapter was before."""
+        self.adapters.put(adapter_id, state)
 
     def remove_adapter(self, adapter_id: AdapterId) -> None:
-        """Free the slot, if there is one."""
-        self.bank.remove(adapter_id)
+        """Forget the adapter, wherever it is."""
+        self.adapters.remove(adapter_id)
 
     def copy_weights(self, adapter_id: AdapterId) -> tuple[AdapterSpec, int, Tensor]:
         """Return spec, step and a copy of the weights, (P,) fp32 in host memory."""
-        slot = self.bank.get(adapter_id)
-        weights = slot.parameters.detach().to("cpu", torch.float32, copy=True)
-        return slot.spec, slot.step, weights
+        state = self.adapters.peek(adapter_id)
+        weights = state.parameters.detach().to("cpu", torch.float32, copy=True)
+        return state.spec, state.step, weights
 
     def save_checkpoints(self, ops: Sequence[SaveCheckpoint]) -> list[SaveOutcome]:
         """Write each op's adapter into its folder; each is there whole when this returns."""
@@ -108,14 +121,14 @@ class StepEngine:
 
     def optim_step(self, ops: Sequence[OptimStep]) -> list[OptimStepOutcome]:
         """Take each op's optimizer step; the answers are in the ops' order."""
-        return [self._take_optim_step(op) for op in ops]
+        return self._by_turns(ops, lambda turn: [self._take_optim_step(op) for op in turn])
 
     def forward_backward(self, ops: Sequence[ForwardBackward]) -> list[ForwardBackwardOutcome]:
         """Add each op's gradient to its adapter's; the answers are in the ops' order."""
         outcomes: dict[int, ForwardBackwardOutcome] = {}
         for index, op in enumerate(ops):
             try:
-                self.bank.get(op.adapter_id)
+                self.adapters.check_known(op.adapter_id)
                 check_forward_backward(op, self._base)
             except TwinkleError as error:
                 outcomes[index] = error
@@ -125,8 +138,26 @@ class StepEngine:
                 for index, op in enumerate(ops)
                 if index not in outcomes and op.forward_only is forward_only
             ]
-            fused = self._run_fused([ops[index] for index in indexes], is_training=not forward_only)
-            outcomes.update(zip(indexes, fused, strict=True))
+            computed = self._by_turns([ops[index] for index in indexes], self._run_fused)
+            outcomes.update(zip(indexes, computed, strict=True))
+        return [outcomes[index] for index in range(len(ops))]
+
+    def _by_turns(
+        self, ops: Sequence[O], run: Callable[[Sequence[O]], list[R | TwinkleError]]
+    ) -> list[R | TwinkleError]:
+        """Run as many ops at once as there are slots for their adapters, then the next ones."""
+        by_adapter: dict[AdapterId, list[int]] = {}
+        for index, op in enumerate(ops):
+            by_adapter.setdefault(op.adapter_id, []).append(index)
+        outcomes: dict[int, R | TwinkleError] = {}
+        for together in self.adapters.turns(by_adapter):
+            for adapter_id, error in self.adapters.bring_in(together).items():
+                outcomes.update((index, error) for index in by_adapter[adapter_id])
+            indexes = sorted(
+                index for key in together for index in by_adapter[key] if index not in outcomes
+            )
+            computed = run([ops[index] for index in indexes])
+            outcomes.update(zip(indexes, computed, strict=True))
         return [outcomes[index] for index in range(len(ops))]
 
     def _take_optim_step(self, op: OptimStep) -> OptimStepOutcome:
@@ -146,7 +177,7 @@ class StepEngine:
     def _save(self, op: SaveCheckpoint) -> SaveOutcome:
         folder = Path(op.folder)
         try:
-            slot = self.bank.get(op.adapter_id)
+            slot = self.adapters.get(op.adapter_id)
             size_bytes = save_checkpoint(
                 folder, slot, self._base_model_name, self._base.fingerprint
             )
@@ -159,39 +190,66 @@ class StepEngine:
             )
         return CheckpointSaved(step=slot.step, size_bytes=size_bytes)
 
-    def _run_fused(
-        self, ops: Sequence[ForwardBackward], *, is_training: bool
-    ) -> list[ForwardBackwardOutcome]:
+    def _run_fused(self, ops: Sequence[ForwardBackward]) -> list[ForwardBackwardOutcome]:
+        """Compute ops that are all with, or all without gradient, and whose adapters are in slots.
+
+        What fails leaves all gradients as they were. What does not fit into memory is computed
+        again in smaller parts; what is not finite, one op at a time.
+        """
         if not ops:
             return []
         started = time.monotonic()
+        computed = self._attempt(ops)
+        num_parts = 0
+        while computed is None and (smaller := halve_budget(ops, self.token_budget)) is not None:
+            release_memory()
+            self._pass.token_budget = smaller
+            num_parts = self._pass.count_parts(ops)
+            computed = self._attempt(ops)
+        if computed is None or not computed.ops:
+            if len(ops) > 1:
+                # One row's nan may reach other rows' gradients on its way (0 x nan).
+                return [outcome for op in ops for outcome in self._run_fused([op])]
+            describe = describe_out_of_memory if computed is None else describe_not_finite
+            return [describe(ops[0])]
+        seconds = time.monotonic() - started
+        return [
+            replace(
+                _answer(op, own, seconds),
+                forward_seconds=computed.forward_seconds,
+                backward_seconds=computed.backward_seconds,
+                split_into=num_parts,
+            )
+            for op, own in zip(ops, computed.ops, strict=True)
+        ]
+
+    def _attempt(self, ops: Sequence[ForwardBackward]) -> PassSums | None:
+        """Return sums, none where a number is not finite, or None where memory has run out.
+
+        All gradients are as they were unless there are sums.
+        """
+        is_training = not ops[0].forward_only
         slots = {op.adapter_id: self.bank.get(op.adapter_id) for op in ops}
-        before = {key: slot.copy_gradient() for key, slot in slots.items()} if is_training else {}
+        before: dict[AdapterId, Tensor | None] = {}
         is_done = False
-        failure: TwinkleError | None = None
-        sums: list[OpSums] = []
         try:
+            if is_training:
+                before.update((key, slot.copy_gradient()) for key, slot in slots.items())
             sums = self._pass.compute(ops, slots, is_training=is_training)
-            is_done = all(item.is_finite for item in sums) and all(
+            is_done = all(item.is_finite for item in sums.ops) and all(
                 bool(torch.isfinite(slots[key].gradient.sum())) for key in before
             )
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            failure = describe_out_of_memory(ops[0])
+            return None
         finally:
             if not is_done:
                 for key, gradient in before.items():
                     slots[key].set_gradient(gradient)
-        if not is_done and len(ops) > 1:
-            # One row's nan reaches the other rows' gradients through the ownership mask (0 x nan).
-            return [out for op in ops for out in self._run_fused([op], is_training=is_training)]
-        if not is_done:
-            return [failure or describe_not_finite(ops[0])]
-        for key in before:
+        for key in before if is_done else ():
             slots[key].has_gradient = True
-        seconds = time.monotonic() - started
-        return [_answer(op, own, seconds) for op, own in zip(ops, sums, strict=True)]
+        return sums if is_done else PassSums([])
 
 
 def _answer(op: ForwardBackward, sums: OpSums, seconds: float) -> ForwardBackwardResult:
@@ -201,4 +259,5 @@ def _answer(op: ForwardBackward, sums: OpSums, seconds: float) -> ForwardBackwar
         num_tokens=sum(example.num_tokens for example in op.examples),
         num_supervised=sum(example.num_supervised for example in op.examples),
         seconds=seconds,
+        metrics=sums.metrics,
     )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from twinkle_jupyter.actors.names import sampler_name, trainer_name
+from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.ids import new_error_id
 from twinkle_jupyter.launch.announce import Announcer
@@ -29,19 +32,14 @@ class BaseModelLoader:
     Args:
         store: Where wishes are read and progress is written.
         announcer: Told how the first model comes along: the service starts until it is there.
-        first: Name of that model.
-        num_threads: CPU threads of each actor.
-        logs: Folder in which trainers and samplers log.
+        config: Names the first model, and says how actors compute and where they log.
     """
 
-    def __init__(
-        self, store: StateStore, announcer: Announcer, first: str, num_threads: int, logs: Path
-    ) -> None:
-        self._logs = logs
+    def __init__(self, store: StateStore, announcer: Announcer, config: ServiceConfig) -> None:
+        self._config = config
         self._store = store
-        self._first = first
+        self._first = config.base_model
         self._announcer = announcer
-        self._num_threads = num_threads
         self._ray_is_up = asyncio.Event()
         self._loading: dict[str, asyncio.Task[BaseModelRow]] = {}
 
@@ -110,9 +108,13 @@ class BaseModelLoader:
         from twinkle_jupyter.actors.sampler_actor import SamplerActor
         from twinkle_jupyter.actors.trainer_actor import TrainerActor
 
-        given = (str(folder), name, self._num_threads)
-        trainer = place(TrainerActor, trainer_name(name), *given, str(self._logs / "trainer.log"))
-        sampler = place(SamplerActor, sampler_name(name), *given, str(self._logs / "sampler.log"))
+        home = self._config.home
+        # A base model may be named by a path, which is no name for a folder.
+        scratch = home / "scratch" / hashlib.sha256(name.encode()).hexdigest()[:16]
+        settings = replace(self._config.trainer, scratch=str(scratch))
+        given = (str(folder), name, self._config.threads, settings)
+        trainer = place(TrainerActor, trainer_name(name), *given, str(home / "trainer.log"))
+        sampler = place(SamplerActor, sampler_name(name), *given, str(home / "sampler.log"))
         await trainer.tell(_LOAD_TIMEOUT_S, "start")
         # The first step need not wait for the sampler; what needs it does.
         await self._tell(BaseModelRow(name, "ready", "", str(folder)))

@@ -43,7 +43,7 @@ async def run_cluster(config: ServiceConfig, token: str) -> None:
         asyncio.get_running_loop().add_signal_handler(number, is_over.set)
     store = SqliteStore.open(config.store_path)
     announcer = Announcer(store)
-    loader = BaseModelLoader(store, announcer, config.base_model, config.threads, config.home)
+    loader = BaseModelLoader(store, announcer, config)
     async with asyncio.TaskGroup() as tasks:
         watch = tasks.create_task(_end_without_service(config, is_over))
         work = tasks.create_task(_work(config, token, announcer, loader))

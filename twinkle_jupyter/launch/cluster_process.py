@@ -64,13 +64,7 @@ class ClusterProcess:
             await self.start()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        environment = {
-            **os.environ,
-            "TWINKLE_HOME": str(self._config.home),
-            "TWINKLE_BASE_MODEL": self._config.base_model,
-            "TWINKLE_NUM_THREADS": str(self._config.threads),
-            "TWINKLE_LOG_LEVEL": self._config.log_level,
-        }
+        environment = {**os.environ, **self._config.as_environment()}
         with (self._config.home / "cluster.out").open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", "twinkle_jupyter.launch.cluster"],

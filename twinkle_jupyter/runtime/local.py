@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.runtime.engine_thread import Progress
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.runtime.sample_loop import SampleLoop
@@ -17,16 +18,23 @@ async def open_local_compute(
     base_model_folder: Path,
     *,
     base_model_name: str,
-    dtype: str = "float32",
     num_threads: int = 1,
+    settings: TrainerSettings | None = None,
     on_progress: Progress | None = None,
 ) -> AsyncIterator[Compute]:
     """Load both, one after the other, and close them at the end of the block."""
+    settings = settings or TrainerSettings()
     trainer = TrainLoop(
-        base_model_folder, base_model_name=base_model_name, dtype=dtype, num_threads=num_threads
+        base_model_folder,
+        base_model_name=base_model_name,
+        num_threads=num_threads,
+        settings=settings,
     )
     sampler = SampleLoop(
-        base_model_folder, base_model_name=base_model_name, dtype=dtype, num_threads=num_threads
+        base_model_folder,
+        base_model_name=base_model_name,
+        dtype=settings.dtype,
+        num_threads=num_threads,
     )
     try:
         await trainer.start(on_progress)

@@ -11,6 +11,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.errors import (
     ConflictError,
     NotFoundError,
@@ -63,9 +64,8 @@ class TrainLoop:
     Args:
         base_model_folder: Hugging Face folder with safetensors.
         base_model_name: As people know it; written into checkpoints.
-        dtype: Of the base model's weights.
         num_threads: CPU threads of the engine.
-        token_budget: Tokens of one micro-batch.
+        settings: How it computes, and how many adapters it keeps.
     """
 
     def __init__(
@@ -73,17 +73,15 @@ class TrainLoop:
         base_model_folder: Path,
         *,
         base_model_name: str,
-        dtype: str = "float32",
         num_threads: int,
-        token_budget: int = 8192,
+        settings: TrainerSettings | None = None,
     ) -> None:
         self._folder = base_model_folder
         self._base_model_name = base_model_name
-        self._dtype = dtype
         self._num_threads = num_threads
-        self._token_budget = token_budget
+        self._settings = settings or TrainerSettings()
         self._thread: EngineThread[StepEngine] = EngineThread("trainer")
-        self._scheduler = Scheduler(token_budget)
+        self._scheduler = Scheduler(self._settings.token_budget)
         self._last_ticket = 0
         self._waiting: dict[int, asyncio.Future[OpResult]] = {}
         self._running: asyncio.Task[None] | None = None
@@ -155,7 +153,7 @@ class TrainLoop:
         return ComputeStatus(
             self._base_model_name,
             is_ready=True,
-            num_adapters=len(engine.bank),
+            num_adapters=len(engine.adapters),
             memory_bytes=engine.size_bytes,
         )
 
@@ -164,13 +162,24 @@ class TrainLoop:
         import torch
 
         from twinkle_jupyter.engine.base_model import load_base_model
+        from twinkle_jupyter.engine.residency import AdapterLimits
         from twinkle_jupyter.engine.step import StepEngine
 
         torch.set_num_threads(self._num_threads)
         report(f"Loading weights of {self._base_model_name}")
-        base = load_base_model(self._folder, self._dtype)
+        settings = self._settings
+        base = load_base_model(self._folder, settings.dtype)
         return StepEngine(
-            base, base_model_name=self._base_model_name, token_budget=self._token_budget
+            base,
+            base_model_name=self._base_model_name,
+            token_budget=settings.token_budget,
+            limits=AdapterLimits(
+                max_active=settings.max_active_adapters,
+                max_adapters=settings.max_adapters,
+                host_bytes=settings.host_memory_for_adapters,
+                scratch=Path(settings.scratch) if settings.scratch else None,
+            ),
+            gradient_checkpointing=settings.gradient_checkpointing == "on",
         )
 
     async def _run_op(self, op: Op, kind: type[R]) -> R:

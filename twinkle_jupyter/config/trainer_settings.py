@@ -1,0 +1,32 @@
+"""How a trainer computes and how many adapters it keeps: plain data that crosses process borders.
+
+Apart from `service_config`, so that who trains need not load pydantic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Dtype: TypeAlias = Literal["float32", "bfloat16", "float64"]
+Checkpointing: TypeAlias = Literal["auto", "on", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerSettings:
+    """Settings of one trainer, and of the sampler beside it."""
+
+    #: Of the base model's weights and of its activations; adapters are never below float32.
+    dtype: Dtype = "float32"
+    #: Tokens of one forward and backward pass at most.
+    token_budget: int = 8192
+    #: Whether activations are computed twice instead of kept; auto where memory is short.
+    gradient_checkpointing: Checkpointing = "auto"
+    #: Adapters that one pass can train; more take turns.
+    max_active_adapters: int = 64
+    #: Adapters that a trainer has in memory and on disk together.
+    max_adapters: int = 1024
+    #: Bytes of adapters in host memory, those in slots not counted; more go to disk.
+    host_memory_for_adapters: int = 2 * 2**30
+    #: Absolute folder of one trainer alone, for adapters on disk; "" is a temporary one.
+    scratch: str = ""
