@@ -8,7 +8,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinkle_jupyter.notebook.figures import plotly_figure, run_html, run_line
+from twinkle_jupyter.notebook.figures import phase_line, plotly_figure, run_html, run_line
 from twinkle_jupyter.notebook.snapshot import Entry, RunPicture, snapshot, thin_out
 
 
@@ -20,6 +20,11 @@ def _step(step: int, loss: float | None = 0.5, seconds: float = 0.5) -> Entry:
         "learning_rate": 0.001,
         "num_tokens": 100,
         "seconds": seconds,
+        "grad_norm": 0.5,
+        "queue_seconds": 0.01,
+        "forward_seconds": 0.2,
+        "backward_seconds": 0.25,
+        "optimizer_seconds": 0.02,
     }
 
 
@@ -31,10 +36,17 @@ def test_a_snapshot_has_what_the_panel_shows() -> None:
     entries: list[Entry] = [
         {"kind": "state", "state": "running", "step": 0, "reason": ""},
         {"kind": "progress", "message": "Loading weights", "fraction": None},
-        {"kind": "planned", "total_steps": 40, "num_train_rows": 8, "num_eval_rows": 2},
+        {
+            "kind": "planned",
+            "total_steps": 40,
+            "num_train_rows": 8,
+            "num_eval_rows": 2,
+            "memory_bytes": 1_200_000_000,
+        },
         _probe(0, "SmolLM"),
         _step(1, 2.0, seconds=1.0),
         _step(2, 1.0, seconds=0.5),
+        {"kind": "notice", "step": 2, "message": "Step 2 was computed in 2 parts."},
         {"kind": "eval", "step": 2, "loss": 1.5},
         _probe(2, "Twinkle"),
         {"kind": "kind of a later version", "step": 2},
@@ -46,10 +58,14 @@ def test_a_snapshot_has_what_the_panel_shows() -> None:
         "total_steps": 40,
         "reason": "",
         "message": "",
-        "last_event_id": 9,
+        "last_event_id": 10,
         "learning_rate": 0.001,
         "seconds_per_step": 0.75,
         "tokens_per_second": 100 / 0.75,
+        "grad_norm": 0.5,
+        "phase_seconds": {"queue": 0.01, "forward": 0.2, "backward": 0.25, "optimizer": 0.02},
+        "memory_bytes": 1_200_000_000,
+        "notice": "Step 2 was computed in 2 parts.",
         "points": [(1, 2.0), (2, 1.0)],
         "eval_points": [(2, 1.5)],
         "probes": [
@@ -117,3 +133,28 @@ def test_a_run_without_points_is_a_line() -> None:
 
     assert run_line("pirate", picture) == "pirate: queued, Loading weights"
     assert "<svg" not in run_html("pirate", picture)
+
+
+def test_what_a_run_needs_is_told_before_its_first_step_and_where_time_went_after_it() -> None:
+    planned: Entry = {"kind": "planned", "total_steps": 9, "memory_bytes": 1_234_000_000}
+    assert run_line("pirate", snapshot([(1, planned)])).endswith("needs about 1.2 GB")
+    notice: Entry = {"kind": "notice", "step": 1, "message": "Step 1 was computed in 4 parts."}
+    picture = snapshot([(1, planned), (2, _step(1)), (3, notice)])
+    assert run_line("pirate", picture) == (
+        "pirate: queued, step 1 of 9, loss 1.000, Step 1 was computed in 4 parts."
+    )
+    assert phase_line(picture) == (
+        "forward 0.20 s · backward 0.25 s · optimizer 0.02 s · waited 0.01 s"
+    )
+
+
+def test_steps_of_an_earlier_release_have_no_phases() -> None:
+    step = {
+        "kind": "step",
+        "step": 1,
+        "loss": 1.0,
+        "learning_rate": 0.1,
+        "num_tokens": 1,
+        "seconds": 1,
+    }
+    assert phase_line(snapshot([(1, step)])) == ""

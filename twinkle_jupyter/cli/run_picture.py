@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from twinkle_jupyter.client.event_stream import RunEventRecord
+from twinkle_jupyter.notebook.figures import format_memory, phase_line
 from twinkle_jupyter.notebook.snapshot import RunPicture
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -39,7 +40,11 @@ def draw(picture: RunPicture) -> RenderableType:
         where = f"step {picture.step} of {picture.total_steps}"
         numbers.add_row(picture.state, where, f"loss {losses[-1]:.3f}")
         parts.append(numbers)
-    if said := picture.reason or picture.message:
+        if said := phase_line(picture.snapshot()):
+            parts.append(Text(said, style="dim"))
+    elif picture.memory_bytes:
+        parts.append(Text(f"needs about {format_memory(picture.memory_bytes)}", style="dim"))
+    if said := picture.reason or picture.message or picture.notice:
         parts.append(Text(said, style="dim"))
     parts += [
         Text.assemble((f"{probe['prompt']} ", "bold"), probe["answer"])

@@ -23,9 +23,30 @@ def run_line(adapter: str, picture: Snapshot) -> str:
         parts.append(f"step {picture['step']} of {picture['total_steps']}")
     if picture["points"]:
         parts.append(f"loss {picture['points'][-1][1]:.3f}")
-    if detail := picture["reason"] or picture["message"]:
+    if picture["memory_bytes"] and not picture["step"]:
+        parts.append(f"needs about {format_memory(picture['memory_bytes'])}")
+    if detail := picture["reason"] or picture["message"] or picture["notice"]:
         parts.append(detail)
     return ", ".join(parts)
+
+
+def format_memory(size_bytes: int) -> str:
+    """Return bytes as people read them: `1.2 GB`, `640 MB`."""
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
+
+
+def phase_line(picture: Snapshot) -> str:
+    """Say where the newest step's time went; empty before there is one."""
+    phases = picture["phase_seconds"]
+    if phases is None or not any(phases.values()):
+        return ""
+    named = (
+        f"forward {phases['forward']:.2f} s",
+        f"backward {phases['backward']:.2f} s",
+        f"optimizer {phases['optimizer']:.2f} s",
+        f"waited {phases['queue']:.2f} s",
+    )
+    return " · ".join(named)
 
 
 def run_html(adapter: str, picture: Snapshot) -> str:

@@ -39,6 +39,15 @@ class Probe(TypedDict, total=False):
     before: ProbeAnswer
 
 
+class PhaseSeconds(TypedDict):
+    """Where the newest step's time went."""
+
+    queue: float
+    forward: float
+    backward: float
+    optimizer: float
+
+
 class Snapshot(TypedDict):
     """The `snapshot` of the panel's MIME type."""
 
@@ -51,6 +60,12 @@ class Snapshot(TypedDict):
     learning_rate: float | None
     seconds_per_step: float | None
     tokens_per_second: float | None
+    grad_norm: float | None
+    phase_seconds: PhaseSeconds | None
+    #: Estimate of what the trainer's machine needs at most; 0 where there is none.
+    memory_bytes: int
+    #: The newest thing that a person should know of.
+    notice: str
     points: list[Point]
     eval_points: list[Point]
     probes: list[Probe]
@@ -67,6 +82,10 @@ class RunPicture:
     message: str = ""
     last_event_id: int = 0
     learning_rate: float | None = None
+    grad_norm: float | None = None
+    phase_seconds: PhaseSeconds | None = None
+    memory_bytes: int = 0
+    notice: str = ""
     points: list[Point] = field(default_factory=list)
     eval_points: list[Point] = field(default_factory=list)
     probes: dict[int, Probe] = field(default_factory=dict)
@@ -95,6 +114,10 @@ class RunPicture:
             "learning_rate": self.learning_rate,
             "seconds_per_step": seconds,
             "tokens_per_second": self._tokens_per_second(seconds),
+            "grad_norm": self.grad_norm,
+            "phase_seconds": self.phase_seconds,
+            "memory_bytes": self.memory_bytes,
+            "notice": self.notice,
             "points": thin_out(self.points, MAX_POINTS),
             "eval_points": thin_out(self.eval_points, MAX_POINTS),
             "probes": [self.probes[index] for index in sorted(self.probes)],
@@ -122,14 +145,26 @@ class RunPicture:
     def take_planned(self, entry: Entry) -> None:
         """The run knows its length."""
         self.total_steps = _whole(entry["total_steps"])
+        self.memory_bytes = _whole(entry.get("memory_bytes", 0))
 
     def take_step(self, entry: Entry) -> None:
         """One optimizer step."""
         self.step = _whole(entry["step"])
         self.message = ""
         self.learning_rate = _number(entry["learning_rate"])
+        self.grad_norm = _finite_or_none(entry.get("grad_norm"))
+        self.phase_seconds = {
+            "queue": _number(entry.get("queue_seconds", 0.0)),
+            "forward": _number(entry.get("forward_seconds", 0.0)),
+            "backward": _number(entry.get("backward_seconds", 0.0)),
+            "optimizer": _number(entry.get("optimizer_seconds", 0.0)),
+        }
         _append_finite(self.points, entry)
         self.recent.append((_whole(entry["num_tokens"]), _number(entry["seconds"])))
+
+    def take_notice(self, entry: Entry) -> None:
+        """Something that a person should know of, and that the run went on after."""
+        self.notice = str(entry["message"])
 
     def take_eval(self, entry: Entry) -> None:
         """Loss on the rows kept from training."""
@@ -156,6 +191,7 @@ _TAKE = {
     "progress": RunPicture.take_progress,
     "planned": RunPicture.take_planned,
     "step": RunPicture.take_step,
+    "notice": RunPicture.take_notice,
     "eval": RunPicture.take_eval,
     "probe": RunPicture.take_probe,
 }
@@ -182,6 +218,10 @@ def _append_finite(points: list[Point], entry: Entry) -> None:
     loss = entry["loss"]
     if isinstance(loss, int | float) and math.isfinite(loss):
         points.append((_whole(entry["step"]), float(loss)))
+
+
+def _finite_or_none(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _whole(value: object) -> int:

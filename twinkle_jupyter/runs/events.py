@@ -57,6 +57,8 @@ class Planned(RunEvent):
     total_steps: int
     num_train_rows: int
     num_eval_rows: int
+    #: What the trainer's machine is going to need at most, an estimate; 0 where there is none.
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,21 @@ class StepDone(RunEvent):
     num_supervised: int
     #: Wall time since the step before.
     seconds: float
+    #: Of these: waiting for a turn, and in each part of the pass that the batch was part of.
+    queue_seconds: float = 0.0
+    forward_seconds: float = 0.0
+    backward_seconds: float = 0.0
+    optimizer_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed(RunEvent):
+    """Something that a person should know of, and that the run went on after."""
+
+    kind: ClassVar[str] = "notice"
+    step: int
+    #: One sentence.
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

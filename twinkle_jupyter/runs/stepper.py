@@ -9,7 +9,7 @@ from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runs.batches import Batches, mean_weighted
 from twinkle_jupyter.runs.checkpoints import Checkpoints
-from twinkle_jupyter.runs.events import CheckpointSavedEvent, EvalDone, StepDone
+from twinkle_jupyter.runs.events import CheckpointSavedEvent, EvalDone, Noticed, StepDone
 from twinkle_jupyter.runs.run_log import RunLog
 from twinkle_jupyter.runs.schedule import learning_rate_at
 from twinkle_jupyter.runtime.handles import Compute
@@ -89,8 +89,18 @@ class Stepper:
                 num_tokens=passed.num_tokens,
                 num_supervised=passed.num_supervised,
                 seconds=now - self._finished_at,
+                queue_seconds=passed.queue_seconds,
+                forward_seconds=passed.forward_seconds,
+                backward_seconds=passed.backward_seconds,
+                optimizer_seconds=stepped.seconds,
             )
         )
+        if passed.split_into:
+            message = (
+                f"Step {step} did not fit into memory at once; it was computed in"
+                f" {passed.split_into} parts, as later ones will be."
+            )
+            await self._log.append(Noticed(step=step, message=message))
         self._finished_at = now
         if self._batches.evaluation and step % self._config.eval_every == 0:
             await self._evaluate(step)

@@ -1,6 +1,7 @@
 """Events of a run on the wire, told apart by `kind`; the same fields as `runs/events.py`.
 
-A reader skips kinds that it does not know: `parse_event` answers None for them.
+A reader skips kinds that it does not know: `parse_event` answers None for them. Fields with a
+default were added later: logs of earlier releases stay readable.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class PlannedEvent(_Event):
     total_steps: int
     num_train_rows: int
     num_eval_rows: int
+    #: Estimate of what the trainer's machine needs at most; 0 where there is none.
+    memory_bytes: int = 0
 
 
 class StepEvent(_Event):
@@ -59,6 +62,19 @@ class StepEvent(_Event):
     num_supervised: int
     #: Wall time since the step before.
     seconds: float
+    #: Of these: waiting for a turn, and in each part of the pass that the batch was part of.
+    queue_seconds: float = 0.0
+    forward_seconds: float = 0.0
+    backward_seconds: float = 0.0
+    optimizer_seconds: float = 0.0
+
+
+class NoticeEvent(_Event):
+    """Something that a person should know of, and that the run went on after."""
+
+    kind: Literal["notice"]
+    step: int
+    message: str
 
 
 class EvalEvent(_Event):
@@ -102,6 +118,7 @@ Event: TypeAlias = Annotated[
     | ProgressEvent
     | PlannedEvent
     | StepEvent
+    | NoticeEvent
     | EvalEvent
     | ProbeEvent
     | CheckpointEvent
@@ -113,7 +130,7 @@ EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
 #: Every kind there is.
 KINDS = frozenset(
-    ("state", "progress", "planned", "step", "eval", "probe", "checkpoint", "command")
+    ("state", "progress", "planned", "step", "notice", "eval", "probe", "checkpoint", "command")
 )
 
 
