@@ -81,7 +81,10 @@ def test_a_result_has_sums_and_logprobs_at_supervised_places(engine: StepEngine)
         num_tokens=4,
         num_supervised=2,
         seconds=result.seconds,
+        forward_seconds=result.forward_seconds,
+        backward_seconds=result.backward_seconds,
     )
+    assert 0 < result.forward_seconds < result.seconds
     assert first < 0 > second
 
 
@@ -107,10 +110,6 @@ def test_a_batch_in_two_ops_adds_up_to_the_whole(open_engine: OpenEngine) -> Non
     parts.forward_backward([_forward_backward(A, *rows[1:])])
     gradients = [engine.bank.get(A).gradient for engine in (whole, parts)]
     torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
-    # The matrices' gradients are still places in the flat one.
-    pair = whole.bank.get(A).factors[0]
-    assert pair.down.grad is not None
-    assert pair.down.grad.data_ptr() == gradients[0].data_ptr()
 
 
 def test_nan_in_one_adapter_reaches_no_other(open_engine: OpenEngine) -> None:
@@ -159,7 +158,7 @@ def test_an_op_that_cannot_be_run_says_why(engine: StepEngine) -> None:
     with pytest.raises(NotFoundError, match="Adapter 'a' is not on this trainer"):
         raise _error(engine, _forward_backward(A, ROW))
     engine.create_adapter(A, SPEC)
-    with pytest.raises(InvalidConfigError, match="loss='hope' is not one of cross_entropy"):
+    with pytest.raises(InvalidConfigError, match="loss='hope' is not one of cispo, cross_entropy"):
         raise _error(engine, ForwardBackward(A, 1, (ROW,), loss="hope"))
     with pytest.raises(InvalidDataError, match="There are no examples"):
         raise _error(engine, _forward_backward(A))
@@ -186,14 +185,15 @@ def test_a_gradient_without_a_finite_norm_is_thrown_away(engine: StepEngine) -> 
     assert (slot.step, slot.has_gradient) == (0, False)
 
 
-def test_a_full_bank_refuses_one_more(engine: StepEngine) -> None:
+def test_a_full_trainer_refuses_one_more(engine: StepEngine) -> None:
     for number in range(3):
         engine.create_adapter(AdapterId(str(number)), SPEC)
-    with pytest.raises(QuotaExceededError, match="All 3 adapter slots of this trainer are taken"):
+    with pytest.raises(QuotaExceededError, match="3 adapters, which is as many as it may have"):
         engine.create_adapter(A, SPEC)
     engine.remove_adapter(AdapterId("0"))
     engine.create_adapter(A, SPEC)
-    with pytest.raises(InvalidConfigError, match="rank=0 and alpha=4 are not both above 0"):
+    engine.remove_adapter(A)
+    with pytest.raises(InvalidConfigError, match="rank=0 is not above 0"):
         engine.create_adapter(B, AdapterSpec(0, 4.0))
 
 
@@ -202,7 +202,7 @@ def test_a_layout_covers_its_buffer_once(engine: StepEngine, tmp_path: Path) -> 
     layout: AdapterLayout = engine.bank.get(A).layout
     flat = torch.arange(layout.num_parameters)
     pieces = [piece.flatten() for pair in layout.split(flat) for piece in pair]
-    assert torch.equal(torch.cat(pieces), flat)
+    assert torch.equal(torch.cat(pieces).sort().values, flat)
 
 
 @given(st.lists(st.integers(1, 30), max_size=20), st.integers(1, 80))
@@ -210,9 +210,15 @@ def test_rows_are_split_under_the_budget_and_none_is_lost(lengths: list[int], bu
     rows = [
         BatchRow(example(*[1] * (length + 1)), 0, number) for number, length in enumerate(lengths)
     ]
-    batches = split_rows(rows, budget)
-    for batch in batches:
-        longest = max(row.example.num_tokens for row in batch)
-        assert len(batch) == 1 or longest * len(batch) <= budget
-    numbers = sorted(row.example_index for batch in batches for row in batch)
-    assert numbers == list(range(len(rows)))
+    units = [rows[start : start + 2] for start in range(0, len(rows), 2)]
+    for is_packed in (True, False):
+        parts = split_rows(units, budget, is_packed=is_packed)
+        for part in parts:
+            sizes = [row.example.num_tokens for row in part]
+            size = sum(sizes) if is_packed else max(sizes) * len(part)
+            assert size <= budget or len(part) <= 2
+        assert all(
+            any(part[at : at + len(unit)] == unit for part in parts for at in range(len(part)))
+            for unit in units
+        )
+        assert sum(map(len, parts)) == len(rows)

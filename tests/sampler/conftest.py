@@ -31,7 +31,7 @@ def make_snapshot(
     sampler: TorchSampler, adapter_id: AdapterId, version: int, seed: int
 ) -> AdapterSnapshot:
     """Weights large enough to change what is said."""
-    weights = np.random.default_rng(seed).normal(size=sampler.count_parameters(SPEC.rank)) * 0.3
+    weights = np.random.default_rng(seed).normal(size=sampler.count_parameters(SPEC)) * 0.3
     return AdapterSnapshot(adapter_id, AdapterVersion(version), SPEC, weights.astype(np.float32))
 
 

@@ -1,18 +1,20 @@
-"""Slots: every adapter's weights, gradient and optimizer state, each as one flat buffer.
+"""Slots: every active adapter's weights, gradient and optimizer state.
 
-The A and B matrices are views of the buffers, gradients included, so that autograd adds straight
-into the flat gradient and an optimizer step is one pass over memory. No slot knows of another.
+Adapters of one shape share a stack (`adapter_stack`); a slot is one row of it. A backward pass adds
+straight into the row's gradient and an optimizer step is one pass over the row. No slot knows of
+another.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from twinkle_jupyter.engine.adapter_layout import AdapterLayout
+from twinkle_jupyter.engine.adapter_stack import TENSORS_PER_ADAPTER, AdapterStack
 from twinkle_jupyter.engine.injection import LinearSite
 from twinkle_jupyter.engine.lora_linear import Factors
 from twinkle_jupyter.errors import InvalidConfigError, NotFoundError, QuotaExceededError
@@ -34,41 +36,57 @@ class AdapterState:
     #: Optimizer steps taken.
     step: int
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the tensors, a gradient included whether there is one or not."""
+        return TENSORS_PER_ADAPTER * self.parameters.numel() * self.parameters.element_size()
 
+
+@dataclass(slots=True, eq=False)
 class AdapterSlot:
-    """One adapter, ready to train.
+    """One adapter, ready to train: a row of its stack. Good until the bank changes."""
 
-    Args:
-        layout: Of the base model at the adapter's rank.
-        state: Its tensors are taken over, not copied.
-    """
+    adapter_id: AdapterId
+    spec: AdapterSpec
+    stack: AdapterStack
+    row: int
+    step: int
+    has_gradient: bool
 
-    def __init__(self, layout: AdapterLayout, state: AdapterState) -> None:
-        self.layout = layout
-        self.spec = state.spec
-        self.parameters = state.parameters
-        self.exp_avg = state.exp_avg
-        self.exp_avg_sq = state.exp_avg_sq
-        self.has_gradient = state.gradient is not None
-        self.gradient = (
-            state.gradient if state.gradient is not None else torch.zeros_like(state.parameters)
-        )
-        self.step = state.step
-        self.factors: tuple[Factors, ...] = layout.split(self.parameters)
-        for pair, gradients in zip(self.factors, layout.split(self.gradient), strict=True):
-            for leaf, gradient in zip(pair, gradients, strict=True):
-                leaf.requires_grad_()
-                leaf.grad = gradient
+    @property
+    def layout(self) -> AdapterLayout:
+        """Where the matrices are in the flat tensors."""
+        return self.stack.layout
+
+    @property
+    def parameters(self) -> Tensor:
+        """(P,) the weights themselves."""
+        return self.stack.parameters[self.row]
+
+    @property
+    def factors(self) -> tuple[Factors, ...]:
+        """The matrices themselves, as `AdapterLayout.split` orders them."""
+        return self.layout.split(self.parameters)
+
+    @property
+    def gradient(self) -> Tensor:
+        """(P,) the summed gradient; zero when `has_gradient` is false."""
+        return self.stack.gradient[self.row]
+
+    @property
+    def exp_avg(self) -> Tensor:
+        """(P,) AdamW's first moment."""
+        return self.stack.exp_avg[self.row]
+
+    @property
+    def exp_avg_sq(self) -> Tensor:
+        """(P,) AdamW's second moment."""
+        return self.stack.exp_avg_sq[self.row]
 
     @property
     def version(self) -> AdapterVersion:
         """Optimizer steps that the weights have seen."""
         return AdapterVersion(self.step)
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of weights, gradient and optimizer state."""
-        return 4 * self.parameters.numel() * self.parameters.element_size()
 
     def copy_gradient(self) -> Tensor | None:
         """Copy the accumulated gradient, (P,); None when there is none."""
@@ -111,6 +129,7 @@ class AdapterBank:
         self._dtype = dtype
         self._device = device
         self._max_adapters = max_adapters
+        self._stacks: dict[AdapterLayout, AdapterStack] = {}
         self._slots: dict[AdapterId, AdapterSlot] = {}
 
     def __len__(self) -> int:
@@ -120,13 +139,18 @@ class AdapterBank:
         return adapter_id in self._slots
 
     @property
+    def is_full(self) -> bool:
+        """Whether one more adapter would be refused."""
+        return len(self._slots) >= self._max_adapters
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of all slots."""
-        return sum(slot.size_bytes for slot in self._slots.values())
+        return sum(stack.size_bytes for stack in self._stacks.values())
 
-    def layout(self, rank: int) -> AdapterLayout:
-        """Return the layout of an adapter of this rank."""
-        return AdapterLayout(self._sites, rank)
+    def layout(self, spec: AdapterSpec) -> AdapterLayout:
+        """Return the layout of an adapter of this shape; raises as `AdapterLayout.of` does."""
+        return AdapterLayout.of(self._sites, spec)
 
     def get(self, adapter_id: AdapterId) -> AdapterSlot:
         """Return the adapter's slot.
@@ -148,37 +172,72 @@ class AdapterBank:
         existing = self._slots.get(adapter_id)
         if existing is not None:
             return existing
-        if spec.rank < 1 or not (math.isfinite(spec.alpha) and spec.alpha > 0):
-            raise InvalidConfigError(
-                f"rank={spec.rank} and alpha={spec.alpha:g} are not both above 0."
-            )
-        layout = self.layout(spec.rank)
-        # Drawn in fp32 whatever the dtype, so that a seed means the same weights in all of them.
-        parameters = torch.zeros(layout.num_parameters, dtype=torch.float32)
-        generator = torch.Generator().manual_seed(spec.seed)
-        for pair in layout.split(parameters):
-            nn.init.kaiming_uniform_(pair.down, a=math.sqrt(5), generator=generator)
-        parameters = parameters.to(self._device, self._dtype)
-        zeros = torch.zeros_like(parameters)
-        return self.put(
-            adapter_id, AdapterState(spec, parameters, zeros, zeros.clone(), gradient=None, step=0)
-        )
+        return self.put(adapter_id, draw_first_state(self.layout(spec), spec))
 
     def put(self, adapter_id: AdapterId, state: AdapterState) -> AdapterSlot:
-        """Fill a slot with this state, whatever it held; the tensors are taken over.
+        """Copy this state into a slot, whatever it held.
 
         Raises:
             QuotaExceededError: All slots hold other adapters.
         """
-        if adapter_id not in self._slots and len(self._slots) >= self._max_adapters:
+        if adapter_id not in self._slots and self.is_full:
             raise QuotaExceededError(
                 f"All {self._max_adapters} adapter slots of this trainer are taken.",
                 "Delete an adapter that is not needed, or wait for a run to end.",
             )
-        slot = AdapterSlot(self.layout(state.spec.rank), state)
+        self.remove(adapter_id)
+        layout = self.layout(state.spec)
+        stack = self._stacks.get(layout)
+        if stack is None:
+            stack = self._stacks[layout] = AdapterStack(layout, self._dtype, self._device)
+        row = stack.add(adapter_id)
+        slot = AdapterSlot(adapter_id, state.spec, stack, row, state.step, has_gradient=False)
+        slot.parameters.copy_(state.parameters)
+        slot.exp_avg.copy_(state.exp_avg)
+        slot.exp_avg_sq.copy_(state.exp_avg_sq)
+        slot.set_gradient(state.gradient)
         self._slots[adapter_id] = slot
         return slot
 
+    def take(self, adapter_id: AdapterId) -> AdapterState:
+        """Free the slot and return what it held, in memory of its own."""
+        state = self.get(adapter_id).state()
+        owned = replace(
+            state,
+            parameters=state.parameters.clone(),
+            exp_avg=state.exp_avg.clone(),
+            exp_avg_sq=state.exp_avg_sq.clone(),
+            gradient=None if state.gradient is None else state.gradient.clone(),
+        )
+        self.remove(adapter_id)
+        return owned
+
     def remove(self, adapter_id: AdapterId) -> None:
         """Free the slot, if there is one."""
-        self._slots.pop(adapter_id, None)
+        slot = self._slots.pop(adapter_id, None)
+        if slot is None:
+            return
+        moved = slot.stack.remove(slot.row)
+        if moved is not None:
+            self._slots[moved].row = slot.row
+        if not slot.stack.adapter_ids:
+            del self._stacks[slot.layout]
+
+
+def draw_first_state(layout: AdapterLayout, spec: AdapterSpec) -> AdapterState:
+    """Draw the weights that training begins with; see `AdapterBank.create`."""
+    if not (math.isfinite(spec.alpha) and spec.alpha > 0):
+        raise InvalidConfigError(f"alpha={spec.alpha:g} is not above 0.")
+    # In fp32 whatever the dtype, so that a seed means the same weights in all of them.
+    parameters = torch.zeros(layout.num_parameters, dtype=torch.float32)
+    generator = torch.Generator().manual_seed(spec.seed)
+    for pair in layout.split(parameters):
+        nn.init.kaiming_uniform_(pair.down, a=math.sqrt(5), generator=generator)
+    return AdapterState(
+        spec,
+        parameters,
+        torch.zeros_like(parameters),
+        torch.zeros_like(parameters),
+        gradient=None,
+        step=0,
+    )

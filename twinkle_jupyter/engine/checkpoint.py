@@ -20,12 +20,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from twinkle_jupyter.engine.adapter_bank import AdapterSlot, AdapterState
-from twinkle_jupyter.engine.adapter_layout import AdapterLayout
+from twinkle_jupyter.engine.adapter_layout import AdapterLayout, layer_number
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.scheduling.request import AdapterSpec
 from twinkle_jupyter.store.artifacts import commit_folder, read_manifest
 
-_FORMAT = 1
+_FORMAT = 2
 _CONFIG_FILE = "adapter_config.json"
 _WEIGHTS_FILE = "adapter_model.safetensors"
 _OPTIMIZER_FILE = "optimizer.safetensors"
@@ -38,6 +38,8 @@ class _TrainerState(TypedDict):
     rank: int
     alpha: float
     seed: int
+    targets: list[str]
+    first_layer: int
     base_model: str
     base_model_fingerprint: str
 
@@ -57,6 +59,8 @@ def save_checkpoint(
         rank=state.spec.rank,
         alpha=state.spec.alpha,
         seed=state.spec.seed,
+        targets=list(state.spec.targets),
+        first_layer=state.spec.first_layer,
         base_model=base_model_name,
         base_model_fingerprint=base_model_fingerprint,
     )
@@ -79,7 +83,7 @@ def save_checkpoint(
 
 def load_checkpoint(
     folder: Path,
-    layout_of_rank: Callable[[int], AdapterLayout],
+    layout_of: Callable[[AdapterSpec], AdapterLayout],
     base_model_fingerprint: str,
 ) -> AdapterState:
     """Read what `save_checkpoint` wrote.
@@ -89,7 +93,7 @@ def load_checkpoint(
         InvalidDataError: Its files were changed, or it belongs to another base model.
     """
     spec, step = read_spec(folder, base_model_fingerprint)
-    layout = layout_of_rank(spec.rank)
+    layout = layout_of(spec)
     moments = _read_tensors(folder / _OPTIMIZER_FILE)
     sizes = {name: tuple(tensor.shape) for name, tensor in moments.items()}
     if not {"exp_avg", "exp_avg_sq"} <= sizes.keys() or set(sizes.values()) != {
@@ -108,12 +112,12 @@ def load_checkpoint(
 
 def load_weights(
     folder: Path,
-    layout_of_rank: Callable[[int], AdapterLayout],
+    layout_of: Callable[[AdapterSpec], AdapterLayout],
     base_model_fingerprint: str,
 ) -> tuple[AdapterSpec, int, Tensor]:
     """Read spec, step and (P,) weights alone, to sample from; raises as `load_checkpoint`."""
     spec, step = read_spec(folder, base_model_fingerprint)
-    return spec, step, _read_weights(folder, layout_of_rank(spec.rank))
+    return spec, step, _read_weights(folder, layout_of(spec))
 
 
 def read_spec(folder: Path, base_model_fingerprint: str) -> tuple[AdapterSpec, int]:
@@ -123,7 +127,17 @@ def read_spec(folder: Path, base_model_fingerprint: str) -> tuple[AdapterSpec, i
         state = cast(
             "_TrainerState", json.loads((folder / _STATE_FILE).read_text(encoding="utf-8"))
         )
-        spec = AdapterSpec(state["rank"], state["alpha"], state["seed"])
+        if state["format"] != _FORMAT:
+            raise InvalidDataError(
+                f"Checkpoint {folder.name!r} was written by another version of twinkle-jupyter."
+            )
+        spec = AdapterSpec(
+            state["rank"],
+            state["alpha"],
+            state["seed"],
+            tuple(state["targets"]),
+            state["first_layer"],
+        )
         step, saved_with = state["step"], state["base_model_fingerprint"]
         base_model = state["base_model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -161,7 +175,10 @@ def _read_tensors(file: Path) -> dict[str, Tensor]:
 
 def _peft_config(slot: AdapterSlot, base_model_name: str) -> dict[str, object]:
     alpha = slot.spec.alpha
-    names = {site.name.rpartition(".")[2] for site in slot.layout.sites}
+    layout = slot.layout
+    trained = [layout.sites[index] for index in layout.trained_sites]
+    names = {site.name.rpartition(".")[2] for site in trained}
+    numbers = sorted({layer_number(site) for site in trained})
     return {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
@@ -169,6 +186,7 @@ def _peft_config(slot: AdapterSlot, base_model_name: str) -> dict[str, object]:
         "r": slot.spec.rank,
         "lora_alpha": int(alpha) if float(alpha).is_integer() else alpha,
         "target_modules": sorted(names),
+        "layers_to_transform": numbers if layout.first_layer else None,
         "lora_dropout": 0.0,
         "bias": "none",
         "fan_in_fan_out": False,

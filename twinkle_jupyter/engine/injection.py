@@ -6,6 +6,7 @@ order of every adapter's layout.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from torch import nn
@@ -32,6 +33,18 @@ class Injection:
 
     sites: tuple[LinearSite, ...]
     router: AdapterRouter
+    linears: tuple[LoraLinear, ...]
+
+    def number_the_rest(
+        self, groups: tuple[tuple[int, ...], ...], taken: Collection[int]
+    ) -> tuple[tuple[int, ...], ...]:
+        """Return `groups` with one more for each linear that is not in `taken`."""
+        numbered = list(groups)
+        for linear in self.linears:
+            if linear.index not in taken:
+                linear.group = len(numbered)
+                numbered.append((linear.index,))
+        return tuple(numbered)
 
 
 def inject_adapters(model: PreTrainedModel) -> Injection:
@@ -56,10 +69,12 @@ def inject_adapters(model: PreTrainedModel) -> Injection:
             f"Base models of type {model.config.model_type!r} have no linear layers."
         )
     router = AdapterRouter()
+    wrapped = []
     for index, (name, linear) in enumerate(linears):
         parent_name, _, child_name = name.rpartition(".")
-        setattr(model.get_submodule(parent_name), child_name, LoraLinear(linear, index, router))
+        wrapped.append(LoraLinear(linear, index, router))
+        setattr(model.get_submodule(parent_name), child_name, wrapped[-1])
     sites = tuple(
         LinearSite(name, linear.in_features, linear.out_features) for name, linear in linears
     )
-    return Injection(sites, router)
+    return Injection(sites, router, tuple(wrapped))

@@ -20,7 +20,7 @@ class HeldAdapter:
     version: AdapterVersion
     scale: float
     #: One pair a linear layer.
-    factors: tuple[Factors, ...]
+    factors: tuple[Factors | None, ...]
     size_bytes: int
 
 

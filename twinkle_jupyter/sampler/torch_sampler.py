@@ -18,7 +18,7 @@ from twinkle_jupyter.engine.adapter_layout import AdapterLayout
 from twinkle_jupyter.engine.base_model import BaseModel
 from twinkle_jupyter.engine.checkpoint import load_weights
 from twinkle_jupyter.engine.injection import inject_adapters
-from twinkle_jupyter.engine.lora_linear import ActiveAdapters
+from twinkle_jupyter.engine.lora_linear import ActiveAdapters, SampledAdapter
 from twinkle_jupyter.errors import InvalidDataError, NotFoundError
 from twinkle_jupyter.ids import AdapterVersion
 from twinkle_jupyter.sampler.detokenizer import Detokenizer
@@ -58,9 +58,9 @@ class TorchSampler:
         """Bytes of the base model and all adapter versions."""
         return self._base.size_bytes + self.snapshots.size_bytes
 
-    def count_parameters(self, rank: int) -> int:
-        """Return the length of a snapshot of this rank, P."""
-        return AdapterLayout(self._sites, rank).num_parameters
+    def count_parameters(self, spec: AdapterSpec) -> int:
+        """Return the length of a snapshot of this shape, P."""
+        return AdapterLayout.of(self._sites, spec).num_parameters
 
     def put_snapshot(self, snapshot: AdapterSnapshot) -> None:
         """Hold a copy of these weights; they are the adapter's default from now on."""
@@ -106,7 +106,7 @@ class TorchSampler:
         """Prepare an adapter version for a batch of one row."""
         if held is None:
             return None
-        return ActiveAdapters.build([(held.factors, held.scale)], [0], self._base.device)
+        return SampledAdapter(held.factors, held.scale)
 
     def count_free_positions(self, num_prompt_tokens: int) -> int | None:
         """Return how many tokens may follow a prompt; None where there is no limit."""
@@ -132,12 +132,12 @@ class TorchSampler:
 
     def _load(self, folder: Path) -> HeldAdapter:
         spec, step, weights = load_weights(
-            folder, lambda rank: AdapterLayout(self._sites, rank), self._base.fingerprint
+            folder, lambda spec: AdapterLayout.of(self._sites, spec), self._base.fingerprint
         )
         return self._hold(spec, AdapterVersion(step), weights)
 
     def _hold(self, spec: AdapterSpec, version: AdapterVersion, weights: Tensor) -> HeldAdapter:
-        layout = AdapterLayout(self._sites, spec.rank)
+        layout = AdapterLayout.of(self._sites, spec)
         if weights.shape != (layout.num_parameters,):
             raise InvalidDataError(
                 f"A snapshot of rank {spec.rank} has {layout.num_parameters} numbers on this base"
@@ -145,7 +145,7 @@ class TorchSampler:
             )
         weights = weights.to(self._base.device, self._base.dtype)
         size_bytes = weights.numel() * weights.element_size()
-        return HeldAdapter(version, spec.scale, layout.split(weights), size_bytes)
+        return HeldAdapter(version, spec.scale, layout.split_by_site(weights), size_bytes)
 
     def _check_prompt(self, prompt: tuple[int, ...]) -> None:
         if not prompt:

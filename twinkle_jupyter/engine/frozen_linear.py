@@ -1,0 +1,35 @@
+"""A frozen linear layer as two matmuls: there, and back to its input. Never to its weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrozenLinear:
+    """Computes in the input's dtype; a weight of another one is converted at each use.
+
+    That costs a pass over the weight and keeps it small, mapped from its file, and shared.
+    """
+
+    #: (O, I)
+    weight: Tensor
+    #: (O,)
+    bias: Tensor | None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (T, I) to (T, O)."""
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return F.linear(x, self.weight.to(x.dtype), bias)
+
+    def backward(self, grad_out: Tensor) -> Tensor:
+        """Map (T, O) to the input's gradient, (T, I)."""
+        return grad_out @ self.weight.to(grad_out.dtype)
+
+    def add_backward(self, grad_out: Tensor, grad_x: Tensor) -> None:
+        """Add the same to `grad_x`, in place."""
+        torch.addmm(grad_x, grad_out, self.weight.to(grad_out.dtype), out=grad_x)

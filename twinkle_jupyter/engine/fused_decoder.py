@@ -1,0 +1,217 @@
+"""Takes over the decoder layers of the architectures that we know, without changing what they say.
+
+A layer becomes two nodes of autograd with their backward written out: fewer operations, less kept,
+and rows packed without padding. What a layer is made of is read from its parts, not from its name,
+and the whole decoder must then say the same as before for a few tokens; where it does not, the
+model keeps its own layers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
+from transformers import PreTrainedModel
+from typing_extensions import override
+
+from twinkle_jupyter.engine.attention_half import AttentionHalf
+from twinkle_jupyter.engine.batch_adapters import BatchAdapters
+from twinkle_jupyter.engine.gated_mlp import GatedMlp
+from twinkle_jupyter.engine.layer_batch import LayerBatch
+from twinkle_jupyter.engine.layer_reader import LayerReader, NotUnderstoodError
+from twinkle_jupyter.engine.lora_linear import AdapterRouter
+from twinkle_jupyter.engine.row_attention import RowAttention
+from twinkle_jupyter.engine.training_batch import TrainingBatch
+
+_LOGGER = logging.getLogger(__name__)
+
+#: Lengths of the rows that the two decoders are compared with.
+PROBE_LENGTHS = (12, 5)
+#: Largest difference of the last hidden states, as a part of their largest entry.
+_PROBE_TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-3, torch.bfloat16: 0.1}
+
+Kept = TypeVar("Kept")
+
+
+class _Half(Protocol[Kept]):
+    def forward(
+        self, x: Tensor, batch: LayerBatch, *, keeps: bool
+    ) -> tuple[Tensor, Kept | None]: ...
+
+    def backward(
+        self, grad_out: Tensor, x: Tensor, kept: Kept, batch: LayerBatch, *, needs_x: bool
+    ) -> Tensor | None: ...
+
+
+class _RunHalf(torch.autograd.Function):
+    @staticmethod
+    @override
+    def forward(
+        ctx: FunctionCtx,
+        x: Tensor,
+        anchor: Tensor,
+        half: _Half[object],
+        batch: LayerBatch,
+        checkpoints: bool,
+    ) -> Tensor:
+        is_recorded = any(ctx.needs_input_grad)  # type: ignore[attr-defined]
+        out, kept = half.forward(x, batch, keeps=is_recorded and not checkpoints)
+        if is_recorded:
+            ctx.kept = (x, kept, half, batch)  # type: ignore[attr-defined]
+        return out
+
+    @staticmethod
+    @override
+    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, None, None, None, None]:
+        run: tuple[Tensor, object, _Half[object], LayerBatch]
+        run = ctx.kept  # type: ignore[attr-defined]
+        # Freed here, not when autograd lets go of the whole graph.
+        ctx.kept = None  # type: ignore[attr-defined]
+        x, kept, half, batch = run
+        if kept is None:
+            _, kept = half.forward(x, batch, keeps=True)
+        needs_x: bool = ctx.needs_input_grad[0]  # type: ignore[attr-defined]
+        grad_x = half.backward(grad.contiguous(), x, kept, batch, needs_x=needs_x)
+        return grad_x, None, None, None, None
+
+
+class FusedLayer(nn.Module):
+    """A decoder layer of an architecture that we know.
+
+    Args:
+        number: Its place in the decoder.
+        original: Whose weights it uses.
+        halves: Attention, then the MLP.
+        router: Of the whole model.
+        dtype: What to compute in.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        original: nn.Module,
+        halves: tuple[AttentionHalf, GatedMlp],
+        router: AdapterRouter,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        self.number = number
+        self.original = original
+        self.halves = halves
+        self.router = router
+        self.dtype = dtype
+
+    def forward(
+        self,
+        hidden_states: Tensor,
+        *_: object,
+        position_embeddings: tuple[Tensor, Tensor],
+        **__: object,
+    ) -> Tensor:
+        """Map (1, T, D) to (1, T, D) for the batch that is active in the router."""
+        active = self.router.active
+        assert isinstance(active, TrainingBatch), "fused layers only train"  # noqa: S101
+        x = hidden_states[0].to(self.dtype)
+        # The two halves of an angle table are the same.
+        cos, sin = (
+            table[0, :, None, : table.shape[-1] // 2].to(self.dtype)
+            for table in position_embeddings
+        )
+        batch = LayerBatch(active.adapters, active.attention, cos, sin)
+        is_trained = torch.is_grad_enabled() and self.number >= active.first_layer
+        with torch.set_grad_enabled(is_trained):
+            for half in self.halves:
+                x = _RunHalf.apply(  # type: ignore[no-untyped-call]
+                    x, active.anchor, half, batch, active.checkpoints
+                )
+        return x[None]
+
+
+def fuse_decoder(
+    model: PreTrainedModel,
+    router: AdapterRouter,
+    base_groups: tuple[tuple[int, ...], ...],
+    dtype: torch.dtype,
+) -> frozenset[int]:
+    """Replace the decoder layers of `model`; return which linears it computes itself from now on.
+
+    Args:
+        model: Keeps its layers if one of them is not understood.
+        router: Of its wrapped linears.
+        base_groups: The wrapped linears that read the same input.
+        dtype: What to compute in.
+    """
+    decoder = model.base_model
+    layers = getattr(decoder, "layers", None)
+    if not isinstance(layers, nn.ModuleList) or not hasattr(decoder, "rotary_emb"):
+        return frozenset()
+    reader = LayerReader(base_groups, dtype)
+    try:
+        fused = [
+            FusedLayer(number, layer, reader.read(layer), router, dtype)
+            for number, layer in enumerate(layers)
+        ]
+    except NotUnderstoodError as error:
+        _LOGGER.info("%s keeps its own layers: %s", type(model).__name__, error)
+        return frozenset()
+    originals = list(layers)
+    with torch.no_grad():
+        expected = _run_own_layers(model)
+        for number, layer in enumerate(fused):
+            layers[number] = layer
+        difference = _compare_decoders(model, router, expected)
+    if difference <= _PROBE_TOLERANCES[model.dtype]:
+        return frozenset(reader.taken)
+    for number, original in enumerate(originals):
+        layers[number] = original
+    _LOGGER.warning(
+        "%s keeps its own layers: fused ones differ by %.2g", type(model).__name__, difference
+    )
+    return frozenset()
+
+
+def open_probe(model: PreTrainedModel) -> tuple[Tensor, TrainingBatch]:
+    """Return two packed rows, the second the beginning of the first, without any adapter."""
+    embedding = model.get_input_embeddings()
+    assert isinstance(embedding, nn.Embedding), "checked when it was loaded"  # noqa: S101
+    generator = torch.Generator().manual_seed(0)
+    row = torch.randint(embedding.num_embeddings, (1, PROBE_LENGTHS[0]), generator=generator)
+    tokens = torch.cat([row[:, :length] for length in PROBE_LENGTHS], dim=1).to(model.device)
+    attention = RowAttention(PROBE_LENGTHS, model.device)
+    return tokens, TrainingBatch(BatchAdapters([], ()), attention, 0, checkpoints=False)
+
+
+def pack_arguments(tokens: Tensor, lengths: Sequence[int]) -> dict[str, Tensor]:
+    """Return what a model with fused layers takes for packed rows.
+
+    Args:
+        tokens: (1, T) rows of these lengths, one after the other.
+        lengths: Of the rows.
+    """
+    positions = torch.cat([torch.arange(length) for length in lengths]).to(tokens.device)
+    return {
+        "input_ids": tokens,
+        "position_ids": positions[None],
+        # A mask of four dimensions is taken as it is: no layer looks at it, and none is made.
+        "attention_mask": tokens.new_empty((1, 1, 1, 1)),
+    }
+
+
+def _run_own_layers(model: PreTrainedModel) -> Tensor:
+    """Return (T, D), the last hidden states of the probe's rows."""
+    tokens, _ = open_probe(model)
+    output = model.base_model(input_ids=tokens[:, : PROBE_LENGTHS[0]], use_cache=False)
+    states: Tensor = output.last_hidden_state[0]
+    return torch.cat([states[:length] for length in PROBE_LENGTHS])
+
+
+def _compare_decoders(model: PreTrainedModel, router: AdapterRouter, expected: Tensor) -> float:
+    """Return the largest difference to `expected`, as a part of its largest entry."""
+    tokens, batch = open_probe(model)
+    with router.activate(batch):
+        output = model.base_model(**pack_arguments(tokens, PROBE_LENGTHS), use_cache=False)
+    return float((output.last_hidden_state[0] - expected).abs().max() / expected.abs().max())

@@ -1,0 +1,169 @@
+"""Reads what a decoder layer is made of: from its parts, not from its architecture's name."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from twinkle_jupyter.engine.attention_half import AttentionHalf
+from twinkle_jupyter.engine.frozen_linear import FrozenLinear
+from twinkle_jupyter.engine.gated_mlp import GatedMlp
+from twinkle_jupyter.engine.lora_linear import LoraLinear
+from twinkle_jupyter.engine.norms import Norm, choose_norm
+from twinkle_jupyter.engine.row_attention import AttentionShape
+
+
+class NotUnderstoodError(Exception):
+    """A layer has a part that we do not know."""
+
+
+class LayerReader:
+    """Turns decoder layers whose linears are wrapped into halves.
+
+    Args:
+        base_groups: The wrapped linears that read the same input.
+        dtype: What to compute in.
+    """
+
+    def __init__(
+        self,
+        base_groups: tuple[tuple[int, ...], ...],
+        dtype: torch.dtype,
+    ) -> None:
+        self._group_of = {
+            index: number for number, group in enumerate(base_groups) for index in group
+        }
+        self._dtype = dtype
+        #: Indexes of the linears that were read.
+        self.taken: set[int] = set()
+
+    def read(self, layer: nn.Module) -> tuple[AttentionHalf, GatedMlp]:
+        """Read one layer.
+
+        Raises:
+            NotUnderstoodError: It has a part that we do not know.
+        """
+        attention, mlp = _part(layer, "self_attn"), _part(layer, "mlp")
+        _expect_only(layer, {"self_attn", "mlp", *_NORM_NAMES})
+        has_norms_behind = hasattr(layer, "pre_feedforward_layernorm")
+        return (
+            self._read_attention(layer, attention, has_norm_behind=has_norms_behind),
+            self._read_mlp(layer, mlp, has_norm_behind=has_norms_behind),
+        )
+
+    def _read_attention(
+        self, layer: nn.Module, attention: nn.Module, *, has_norm_behind: bool
+    ) -> AttentionHalf:
+        names = ("qkv_proj",) if hasattr(attention, "qkv_proj") else ("q_proj", "k_proj", "v_proj")
+        head_names = ("q_norm", "k_norm") if hasattr(attention, "q_norm") else ()
+        _expect_only(attention, {*names, *head_names, "o_proj"})
+        head_dim = int(_number(attention, "head_dim"))
+        inner, inner_group = self._linears(attention, names)
+        (out,), out_group = self._linears(attention, ("o_proj",))
+        shape = AttentionShape(
+            num_heads=out.weight.shape[1] // head_dim,
+            num_kv_heads=int(_number(attention.config, "num_key_value_heads")),
+            head_dim=head_dim,
+            scale=_number(attention, "scaling"),
+            window=_window(attention),
+            soft_cap=getattr(attention, "attn_logit_softcapping", None),
+        )
+        return AttentionHalf(
+            norm=choose_norm(_part(layer, "input_layernorm"), self._dtype),
+            inner=inner,
+            out=out,
+            head_norms=self._head_norms(attention) if head_names else None,
+            out_norm=(
+                choose_norm(_part(layer, "post_attention_layernorm"), self._dtype)
+                if has_norm_behind
+                else None
+            ),
+            shape=shape,
+            # SmolLM3 leaves some layers without positions, and says so with a number.
+            has_positions=bool(getattr(attention, "use_rope", True)),
+            inner_group=inner_group,
+            out_group=out_group,
+        )
+
+    def _head_norms(self, attention: nn.Module) -> tuple[Norm, Norm]:
+        q_norm, k_norm = _part(attention, "q_norm"), _part(attention, "k_norm")
+        for norm in (q_norm, k_norm):
+            weight = getattr(norm, "weight", None)
+            if isinstance(weight, Tensor) and weight.numel() != _number(attention, "head_dim"):
+                raise NotUnderstoodError("norms over all heads at once")
+        return choose_norm(q_norm, self._dtype), choose_norm(k_norm, self._dtype)
+
+    def _read_mlp(self, layer: nn.Module, mlp: nn.Module, *, has_norm_behind: bool) -> GatedMlp:
+        names = ("gate_up_proj",) if hasattr(mlp, "gate_up_proj") else ("gate_proj", "up_proj")
+        activation_name = "act_fn" if hasattr(mlp, "act_fn") else "activation_fn"
+        _expect_only(mlp, {*names, "down_proj", activation_name})
+        inner, inner_group = self._linears(mlp, names)
+        (down,), down_group = self._linears(mlp, ("down_proj",))
+        before = "pre_feedforward_layernorm" if has_norm_behind else "post_attention_layernorm"
+        return GatedMlp(
+            norm=choose_norm(_part(layer, before), self._dtype),
+            inner=inner,
+            down=down,
+            activation=_part(mlp, activation_name),
+            out_norm=(
+                choose_norm(_part(layer, "post_feedforward_layernorm"), self._dtype)
+                if has_norm_behind
+                else None
+            ),
+            inner_group=inner_group,
+            down_group=down_group,
+        )
+
+    def _linears(
+        self, module: nn.Module, names: tuple[str, ...]
+    ) -> tuple[tuple[FrozenLinear, ...], int]:
+        wrapped = [_part(module, name) for name in names]
+        linears = [linear for linear in wrapped if isinstance(linear, LoraLinear)]
+        groups = {self._group_of[linear.index] for linear in linears}
+        if len(linears) != len(names) or len(groups) != 1:
+            raise NotUnderstoodError(f"{', '.join(names)} are not linear layers side by side")
+        self.taken.update(linear.index for linear in linears)
+        frozen = tuple(FrozenLinear(one.frozen.weight, one.frozen.bias) for one in linears)
+        return frozen, groups.pop()
+
+
+_NORM_NAMES = (
+    "input_layernorm",
+    "post_attention_layernorm",
+    "pre_feedforward_layernorm",
+    "post_feedforward_layernorm",
+    # Dropout of Phi-3, which is off.
+    "resid_attn_dropout",
+    "resid_mlp_dropout",
+)
+
+
+def _part(module: nn.Module, name: str) -> nn.Module:
+    part = getattr(module, name, None)
+    if not isinstance(part, nn.Module):
+        raise NotUnderstoodError(f"{type(module).__name__} has no {name}")
+    return part
+
+
+def _expect_only(module: nn.Module, names: set[str]) -> None:
+    others = sorted(name for name, _ in module.named_children() if name not in names)
+    if others:
+        raise NotUnderstoodError(f"{type(module).__name__} has {', '.join(others)}")
+
+
+def _number(owner: object, name: str) -> float:
+    value: object = getattr(owner, name, None)
+    if not isinstance(value, int | float):
+        raise NotUnderstoodError(f"{type(owner).__name__} has no {name}")
+    return value
+
+
+def _window(attention: nn.Module) -> int | None:
+    config: object = attention.config
+    window: object = getattr(config, "sliding_window", None)
+    if hasattr(attention, "sliding_window"):
+        window = attention.sliding_window
+    elif getattr(config, "use_sliding_window", True) is False:
+        # Without an attribute of its own, a layer reads the configuration, as Mistral's do.
+        window = None
+    return window if isinstance(window, int) else None
