@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,11 +15,14 @@ from transformers import (
     Gemma3TextConfig,
     GenerationConfig,
     LlamaConfig,
+    MistralConfig,
+    Phi3Config,
     PretrainedConfig,
     Qwen2Config,
+    Qwen3Config,
 )
 
-Kind = Literal["llama", "qwen", "gemma", "gemma2"]
+Kind = Literal["llama", "qwen", "qwen3", "gemma", "gemma2", "mistral", "phi3"]
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CHAT_TEMPLATE = (
@@ -97,19 +101,36 @@ def _build_config(kind: Kind, vocabulary: int) -> PretrainedConfig:
         # Larger than usual, so that greedy answers of an untrained model are not one token over.
         "initializer_range": 0.2,
     }
-    if kind == "qwen":
-        return Qwen2Config(**shape, tie_word_embeddings=False)
-    if kind == "gemma":
-        # A window shorter than the tests' rows, normed queries, capped logits, scaled embedding.
-        return Gemma3TextConfig(
-            **shape,
-            head_dim=8,
-            query_pre_attn_scalar=8,
-            sliding_window=16,
-            layer_types=["sliding_attention", "full_attention"],
-            final_logit_softcapping=30.0,
-            tie_word_embeddings=True,
-        )
-    if kind == "gemma2":
-        return Gemma2Config(**shape, head_dim=8, query_pre_attn_scalar=8, tie_word_embeddings=True)
-    return LlamaConfig(**shape, tie_word_embeddings=True)
+    return _CONFIGS[kind](shape)
+
+
+_CONFIGS: dict[Kind, Callable[[dict[str, Any]], PretrainedConfig]] = {
+    "llama": lambda shape: LlamaConfig(**shape, tie_word_embeddings=True),
+    "qwen": lambda shape: Qwen2Config(**shape, tie_word_embeddings=False),
+    # Normed heads, wider together than the model.
+    "qwen3": lambda shape: Qwen3Config(**shape, head_dim=16, tie_word_embeddings=True),
+    # A window shorter than the tests' rows, normed queries, capped logits, scaled embedding.
+    "gemma": lambda shape: Gemma3TextConfig(
+        **shape,
+        head_dim=8,
+        query_pre_attn_scalar=8,
+        sliding_window=16,
+        layer_types=["sliding_attention", "full_attention"],
+        final_logit_softcapping=30.0,
+        tie_word_embeddings=True,
+    ),
+    "gemma2": lambda shape: Gemma2Config(
+        **shape, head_dim=8, query_pre_attn_scalar=8, tie_word_embeddings=True
+    ),
+    "mistral": lambda shape: MistralConfig(**shape, sliding_window=16, tie_word_embeddings=False),
+    # One linear for q, k and v, one for gate and up; half of each head has positions.
+    "phi3": lambda shape: Phi3Config(
+        **shape,
+        rope_parameters={
+            "rope_type": "default",
+            "rope_theta": 10_000.0,
+            "partial_rotary_factor": 0.5,
+        },
+        tie_word_embeddings=False,
+    ),
+}

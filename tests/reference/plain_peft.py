@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 import torch
 from peft import PeftModel
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from tests.reference.naive_losses import naive_loss
 from twinkle_jupyter.engine.base_model import DTYPES
 from twinkle_jupyter.example import Example
-from twinkle_jupyter.scheduling.request import AdamWSettings
+from twinkle_jupyter.scheduling.request import AdamWSettings, AdapterSpec
+
+#: PEFT 0.21 calls what transformers 5.24 renames.
+PEFT_WARNINGS = [
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:`past_key_values` is deprecated:FutureWarning"),
+]
 
 
 @dataclass(frozen=True)
-class PeftStep:
+class Trainee:
+    """An adapter and how it is trained."""
+
+    spec: AdapterSpec
+    settings: AdamWSettings = field(default_factory=lambda: AdamWSettings(5e-3))
+    loss: str = "cross_entropy"
+    loss_settings: Mapping[str, float] = field(default_factory=dict)
+    num_rows: int = 2
+
+
+@dataclass(frozen=True)
+class Step:
     """What one step gave."""
 
     loss_sum: float
     logprobs: tuple[tuple[float, ...], ...]
+    #: By the names of PEFT's files.
     gradients: dict[str, Tensor]
     grad_norm: float
     weights: dict[str, Tensor]
+    #: What our engine says beside that; PEFT says nothing.
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 def load_plain_model(base_folder: Path, dtype: str) -> PreTrainedModel:
@@ -37,20 +59,28 @@ def load_plain_model(base_folder: Path, dtype: str) -> PreTrainedModel:
     return model
 
 
-def train_with_peft(
-    model: PreTrainedModel,
-    adapter_folder: Path,
-    batches: Sequence[Sequence[Example]],
-    settings: AdamWSettings,
-) -> Iterator[PeftStep]:
-    """Train the adapter in `adapter_folder` on each batch, row by row, with summed loss."""
+def open_with_peft(
+    model: PreTrainedModel, adapter_folder: Path
+) -> tuple[PeftModel, dict[str, torch.nn.Parameter]]:
+    """Put the adapter on the model; return it with the trained parameters by file name."""
     peft_model = PeftModel.from_pretrained(model, adapter_folder, is_trainable=True).eval()
-    trained = {
+    return peft_model, {
         # PEFT writes the adapter's own name into the middle; its files leave it out.
         name.replace(".default.", "."): parameter
         for name, parameter in peft_model.named_parameters()
         if parameter.requires_grad
     }
+
+
+def train_with_peft(
+    model: PreTrainedModel,
+    adapter_folder: Path,
+    batches: Sequence[Sequence[Example]],
+    trainee: Trainee,
+) -> Iterator[Step]:
+    """Train the adapter in `adapter_folder` on each batch, one row a forward pass."""
+    peft_model, trained = open_with_peft(model, adapter_folder)
+    settings = trainee.settings
     optimizer = torch.optim.AdamW(
         trained.values(),
         lr=settings.learning_rate,
@@ -58,20 +88,23 @@ def train_with_peft(
         eps=settings.eps,
         weight_decay=settings.weight_decay,
     )
+    rows_per_loss = 2 if trainee.loss == "dpo" else 1
     for batch in batches:
         loss_sum = 0.0
         logprobs = []
-        for example in batch:
-            row = _row_logprobs(peft_model, example)
-            loss = -(torch.tensor(example.weights, dtype=row.dtype) * row).sum()
+        for start in range(0, len(batch), rows_per_loss):
+            examples = batch[start : start + rows_per_loss]
+            rows = [row_logprobs(peft_model, example) for example in examples]
+            loss = naive_loss(trainee.loss, trainee.loss_settings, rows, examples)
             loss.backward()  # type: ignore[no-untyped-call]
             loss_sum += float(loss.detach())
-            logprobs.append(
+            logprobs += [
                 tuple(
                     value if weight != 0 else 0.0
                     for value, weight in zip(row.tolist(), example.weights, strict=True)
                 )
-            )
+                for row, example in zip(rows, examples, strict=True)
+            ]
         gradients = {
             name: parameter.grad.clone()
             for name, parameter in trained.items()
@@ -82,10 +115,11 @@ def train_with_peft(
         optimizer.step()
         optimizer.zero_grad()
         weights = {name: parameter.detach().clone() for name, parameter in trained.items()}
-        yield PeftStep(loss_sum, tuple(logprobs), gradients, float(norm), weights)
+        yield Step(loss_sum, tuple(logprobs), gradients, float(norm), weights)
 
 
-def _row_logprobs(model: PeftModel, example: Example) -> Tensor:
+def row_logprobs(model: PreTrainedModel | PeftModel, example: Example) -> Tensor:
+    """Return (T,) log-probabilities of the row's targets, from its logits at all places."""
     logits = model(input_ids=torch.tensor([example.tokens])).logits[0]
     targets = torch.tensor(example.targets)
     return torch.log_softmax(logits, dim=-1).gather(1, targets[:, None])[:, 0]
