@@ -139,7 +139,7 @@ def test_what_a_run_needs_is_told_before_its_first_step_and_where_time_went_afte
     planned: Entry = {"kind": "planned", "total_steps": 9, "memory_bytes": 1_234_000_000}
     assert run_line("pirate", snapshot([(1, planned)])).endswith("needs about 1.2 GB")
     notice: Entry = {"kind": "notice", "step": 1, "message": "Step 1 was computed in 4 parts."}
-    picture = snapshot([(1, planned), (2, _step(1)), (3, notice)])
+    picture = snapshot([(1, planned), (2, _step(1, 1.0)), (3, notice)])
     assert run_line("pirate", picture) == (
         "pirate: queued, step 1 of 9, loss 1.000, Step 1 was computed in 4 parts."
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from twinkle_jupyter.actors.provider import RayComputeProvider
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.ids import RunId
 from twinkle_jupyter.runs.driver import RunDriver
 from twinkle_jupyter.store.interface import StateStore
@@ -24,11 +25,18 @@ _LEAVE_S = 6.0
 class RunsActor:
     """Picks up every run in the store that is not over, at its start and as new ones come."""
 
-    def __init__(self, open_store: Callable[[], StateStore], artifacts: str, log_file: str) -> None:
+    def __init__(
+        self,
+        open_store: Callable[[], StateStore],
+        artifacts: str,
+        settings: TrainerSettings,
+        log_file: str,
+    ) -> None:
         log_to_file(Path(log_file))
         self._store = open_store()
         self._provider = RayComputeProvider(self._store)
         self._artifacts = Path(artifacts)
+        self._settings = settings
         self._drivers: dict[RunId, tuple[RunDriver, asyncio.Task[None]]] = {}
         self._watch: asyncio.Task[None] | None = None
 
@@ -60,7 +68,7 @@ class RunsActor:
             await self._store.wait(RUNS_LOG, seen, _WAIT_S)
 
     def _drive(self, run_id: RunId) -> None:
-        driver = RunDriver(self._store, self._artifacts, self._provider, run_id)
+        driver = RunDriver(self._store, self._artifacts, self._provider, run_id, self._settings)
         task = asyncio.create_task(driver.drive(), name=run_id)
         self._drivers[run_id] = (driver, task)
         task.add_done_callback(self._forget)

@@ -105,6 +105,7 @@ async def _place_runs_actor(config: ServiceConfig) -> None:
         RUNS_ACTOR,
         functools.partial(SqliteStore.open, config.store_path),
         str(config.artifacts),
+        config.trainer,
         str(config.home / "runs.log"),
     )
     await actor.tell(_START_TIMEOUT_S, "ping")

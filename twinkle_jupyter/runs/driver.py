@@ -13,12 +13,14 @@ import logging
 from pathlib import Path
 
 from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.errors import NotFoundError, ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.ids import RunId, new_error_id
 from twinkle_jupyter.runs.batches import Batches
 from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.runs.compute import ComputeProvider
 from twinkle_jupyter.runs.events import CommandTaken, Planned, Progress, StateChanged
+from twinkle_jupyter.runs.memory_plan import plan_memory
 from twinkle_jupyter.runs.probes import Probes
 from twinkle_jupyter.runs.run_log import RunLog
 from twinkle_jupyter.runs.stepper import Stepper
@@ -39,12 +41,18 @@ class RunDriver:
     """One run, from whatever state it is in to its end."""
 
     def __init__(
-        self, store: StateStore, artifacts: Path, provider: ComputeProvider, run_id: RunId
+        self,
+        store: StateStore,
+        artifacts: Path,
+        provider: ComputeProvider,
+        run_id: RunId,
+        settings: TrainerSettings | None = None,
     ) -> None:
         self._store = store
         self._folder = artifacts / "runs" / run_id
         self._provider = provider
         self._run_id = run_id
+        self._settings = settings or TrainerSettings()
         self._checkpoints = Checkpoints(self._folder)
         self._is_leaving = False
 
@@ -95,11 +103,13 @@ class RunDriver:
 
         folder = await self._provider.folder(config.base_model, say)
         template, batches = await asyncio.to_thread(self._read_rows, folder, config)
+        memory_bytes = await asyncio.to_thread(plan_memory, folder, batches, config, self._settings)
         await log.append(
             Planned(
                 total_steps=batches.total_steps,
                 num_train_rows=len(batches.train),
                 num_eval_rows=len(batches.evaluation),
+                memory_bytes=memory_bytes,
             )
         )
         await self._change(total_steps=batches.total_steps)

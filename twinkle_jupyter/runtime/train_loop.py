@@ -19,6 +19,7 @@ from twinkle_jupyter.errors import (
     TwinkleError,
 )
 from twinkle_jupyter.ids import AdapterId, AdapterVersion, new_error_id
+from twinkle_jupyter.runtime.compute_plan import plan_compute
 from twinkle_jupyter.runtime.engine_thread import EngineThread, Progress
 from twinkle_jupyter.runtime.handles import ComputeStatus
 from twinkle_jupyter.sampler.interface import AdapterSnapshot
@@ -168,18 +169,19 @@ class TrainLoop:
         torch.set_num_threads(self._num_threads)
         report(f"Loading weights of {self._base_model_name}")
         settings = self._settings
+        plan = plan_compute(self._folder, settings)
         base = load_base_model(self._folder, settings.dtype)
         return StepEngine(
             base,
             base_model_name=self._base_model_name,
-            token_budget=settings.token_budget,
+            token_budget=plan.token_budget,
             limits=AdapterLimits(
                 max_active=settings.max_active_adapters,
                 max_adapters=settings.max_adapters,
                 host_bytes=settings.host_memory_for_adapters,
                 scratch=Path(settings.scratch) if settings.scratch else None,
             ),
-            gradient_checkpointing=settings.gradient_checkpointing == "on",
+            gradient_checkpointing=plan.gradient_checkpointing,
         )
 
     async def _run_op(self, op: Op, kind: type[R]) -> R:

@@ -1,0 +1,93 @@
+"""What a run is going to need, told before its first step; refused where one row does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
+from twinkle_jupyter.engine.memory import (
+    BatchShape,
+    ModelDimensions,
+    estimate_memory,
+    machine_memory,
+)
+from twinkle_jupyter.errors import OutOfMemoryError
+from twinkle_jupyter.example import Example
+from twinkle_jupyter.runs.batches import Batches
+from twinkle_jupyter.runtime.compute_plan import plan_compute
+from twinkle_jupyter.scheduling.request import AdapterSpec
+
+#: Rows of the first batches that are looked at for the largest; later ones are drawn from the same.
+_MOST_ROWS = 20_000
+
+
+def plan_memory(
+    folder: Path,
+    batches: Batches,
+    config: RunConfig,
+    settings: TrainerSettings,
+    machine_bytes: int | None = None,
+) -> int:
+    """Estimate the bytes of the run's largest step; 0 where the base model's shape is not known.
+
+    Args:
+        folder: Of the base model.
+        batches: The run's rows.
+        config: Its settings.
+        settings: The trainer's.
+        machine_bytes: Memory there is; this machine's own if None.
+
+    Raises:
+        OutOfMemoryError: The machine has less memory than the longest row needs by itself.
+    """
+    model = ModelDimensions.read(folder)
+    if model is None or not batches.train:
+        return 0
+    there_is = machine_memory() if machine_bytes is None else machine_bytes
+    plan = plan_compute(folder, settings, there_is)
+    spec = AdapterSpec(rank=config.rank, alpha=config.lora_alpha)
+
+    def estimate(shape: BatchShape) -> int:
+        return estimate_memory(
+            model,
+            spec,
+            shape,
+            dtype=settings.dtype,
+            gradient_checkpointing=plan.gradient_checkpointing,
+        ).total
+
+    longest = max(batches.train, key=lambda example: example.num_tokens)
+    needed = estimate(_shape([longest]))
+    if needed > there_is:
+        raise OutOfMemoryError(
+            f"One row of {longest.num_tokens} tokens needs about {needed / 1e9:.1f} GB of memory;"
+            f" this machine has {there_is / 1e9:.1f} GB.",
+            f"Set max_length (now {config.max_length}) lower or choose a smaller base model. A"
+            f" smaller batch_size (now {config.batch_size}) does not help: one row is too much.",
+        )
+    return max(estimate(_at_once(rows, plan.token_budget)) for rows in _first_batches(batches))
+
+
+def _first_batches(batches: Batches) -> Iterator[list[Example]]:
+    num_rows = min(len(batches.train), _MOST_ROWS)
+    num_steps = -(-num_rows // batches.source.batch_size)
+    for step in range(1, 1 + min(batches.total_steps, num_steps)):
+        yield [batches.train[index] for index in batches.source.batch(step)]
+
+
+def _shape(rows: list[Example]) -> BatchShape:
+    return BatchShape(
+        num_tokens=sum(row.num_tokens for row in rows),
+        longest_row=max(row.num_tokens for row in rows),
+        num_supervised=sum(row.num_supervised for row in rows),
+    )
+
+
+def _at_once(rows: list[Example], token_budget: int) -> BatchShape:
+    """Return the shape of one of the parts that a batch is computed in."""
+    whole = _shape(rows)
+    num_tokens = max(whole.longest_row, min(whole.num_tokens, token_budget))
+    share = num_tokens / whole.num_tokens
+    return BatchShape(num_tokens, whole.longest_row, round(share * whole.num_supervised))
