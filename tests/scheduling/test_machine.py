@@ -39,7 +39,8 @@ from twinkle_jupyter.scheduling.events import (
     RunOptimSteps,
     RunSaves,
 )
-from twinkle_jupyter.scheduling.machine import Scheduler, count_tokens
+from twinkle_jupyter.scheduling.machine import Scheduler
+from twinkle_jupyter.scheduling.ready_ops import count_tokens
 from twinkle_jupyter.scheduling.request import CheckpointSaved, Op, OptimStepResult
 
 DONE = OptimStepResult(step=1, grad_norm=0.5, seconds=0.1)

@@ -12,6 +12,7 @@ from twinkle_jupyter.scheduling.request import (
     Op,
     OpResult,
     OptimStep,
+    Priority,
     SaveCheckpoint,
 )
 
@@ -24,6 +25,9 @@ class AdapterAdded:
     """The adapter is in a slot; its next op has sequence id 1. Known already: nothing changes."""
 
     adapter_id: AdapterId
+    #: Who shares with whom: the adapters of one user have one share among them.
+    user: str = ""
+    priority: Priority = "interactive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,20 @@ class OpArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class OpCancelled:
+    """Whoever waited under this ticket has gone; nothing changes if it was answered already."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlanDone:
     """The plan under way ended: one outcome for each of its ops, in their order."""
 
     outcomes: tuple[Outcome, ...]
 
 
-Event: TypeAlias = AdapterAdded | AdapterRemoved | OpArrived | PlanDone
+Event: TypeAlias = AdapterAdded | AdapterRemoved | OpArrived | OpCancelled | PlanDone
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,17 @@ from twinkle_jupyter.errors import (
     QuotaExceededError,
     TwinkleError,
 )
-from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.scheduling.events import Answer, Outcome
+from twinkle_jupyter.scheduling.events import AdapterAdded, Answer, Outcome
 from twinkle_jupyter.scheduling.request import Op
+
+#: Code of the outcome of an op that nobody waited for when its turn came.
+CANCELLED = "cancelled"
 
 
 @dataclass(slots=True)
 class _Waiting:
     op: Op
+    #: Empty once everybody has gone; whoever sends the op again before its turn revives it.
     tickets: list[int] = field(default_factory=list)
 
 
@@ -25,14 +28,16 @@ class OpQueue:
     """Reorders and deduplicates on the sequence id.
 
     Args:
-        adapter_id: Whose ops these are.
+        adapter: Whose ops these are.
         max_queued: An op this far ahead of the next one to run is refused. The next one itself
             never is, so that a full queue cannot wait for what it refuses.
         max_answers: Outcomes that are kept.
     """
 
-    def __init__(self, adapter_id: AdapterId, max_queued: int, max_answers: int) -> None:
-        self.adapter_id = adapter_id
+    def __init__(self, adapter: AdapterAdded, max_queued: int, max_answers: int) -> None:
+        self.adapter_id = adapter.adapter_id
+        self.user = adapter.user
+        self.priority = adapter.priority
         self._max_queued = max_queued
         self._max_answers = max_answers
         self._next_id = 1
@@ -63,21 +68,45 @@ class OpQueue:
         assert self.ready is not None, "only an op whose turn it is starts"  # noqa: S101
         self._is_running = True
 
+    def abandon(self, ticket: int, sequence_id: int) -> bool:
+        """Nobody waits under this ticket any more; return whether another op's turn it is now."""
+        self._waiting[sequence_id].tickets.remove(ticket)
+        return not self._is_running and self._skip_abandoned()
+
     def finish(self, outcome: Outcome) -> Answer:
         """The running op ended; an error consumes its sequence id as a result does."""
         assert self._is_running, "only a running op ends"  # noqa: S101
-        waiting = self._waiting.pop(self._next_id)
-        self._answers[self._next_id] = outcome
-        self._answers.pop(self._next_id - self._max_answers, None)
-        self._next_id += 1
         self._is_running = False
-        return Answer(tuple(waiting.tickets), outcome)
+        answer = self._consume(outcome)
+        self._skip_abandoned()
+        return answer
 
     def fail_all(self, reason: TwinkleError) -> list[Answer]:
         """Answer everybody who waits; the queue is not used afterwards."""
         waiting = [self._waiting[key] for key in sorted(self._waiting)]
         self._waiting.clear()
         return [Answer(tuple(one.tickets), reason) for one in waiting]
+
+    def _consume(self, outcome: Outcome) -> Answer:
+        waiting = self._waiting.pop(self._next_id)
+        self._answers[self._next_id] = outcome
+        self._answers.pop(self._next_id - self._max_answers, None)
+        self._next_id += 1
+        return Answer(tuple(waiting.tickets), outcome)
+
+    def _skip_abandoned(self) -> bool:
+        """Cancel ops that nobody waits for as their turn comes; return whether there were any."""
+        first = self._next_id
+        while (waiting := self._waiting.get(self._next_id)) is not None and not waiting.tickets:
+            self._consume(
+                ConflictError(
+                    f"Sequence id {self._next_id} of adapter {self.adapter_id!r} was cancelled:"
+                    " nobody waited for it when its turn came.",
+                    "Send the work again under the next sequence id.",
+                    CANCELLED,
+                )
+            )
+        return self._next_id > first
 
     def _refuse(self, op: Op, waiting: _Waiting | None) -> TwinkleError | None:
         name = f"Sequence id {op.sequence_id} of adapter {self.adapter_id!r}"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.ids import AdapterId
+
+#: What somebody waits for goes before what runs by itself, within what is the user's share.
+Priority: TypeAlias = Literal["interactive", "background"]
 
 
 @dataclass(frozen=True, slots=True)
