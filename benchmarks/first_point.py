@@ -7,10 +7,7 @@ the same in a real browser.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -18,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.report import Bar, Row, finish, parse_options
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.client.discovery import Connection, find_connection
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
@@ -74,35 +72,20 @@ def measure(repeats: int) -> dict[str, list[float]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print rows as JSON")
-    parser.add_argument("--check", action="store_true", help="exit 1 when a bar is missed")
-    parser.add_argument("--quick", action="store_true", help="once instead of three times")
-    options = parser.parse_args()
+    options = parse_options(__doc__)
     folder = ensure_base_model(DEFAULT_BASE_MODEL, lambda _: None)
     _warm_page_cache(folder)
-    rows = []
-    for name, values in measure(1 if options.quick else 3).items():
-        value, bar = statistics.median(values), BARS.get(name)
-        rows.append(
-            {
-                "name": name,
-                "value": round(value, 2),
-                "unit": "s",
-                "spread": [round(min(values), 2), round(max(values), 2)],
-                "peer": None,
-                "ratio": None,
-                "bar": bar,
-                "holds": None if bar is None else value <= bar,
-            }
+    rows = [
+        Row(
+            name=name,
+            value=statistics.median(values),
+            unit="s",
+            spread=(min(values), max(values)),
+            bar=Bar(BARS[name], "at most") if name in BARS else None,
         )
-    if options.json:
-        print(json.dumps(rows, indent=2))
-    else:
-        print(f"{os.cpu_count()} cores, Python {platform.python_version()}")
-        for row in rows:
-            print(f"{row['name']:24} {row['value']:7} s  {row['spread']}  bar {row['bar']}")
-    return 1 if options.check and any(row["holds"] is False for row in rows) else 0
+        for name, values in measure(1 if options.quick else 3).items()
+    ]
+    return finish(rows, options)
 
 
 def _warm_page_cache(folder: Path) -> None:
