@@ -87,6 +87,9 @@ class QuotaExceededError(TwinkleError, RuntimeError):
 #: Code of a `ServiceUnavailableError` that waiting mends: a base model is being loaded.
 STARTING = "starting"
 
+#: Code of a `ConflictError`: nobody waited for the op when its turn came.
+CANCELLED = "cancelled"
+
 
 class ServiceUnavailableError(TwinkleError, ConnectionError):
     """The service is not running, not ready or not answering; trying again may help."""

@@ -23,6 +23,7 @@ from twinkle_jupyter.scheduling.request import (
     ForwardBackwardResult,
     OptimStep,
     OptimStepResult,
+    Priority,
     SaveCheckpoint,
 )
 
@@ -53,15 +54,34 @@ class NamedActor:
             ) from error
 
     async def ask(
-        self, kind: type[_Answer], timeout_s: float, method: str, *arguments: object
+        self,
+        kind: type[_Answer],
+        timeout_s: float,
+        method: str,
+        *arguments: object,
+        **named: object,
     ) -> _Answer:
         """Call a method that answers a `kind`; errors as in `answer`."""
-        call: Awaitable[object] = getattr(self._actor, method).remote(*arguments)
+        call: Awaitable[object] = getattr(self._actor, method).remote(*arguments, **named)
         return _checked(kind, await answer(call, self.name, timeout_s))
 
-    async def tell(self, timeout_s: float, method: str, *arguments: object) -> None:
+    async def ask_or_cancel(
+        self, kind: type[_Answer], timeout_s: float, method: str, *arguments: object
+    ) -> _Answer:
+        """Like `ask`, and when the caller is cancelled, so is the actor's method."""
+        call: Awaitable[object] = getattr(self._actor, method).remote(*arguments)
+        try:
+            return _checked(kind, await answer(call, self.name, timeout_s))
+        except asyncio.CancelledError:
+            ray.cancel(call)
+            raise
+
+    async def tell(
+        self, timeout_s: float, method: str, *arguments: object, **named: object
+    ) -> None:
         """Call a method that answers nothing, and wait until it is done."""
-        await answer(getattr(self._actor, method).remote(*arguments), self.name, timeout_s)
+        call: Awaitable[object] = getattr(self._actor, method).remote(*arguments, **named)
+        await answer(call, self.name, timeout_s)
 
     def notify(self, method: str, *arguments: object) -> None:
         """Call a method and do not wait."""
@@ -120,24 +140,46 @@ class RayTrainerHandle(TrainerHandle):
         self._actor = NamedActor(name)
 
     @override
-    async def create_adapter(self, adapter_id: AdapterId, spec: AdapterSpec) -> None:
-        await self._actor.tell(_CONTROL_TIMEOUT_S, "create_adapter", adapter_id, spec)
+    async def create_adapter(
+        self,
+        adapter_id: AdapterId,
+        spec: AdapterSpec,
+        *,
+        user: str = "",
+        priority: Priority = "interactive",
+    ) -> None:
+        whose = {"user": user, "priority": priority}
+        await self._actor.tell(_CONTROL_TIMEOUT_S, "create_adapter", adapter_id, spec, **whose)
 
     @override
-    async def load_adapter(self, adapter_id: AdapterId, folder: str) -> int:
-        return await self._actor.ask(int, _CONTROL_TIMEOUT_S, "load_adapter", adapter_id, folder)
+    async def load_adapter(
+        self,
+        adapter_id: AdapterId,
+        folder: str,
+        *,
+        user: str = "",
+        priority: Priority = "interactive",
+    ) -> int:
+        whose = {"user": user, "priority": priority}
+        return await self._actor.ask(
+            int, _CONTROL_TIMEOUT_S, "load_adapter", adapter_id, folder, **whose
+        )
 
     @override
     async def forward_backward(self, op: ForwardBackward) -> ForwardBackwardResult:
-        return await self._actor.ask(ForwardBackwardResult, _OP_TIMEOUT_S, "forward_backward", op)
+        return await self._actor.ask_or_cancel(
+            ForwardBackwardResult, _OP_TIMEOUT_S, "forward_backward", op
+        )
 
     @override
     async def optim_step(self, op: OptimStep) -> OptimStepResult:
-        return await self._actor.ask(OptimStepResult, _OP_TIMEOUT_S, "optim_step", op)
+        return await self._actor.ask_or_cancel(OptimStepResult, _OP_TIMEOUT_S, "optim_step", op)
 
     @override
     async def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
-        return await self._actor.ask(CheckpointSaved, _OP_TIMEOUT_S, "save_checkpoint", op)
+        return await self._actor.ask_or_cancel(
+            CheckpointSaved, _OP_TIMEOUT_S, "save_checkpoint", op
+        )
 
     @override
     async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:

@@ -19,6 +19,7 @@ from twinkle_jupyter.scheduling.request import (
     ForwardBackwardResult,
     OptimStep,
     OptimStepResult,
+    Priority,
     SaveCheckpoint,
 )
 from twinkle_jupyter.telemetry import log_to_file
@@ -53,14 +54,28 @@ class TrainerActor(TrainerHandle):
                 self._is_loaded = True
 
     @override
-    async def create_adapter(self, adapter_id: AdapterId, spec: AdapterSpec) -> None:
+    async def create_adapter(
+        self,
+        adapter_id: AdapterId,
+        spec: AdapterSpec,
+        *,
+        user: str = "",
+        priority: Priority = "interactive",
+    ) -> None:
         await self.start()
-        await self._loop.create_adapter(adapter_id, spec)
+        await self._loop.create_adapter(adapter_id, spec, user=user, priority=priority)
 
     @override
-    async def load_adapter(self, adapter_id: AdapterId, folder: str) -> int:
+    async def load_adapter(
+        self,
+        adapter_id: AdapterId,
+        folder: str,
+        *,
+        user: str = "",
+        priority: Priority = "interactive",
+    ) -> int:
         await self.start()
-        return await self._loop.load_adapter(adapter_id, folder)
+        return await self._loop.load_adapter(adapter_id, folder, user=user, priority=priority)
 
     @override
     async def forward_backward(self, op: ForwardBackward) -> ForwardBackwardResult:

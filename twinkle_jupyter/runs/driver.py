@@ -129,7 +129,7 @@ class RunDriver:
     async def _train(
         self, log: RunLog, row: RunRow, compute: Compute, stepper: Stepper, probes: Probes
     ) -> None:
-        step = await stepper.begin(row.checkpoint)
+        step = await stepper.begin(row.checkpoint, row.owner)
         await self._enter(log, "running", step=step)
         while step < stepper.total_steps:
             if self._is_leaving:

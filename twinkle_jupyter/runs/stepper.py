@@ -49,18 +49,23 @@ class Stepper:
         """Steps of the whole run."""
         return self._batches.total_steps
 
-    async def begin(self, checkpoint: str) -> int:
-        """Put the adapter into a slot, from a checkpoint if it is whole; return its step."""
+    async def begin(self, checkpoint: str, user: str) -> int:
+        """Put the adapter into a slot, from a checkpoint if it is whole; return its step.
+
+        It counts towards the user's share, behind what they wait for themselves.
+        """
         trainer = self._compute.trainer
         await trainer.remove_adapter(self._adapter_id)
         self.restart_clock()
         if await self._checkpoints.exists(checkpoint):
             folder = str(self._checkpoints.path(checkpoint))
-            self._saved_step = await trainer.load_adapter(self._adapter_id, folder)
+            self._saved_step = await trainer.load_adapter(
+                self._adapter_id, folder, user=user, priority="background"
+            )
             return self._saved_step
         config = self._config
         spec = AdapterSpec(rank=config.rank, alpha=config.lora_alpha, seed=config.seed)
-        await trainer.create_adapter(self._adapter_id, spec)
+        await trainer.create_adapter(self._adapter_id, spec, user=user, priority="background")
         return 0
 
     async def step(self, step: int) -> float:

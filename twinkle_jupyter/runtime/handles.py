@@ -20,6 +20,7 @@ from twinkle_jupyter.scheduling.request import (
     ForwardBackwardResult,
     OptimStep,
     OptimStepResult,
+    Priority,
     SaveCheckpoint,
 )
 
@@ -49,14 +50,33 @@ class TrainerHandle(Protocol):
     """One trainer: a frozen base model and adapters in slots.
 
     Ops of one adapter run strictly in order of their sequence ids, whatever order they arrive in;
-    an op with an id that was already answered gets the same answer again.
+    an op with an id that was already answered gets the same answer again. Cancelling the task that
+    awaits an op cancels the op, unless it is under way or somebody else awaits it too; its sequence
+    id is spent.
     """
 
-    async def create_adapter(self, adapter_id: AdapterId, spec: AdapterSpec) -> None:
-        """Give the adapter a slot and its first weights. Creating it again changes nothing."""
+    async def create_adapter(
+        self,
+        adapter_id: AdapterId,
+        spec: AdapterSpec,
+        *,
+        user: str = "",
+        priority: Priority = "interactive",
+    ) -> None:
+        """Give the adapter a slot and its first weights. Creating it again changes nothing.
+
+        Its ops count towards the share of `user`, and go before those of lower priority.
+        """
         ...
 
-    async def load_adapter(self, adapter_id: AdapterId, folder: str) -> int:
+    async def load_adapter(
+        self,
+        adapter_id: AdapterId,
+        folder: str,
+        *,
+        user: str = "",
+        priority: Priority = "interactive",
+    ) -> int:
         """Put a checkpoint with its optimizer into a slot; return its step.
 
         The adapter's next op has sequence id 1. Replaces what the slot held.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,6 +31,7 @@ from twinkle_jupyter.scheduling.events import (
     Answer,
     Event,
     OpArrived,
+    OpCancelled,
     Outcome,
     Plan,
     PlanDone,
@@ -46,6 +49,7 @@ from twinkle_jupyter.scheduling.request import (
     OpResult,
     OptimStep,
     OptimStepResult,
+    Priority,
     SaveCheckpoint,
 )
 
@@ -57,6 +61,12 @@ R = TypeVar("R", bound=OpResult)
 
 #: An op waits for its turn behind others; longer than this and something is wrong.
 _OP_TIMEOUT_S = 3600.0
+
+
+@dataclass(slots=True)
+class _Arrival:
+    at: float
+    num_waiting: int = 0
 
 
 class TrainLoop:
@@ -85,6 +95,8 @@ class TrainLoop:
         self._scheduler = Scheduler(self._settings.token_budget)
         self._last_ticket = 0
         self._waiting: dict[int, asyncio.Future[OpResult]] = {}
+        #: When each unanswered op came, and how many wait for it.
+        self._arrivals: dict[tuple[AdapterId, int], _Arrival] = {}
         self._running: asyncio.Task[None] | None = None
         self._is_closed = False
         # Creating, loading and removing take two steps each: in the engine and in the scheduler.
@@ -106,20 +118,34 @@ class TrainLoop:
         if running is not None:
             await asyncio.wait([running], timeout=_OP_TIMEOUT_S)
 
-    async def create_adapter(self, adapter_id: AdapterId, spec: AdapterSpec) -> None:
+    async def create_adapter(
+        self,
+        adapter_id: AdapterId,
+        spec: AdapterSpec,
+        *,
+        user: str = "",
+        priority: Priority = "interactive",
+    ) -> None:
         """Give the adapter a slot and its first weights. Creating it again changes nothing."""
         async with self._slots_lock:
             await self._thread.call(lambda engine: engine.create_adapter(adapter_id, spec))
-            self._feed(AdapterAdded(adapter_id))
+            self._feed(AdapterAdded(adapter_id, user, priority))
 
-    async def load_adapter(self, adapter_id: AdapterId, folder: str) -> int:
+    async def load_adapter(
+        self,
+        adapter_id: AdapterId,
+        folder: str,
+        *,
+        user: str = "",
+        priority: Priority = "interactive",
+    ) -> int:
         """Put a checkpoint with its optimizer into a slot; return its step."""
         async with self._slots_lock:
             state = await self._thread.call(lambda engine: engine.read_checkpoint(Path(folder)))
             replaced = ConflictError(f"Adapter {adapter_id!r} was loaded from a checkpoint.")
             self._feed(AdapterRemoved(adapter_id, replaced))
             await self._thread.call(lambda engine: engine.put_adapter(adapter_id, state))
-            self._feed(AdapterAdded(adapter_id))
+            self._feed(AdapterAdded(adapter_id, user, priority))
             return state.step
 
     async def remove_adapter(self, adapter_id: AdapterId) -> None:
@@ -190,15 +216,25 @@ class TrainLoop:
         ticket = self._last_ticket
         future: asyncio.Future[OpResult] = asyncio.get_running_loop().create_future()
         self._waiting[ticket] = future
+        key = (op.adapter_id, op.sequence_id)
+        arrival = self._arrivals.setdefault(key, _Arrival(time.monotonic()))
+        arrival.num_waiting += 1
         try:
             self._feed(OpArrived(ticket, op))
             result = await asyncio.wait_for(future, _OP_TIMEOUT_S)
+        except asyncio.CancelledError:
+            self._feed(OpCancelled(ticket))
+            raise
         except TimeoutError as error:
+            self._feed(OpCancelled(ticket))
             raise ServiceUnavailableError(
                 f"Adapter {op.adapter_id!r} was not served for {_OP_TIMEOUT_S:g} s."
             ) from error
         finally:
             del self._waiting[ticket]
+            arrival.num_waiting -= 1
+            if not arrival.num_waiting:
+                del self._arrivals[key]
         if not isinstance(result, kind):
             raise ConflictError(
                 f"Sequence id {op.sequence_id} of adapter {op.adapter_id!r} was another request."
@@ -224,8 +260,16 @@ class TrainLoop:
                 future.set_result(answer.outcome)
 
     async def _run(self, plan: Plan) -> None:
+        keys = [(op.adapter_id, op.sequence_id) for op in plan.ops]
+        arrivals = [self._arrivals.get(key) for key in keys]
         try:
-            outcomes = await self._thread.call(lambda engine: _carry_out(plan, engine))
+            started_at, outcomes = await self._thread.call(
+                lambda engine: (time.monotonic(), _carry_out(plan, engine))
+            )
+            outcomes = [
+                _with_queue_seconds(outcome, arrival, started_at)
+                for outcome, arrival in zip(outcomes, arrivals, strict=True)
+            ]
         except TwinkleError as error:
             outcomes = [error] * len(plan.ops)
         except Exception:
@@ -244,3 +288,9 @@ def _carry_out(plan: Plan, engine: StepEngine) -> list[Outcome]:
             return [*engine.optim_step(ops)]
         case RunSaves(ops):
             return [*engine.save_checkpoints(ops)]
+
+
+def _with_queue_seconds(outcome: Outcome, arrival: _Arrival | None, started_at: float) -> Outcome:
+    if arrival is None or not isinstance(outcome, ForwardBackwardResult):
+        return outcome
+    return replace(outcome, queue_seconds=started_at - arrival.at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from twinkle_jupyter.errors import (
+    CANCELLED,
     ConflictError,
     InvalidDataError,
     QuotaExceededError,
@@ -12,9 +13,6 @@ from twinkle_jupyter.errors import (
 )
 from twinkle_jupyter.scheduling.events import AdapterAdded, Answer, Outcome
 from twinkle_jupyter.scheduling.request import Op
-
-#: Code of the outcome of an op that nobody waited for when its turn came.
-CANCELLED = "cancelled"
 
 
 @dataclass(slots=True)
