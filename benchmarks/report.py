@@ -62,6 +62,27 @@ class Row:
     ratio_spread: Spread | None = None
     bar: Bar | None = None
 
+    @classmethod
+    def of_samples(cls, name: str, samples: Sequence[float], unit: str, bar: Bar | None) -> Row:
+        """Return a row without a peer: median and spread of samples."""
+        return cls(name, statistics.median(samples), unit, (min(samples), max(samples)), bar=bar)
+
+    @classmethod
+    def of_times(cls, name: str, samples: Samples, ours: str, peer: str, bar: Bar | None) -> Row:
+        """Return a row of milliseconds, its ratio the median over rounds of peer / ours."""
+        ratios = samples.ratios(peer, ours)
+        low, high = samples.spread(ours)
+        return cls(
+            name,
+            1e3 * samples.median(ours),
+            "ms",
+            (1e3 * low, 1e3 * high),
+            1e3 * samples.median(peer),
+            statistics.median(ratios),
+            (min(ratios), max(ratios)),
+            bar,
+        )
+
     @property
     def holds(self) -> bool | None:
         """Whether the bar is met; None without a bar."""
@@ -95,10 +116,10 @@ class Samples:
     def spread(self, side: str) -> Spread:
         return min(self.seconds[side]), max(self.seconds[side])
 
-    def ratios(self, slower: str, faster: str, times: float = 1.0) -> list[float]:
-        """Return `times` x slower / faster of each round."""
+    def ratios(self, slower: str, faster: str) -> list[float]:
+        """Return slower / faster of each round."""
         pairs = zip(self.seconds[slower], self.seconds[faster], strict=True)
-        return [times * a / b for a, b in pairs]
+        return [a / b for a, b in pairs]
 
 
 def interleave(
