@@ -12,17 +12,15 @@ same scene with everybody in one share, so that adapters take turns whosever the
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import statistics
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.report import Bar, Row, build_parser, finish
-from twinkle_jupyter.example import Example
+from benchmarks.virtual_trainer import DONE, CostModel, Simulation, Trainee
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.scheduling.events import (
     AdapterAdded,
@@ -32,123 +30,12 @@ from twinkle_jupyter.scheduling.events import (
     OpArrived,
     Plan,
     PlanDone,
-    RunMicroBatch,
 )
 from twinkle_jupyter.scheduling.machine import Scheduler
-from twinkle_jupyter.scheduling.ready_ops import count_tokens
-from twinkle_jupyter.scheduling.request import (
-    AdamWSettings,
-    ForwardBackward,
-    Op,
-    OptimStep,
-    OptimStepResult,
-)
 
 PLANNING = Bar(1.0, "at most")
 FAIRNESS = Bar(0.95, "at least", on="value")
 STEP_TIME = Bar(1.3, "at most")
-
-DONE = OptimStepResult(step=1, grad_norm=0.0, seconds=0.0)
-ADAMW = AdamWSettings(learning_rate=1e-3)
-
-
-@dataclass(frozen=True, slots=True)
-class CostModel:
-    """Seconds of a plan."""
-
-    step_s: float = 0.17
-    token_s: float = 0.003
-    optim_s: float = 0.01
-    adapter_s: float = 0.002
-
-    @property
-    def overhead_tokens(self) -> int:
-        return round(self.step_s / self.token_s)
-
-    def slower(self, times: int) -> CostModel:
-        parts = (self.step_s, self.token_s, self.optim_s, self.adapter_s)
-        return CostModel(*(times * seconds for seconds in parts))
-
-    def seconds(self, plan: Plan) -> float:
-        if isinstance(plan, RunMicroBatch):
-            return self.step_s + self.token_s * sum(map(count_tokens, plan.ops))
-        return self.optim_s + self.adapter_s * len(plan.ops)
-
-
-@dataclass(frozen=True, slots=True)
-class Trainee:
-    """An adapter of a user: steps of so many tokens, as many as it is let."""
-
-    name: AdapterId
-    user: str
-    #: Whose share it counts towards.
-    share: str
-    tokens: int
-    #: Steps on their way at once; one means that each waits for the answer to the last.
-    ahead: int
-    #: From an answer to the arrival of what the client sends then.
-    round_trip_s: float
-
-    def op(self, sequence_id: int) -> Op:
-        """Forward-backward and optimizer steps take turns."""
-        if sequence_id % 2 == 0:
-            return OptimStep(self.name, sequence_id, ADAMW)
-        ids = (1,) * self.tokens
-        return ForwardBackward(self.name, sequence_id, (Example(ids, ids, (1.0,) * self.tokens),))
-
-
-class Simulation:
-    """The real scheduler with clients and an engine of virtual time."""
-
-    def __init__(self, trainees: Iterable[Trainee], costs: CostModel, budget: int) -> None:
-        self._costs = costs
-        self._scheduler = Scheduler(budget, overhead_tokens=costs.overhead_tokens)
-        self._trainees = {trainee.name: trainee for trainee in trainees}
-        self._agenda: list[tuple[float, int, Callable[[], list[Instruction]]]] = []
-        self._ops: dict[int, Op] = {}
-        self._now = 0.0
-        self._num_entries = 0
-        #: By user: moment and tokens of each forward-backward that ended.
-        self.served: dict[str, list[tuple[float, int]]] = defaultdict(list)
-        #: By user and adapter: moments at which a step ended.
-        self.steps: dict[tuple[str, AdapterId], list[float]] = defaultdict(list)
-
-    def run(self, until_s: float) -> Simulation:
-        for trainee in self._trainees.values():
-            self._scheduler.handle(AdapterAdded(trainee.name, trainee.share))
-            for sequence_id in range(1, 2 * trainee.ahead + 1):
-                self._send(trainee.op(sequence_id), 0.0)
-        while self._now < until_s:
-            self._now, _, happen = heapq.heappop(self._agenda)
-            for instruction in happen():
-                if isinstance(instruction, Answer):
-                    for ticket in instruction.tickets:
-                        self._hear(self._ops.pop(ticket))
-                else:
-                    self._start(instruction)
-        return self
-
-    def _hear(self, op: Op) -> None:
-        trainee = self._trainees[op.adapter_id]
-        if isinstance(op, ForwardBackward):
-            self.served[trainee.user].append((self._now, trainee.tokens))
-            return
-        self.steps[trainee.user, trainee.name].append(self._now)
-        for sequence_id in (op.sequence_id - 1, op.sequence_id):
-            self._send(trainee.op(sequence_id + 2 * trainee.ahead), trainee.round_trip_s)
-
-    def _send(self, op: Op, delay_s: float) -> None:
-        ticket = self._num_entries
-        self._ops[ticket] = op
-        self._at(delay_s, lambda: self._scheduler.handle(OpArrived(ticket, op)))
-
-    def _start(self, plan: Plan) -> None:
-        done = PlanDone((DONE,) * len(plan.ops))
-        self._at(self._costs.seconds(plan), lambda: self._scheduler.handle(done))
-
-    def _at(self, delay_s: float, happen: Callable[[], list[Instruction]]) -> None:
-        heapq.heappush(self._agenda, (self._now + delay_s, self._num_entries, happen))
-        self._num_entries += 1
 
 
 @dataclass(frozen=True, slots=True)
