@@ -1,22 +1,12 @@
-"""What runs next: single decisions by example, the whole by random histories."""
+"""What runs next: single decisions by example."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
 
 from tests.scheduling.conftest import A, B, C, forward_backward, optim_step, save
 from twinkle_jupyter.errors import (
+    CANCELLED,
     ConflictError,
     InvalidDataError,
     NotFoundError,
@@ -32,16 +22,14 @@ from twinkle_jupyter.scheduling.events import (
     Event,
     Instruction,
     OpArrived,
-    Outcome,
-    Plan,
+    OpCancelled,
     PlanDone,
     RunMicroBatch,
     RunOptimSteps,
     RunSaves,
 )
 from twinkle_jupyter.scheduling.machine import Scheduler
-from twinkle_jupyter.scheduling.ready_ops import count_tokens
-from twinkle_jupyter.scheduling.request import CheckpointSaved, Op, OptimStepResult
+from twinkle_jupyter.scheduling.request import Op, OptimStepResult
 
 DONE = OptimStepResult(step=1, grad_norm=0.5, seconds=0.1)
 GONE = NotFoundError("Adapter 'a' was removed.")
@@ -178,115 +166,65 @@ def test_a_removed_adapter_answers_what_waits_and_hears_nothing_of_what_ran() ->
     assert _feed(scheduler, AdapterRemoved(C, GONE)) == []
 
 
-class _RandomHistories(RuleBasedStateMachine):
-    """Arrivals in any order, twice, too early; removals and failures at any moment."""
-
-    ADAPTERS = (A, B, C)
-    TOKEN_BUDGET = 12
-    MAX_QUEUED = 6
-    NUM_OPS = 12
-
-    @initialize()
-    def start(self) -> None:
-        self.scheduler = Scheduler(self.TOKEN_BUDGET, max_queued=self.MAX_QUEUED, max_answers=3)
-        self.plan: Plan | None = None
-        self.last_ticket = 0
-        self.waiting: dict[int, tuple[AdapterId, int]] = {}
-        self.lives: dict[AdapterId, int] = defaultdict(int)
-        self.present: set[AdapterId] = set()
-        #: Sequence ids in the order they ran, for each life of each adapter.
-        self.ran: dict[tuple[AdapterId, int], list[int]] = defaultdict(list)
-        self.plan_lives: tuple[int, ...] = ()
-        self.outcomes: dict[tuple[AdapterId, int, int], Outcome] = {}
-
-    def _op(self, adapter_id: AdapterId, sequence_id: int) -> Op:
-        kinds = (
-            forward_backward(adapter_id, sequence_id, 1 + sequence_id % 9),
-            optim_step(adapter_id, sequence_id),
-            save(adapter_id, sequence_id),
-        )
-        return kinds[(sequence_id * 7 + len(adapter_id)) % 3 if sequence_id % 4 else 0]
-
-    def _handle(self, event: Event) -> None:
-        for instruction in self.scheduler.handle(event):
-            if isinstance(instruction, Answer):
-                for ticket in instruction.tickets:
-                    # Nobody is answered twice.
-                    adapter_id, sequence_id = self.waiting.pop(ticket)
-                    self._check_answer(adapter_id, sequence_id, instruction.outcome)
-            else:
-                self._check_plan(instruction)
-
-    def _check_answer(self, adapter_id: AdapterId, sequence_id: int, outcome: Outcome) -> None:
-        key = (adapter_id, self.lives[adapter_id], sequence_id)
-        if key in self.outcomes and not isinstance(outcome, ConflictError | NotFoundError):
-            assert outcome is self.outcomes[key]
-
-    def _check_plan(self, plan: Plan) -> None:
-        assert self.plan is None, "one plan at a time"
-        self.plan = plan
-        adapter_ids = [op.adapter_id for op in plan.ops]
-        assert adapter_ids, "a plan has ops"
-        assert len(set(adapter_ids)) == len(adapter_ids), "an adapter has one op in a plan"
-        assert set(adapter_ids) <= self.present
-        if isinstance(plan, RunMicroBatch):
-            total = sum(map(count_tokens, plan.ops))
-            assert total <= self.TOKEN_BUDGET or len(plan.ops) == 1
-        self.plan_lives = tuple(self.lives[adapter_id] for adapter_id in adapter_ids)
-        for op in plan.ops:
-            ran = self.ran[op.adapter_id, self.lives[op.adapter_id]]
-            ran.append(op.sequence_id)
-            # In order, each once, none left out.
-            assert ran == list(range(1, len(ran) + 1))
-
-    @rule(adapter_id=st.sampled_from(ADAPTERS))
-    def add(self, adapter_id: AdapterId) -> None:
-        if adapter_id not in self.present:
-            self.present.add(adapter_id)
-            self.lives[adapter_id] += 1
-        self._handle(AdapterAdded(adapter_id))
-
-    @rule(adapter_id=st.sampled_from(ADAPTERS))
-    def remove(self, adapter_id: AdapterId) -> None:
-        self.present.discard(adapter_id)
-        self._handle(AdapterRemoved(adapter_id, GONE))
-        assert adapter_id not in {waiting[0] for waiting in self.waiting.values()}
-
-    @rule(adapter_id=st.sampled_from(ADAPTERS), sequence_id=st.integers(1, NUM_OPS))
-    def arrive(self, adapter_id: AdapterId, sequence_id: int) -> None:
-        self.last_ticket += 1
-        self.waiting[self.last_ticket] = (adapter_id, sequence_id)
-        self._handle(OpArrived(self.last_ticket, self._op(adapter_id, sequence_id)))
-
-    @precondition(lambda self: self.plan is not None)
-    @rule(failing=st.sets(st.sampled_from(ADAPTERS)))
-    def finish(self, failing: set[AdapterId]) -> None:
-        assert self.plan is not None
-        plan, lives = self.plan, self.plan_lives
-        self.plan = None
-        outcomes: list[Outcome] = []
-        ops: tuple[Op, ...] = plan.ops
-        for op, life in zip(ops, lives, strict=True):
-            failure = RunFailedError(f"{op.adapter_id} {op.sequence_id}")
-            outcome = failure if op.adapter_id in failing else CheckpointSaved(life, 0)
-            outcomes.append(outcome)
-            self.outcomes[op.adapter_id, life, op.sequence_id] = outcome
-        self._handle(PlanDone(tuple(outcomes)))
-
-    @invariant()
-    def nothing_runnable_lies_idle(self) -> None:
-        if self.plan is not None:
-            return
-        for adapter_id, sequence_id in self.waiting.values():
-            ran = self.ran[adapter_id, self.lives[adapter_id]]
-            assert sequence_id > len(ran) + 1, "the op in turn is not in a plan"
-
-    def teardown(self) -> None:
-        """Everything that can run, runs: each op whose predecessors came is answered."""
-        while self.plan is not None:
-            self.finish(failing=set())
-        self.nothing_runnable_lies_idle()
+def test_a_cancelled_op_is_skipped_and_its_sequence_id_is_spent() -> None:
+    scheduler = _scheduler(A, B)
+    _feed(scheduler, OpArrived(1, forward_backward(B, 1)))
+    _feed(scheduler, OpArrived(2, forward_backward(A, 1)), OpArrived(3, optim_step(A, 2)))
+    assert _feed(scheduler, OpCancelled(2)) == []
+    assert _feed(scheduler, PlanDone((DONE,)))[-1] == RunOptimSteps((optim_step(A, 2),))
+    with pytest.raises(ConflictError, match="Sequence id 1 of adapter 'a' was cancelled") as caught:
+        raise _refusal(scheduler, forward_backward(A, 1))
+    assert caught.value.code == CANCELLED
 
 
-TestRandomHistories = _RandomHistories.TestCase
-TestRandomHistories.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+def test_an_op_in_a_plan_runs_to_its_end_though_nobody_waits() -> None:
+    scheduler = _scheduler(A)
+    _feed(scheduler, OpArrived(1, optim_step(A, 1)), OpArrived(2, optim_step(A, 2)))
+    assert _feed(scheduler, OpCancelled(1)) == []
+    assert _feed(scheduler, PlanDone((DONE,))) == [RunOptimSteps((optim_step(A, 2),))]
+    assert _feed(scheduler, OpArrived(3, optim_step(A, 1))) == [Answer((3,), DONE)]
+
+
+def test_an_op_that_somebody_else_waits_for_is_not_cancelled() -> None:
+    scheduler = _scheduler(A)
+    op = optim_step(A, 2)
+    _feed(scheduler, OpArrived(1, op), OpArrived(2, op), OpCancelled(1), OpCancelled(1))
+    _feed(scheduler, OpArrived(3, optim_step(A, 1)))
+    assert _feed(scheduler, PlanDone((DONE,))) == [Answer((3,), DONE), RunOptimSteps((op,))]
+
+
+def test_an_op_sent_again_before_its_turn_is_no_longer_cancelled() -> None:
+    scheduler = _scheduler(A)
+    op = optim_step(A, 2)
+    _feed(scheduler, OpArrived(1, op), OpCancelled(1), OpArrived(2, op))
+    _feed(scheduler, OpArrived(3, optim_step(A, 1)))
+    assert _feed(scheduler, PlanDone((DONE,)))[-1] == RunOptimSteps((op,))
+    assert _feed(scheduler, PlanDone((DONE,))) == [Answer((2,), DONE)]
+
+
+def test_each_kind_of_plan_has_its_turn() -> None:
+    scheduler = _scheduler(A, B, C)
+    _feed(scheduler, OpArrived(1, optim_step(A, 1)), OpArrived(2, save(B, 1)))
+    _feed(scheduler, OpArrived(3, forward_backward(C, 1)), OpArrived(4, optim_step(C, 2)))
+    for number in range(2, 6):
+        _feed(scheduler, OpArrived(number + 3, optim_step(A, number)))
+    plans = [_feed(scheduler, PlanDone((DONE,)))[-1] for _ in range(3)]
+    assert plans == [
+        RunSaves((save(B, 1),)),
+        RunMicroBatch((forward_backward(C, 1),)),
+        RunOptimSteps((optim_step(A, 2), optim_step(C, 2))),
+    ]
+
+
+def test_one_user_saves_four_adapters_at_a_time() -> None:
+    scheduler = _scheduler(C)
+    _feed(scheduler, OpArrived(0, optim_step(C, 1)))
+    names = [AdapterId(f"{user}{number}") for user in "xy" for number in range(6)]
+    for ticket, name in enumerate(names, start=1):
+        _feed(scheduler, AdapterAdded(name, name[0]), OpArrived(ticket, save(name, 1)))
+    first = _feed(scheduler, PlanDone((DONE,)))[-1]
+    assert isinstance(first, RunSaves)
+    assert [op.adapter_id for op in first.ops] == [*names[:4], *names[6:10]]
+    second = _feed(scheduler, PlanDone((DONE,) * 8))[-1]
+    assert isinstance(second, RunSaves)
+    assert [op.adapter_id for op in second.ops] == [*names[4:6], *names[10:]]
