@@ -9,7 +9,6 @@ model keeps its own layers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 import torch
@@ -25,12 +24,13 @@ from twinkle_jupyter.engine.layer_batch import LayerBatch
 from twinkle_jupyter.engine.layer_reader import LayerReader, NotUnderstoodError
 from twinkle_jupyter.engine.lora_linear import AdapterRouter
 from twinkle_jupyter.engine.row_attention import RowAttention
+from twinkle_jupyter.engine.row_places import place_rows
 from twinkle_jupyter.engine.training_batch import TrainingBatch
 
 _LOGGER = logging.getLogger(__name__)
 
 #: Lengths of the rows that the two decoders are compared with.
-PROBE_LENGTHS = (12, 5)
+_PROBE_LENGTHS = (12, 5)
 #: Largest difference of the last hidden states, as a part of their largest entry.
 _PROBE_TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-3, torch.bfloat16: 0.1}
 
@@ -174,28 +174,30 @@ def fuse_decoder(
     return frozenset()
 
 
-def open_probe(model: PreTrainedModel) -> tuple[Tensor, TrainingBatch]:
+def open_probe(model: PreTrainedModel) -> tuple[dict[str, Tensor], TrainingBatch]:
     """Return two packed rows, the second the beginning of the first, without any adapter."""
     embedding = model.get_input_embeddings()
     assert isinstance(embedding, nn.Embedding), "checked when it was loaded"  # noqa: S101
     generator = torch.Generator().manual_seed(0)
-    row = torch.randint(embedding.num_embeddings, (1, PROBE_LENGTHS[0]), generator=generator)
-    tokens = torch.cat([row[:, :length] for length in PROBE_LENGTHS], dim=1).to(model.device)
-    attention = RowAttention(PROBE_LENGTHS, model.device)
-    return tokens, TrainingBatch(BatchAdapters([], ()), attention, 0, checkpoints=False)
+    row = torch.randint(embedding.num_embeddings, (1, _PROBE_LENGTHS[0]), generator=generator)
+    tokens = torch.cat([row[:, :length] for length in _PROBE_LENGTHS], dim=1).to(model.device)
+    rows = place_rows([(0,) * length for length in _PROBE_LENGTHS], owners=(0, 1), may_share=False)
+    attention = RowAttention(rows, model.device)
+    positions = torch.cat([torch.arange(length) for length in _PROBE_LENGTHS]).to(model.device)
+    batch = TrainingBatch(BatchAdapters([], ()), attention, 0, checkpoints=False)
+    return pack_arguments(tokens, positions[None]), batch
 
 
-def pack_arguments(tokens: Tensor, lengths: Sequence[int]) -> dict[str, Tensor]:
+def pack_arguments(tokens: Tensor, positions: Tensor) -> dict[str, Tensor]:
     """Return what a model with fused layers takes for packed rows.
 
     Args:
-        tokens: (1, T) rows of these lengths, one after the other.
-        lengths: Of the rows.
+        tokens: (1, T) token ids.
+        positions: (1, T) the place of each in its row.
     """
-    positions = torch.cat([torch.arange(length) for length in lengths]).to(tokens.device)
     return {
         "input_ids": tokens,
-        "position_ids": positions[None],
+        "position_ids": positions,
         # A mask of four dimensions is taken as it is: no layer looks at it, and none is made.
         "attention_mask": tokens.new_empty((1, 1, 1, 1)),
     }
@@ -203,15 +205,16 @@ def pack_arguments(tokens: Tensor, lengths: Sequence[int]) -> dict[str, Tensor]:
 
 def _run_own_layers(model: PreTrainedModel) -> Tensor:
     """Return (T, D), the last hidden states of the probe's rows."""
-    tokens, _ = open_probe(model)
-    output = model.base_model(input_ids=tokens[:, : PROBE_LENGTHS[0]], use_cache=False)
+    arguments, _ = open_probe(model)
+    row = arguments["input_ids"][:, : _PROBE_LENGTHS[0]]
+    output = model.base_model(input_ids=row, use_cache=False)
     states: Tensor = output.last_hidden_state[0]
-    return torch.cat([states[:length] for length in PROBE_LENGTHS])
+    return torch.cat([states[:length] for length in _PROBE_LENGTHS])
 
 
 def _compare_decoders(model: PreTrainedModel, router: AdapterRouter, expected: Tensor) -> float:
     """Return the largest difference to `expected`, as a part of its largest entry."""
-    tokens, batch = open_probe(model)
+    arguments, batch = open_probe(model)
     with router.activate(batch):
-        output = model.base_model(**pack_arguments(tokens, PROBE_LENGTHS), use_cache=False)
+        output = model.base_model(**arguments, use_cache=False)
     return float((output.last_hidden_state[0] - expected).abs().max() / expected.abs().max())

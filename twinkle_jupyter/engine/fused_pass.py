@@ -158,9 +158,9 @@ def _find_owners(
 ) -> list[tuple[AdapterSlot, int]]:
     """Return the adapters in the batch's order, each with its number of positions."""
     counts: dict[AdapterId, int] = {}
-    for row, length in zip(batch.rows, batch.lengths, strict=True):
+    for row, num_added in zip(batch.rows, batch.num_added, strict=True):
         adapter_id = ops[row.op_index].adapter_id
-        counts[adapter_id] = counts.get(adapter_id, 0) + length
+        counts[adapter_id] = counts.get(adapter_id, 0) + num_added
     return [(slots[adapter_id], count) for adapter_id, count in counts.items()]
 
 

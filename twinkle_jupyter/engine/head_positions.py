@@ -32,9 +32,10 @@ class HeadPositions:
         finally:
             self._selected = None
 
-    def _narrow(self, _head: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+    def _narrow(self, head: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        # A decoder may compute in a wider type than its weights have.
+        hidden = inputs[0].to(next(head.parameters()).dtype)  # (B, T, D)
         if self._selected is None:
-            return None
-        hidden = inputs[0]  # (B, T, D)
+            return (hidden, *inputs[1:])
         narrowed = hidden.reshape(-1, hidden.shape[-1]).index_select(0, self._selected)
         return (narrowed.unsqueeze(0), *inputs[1:])  # (1, N, D)

@@ -2,7 +2,7 @@
 
 Rows of one adapter are neighbours. They lie one after the other without padding where the model's
 layers take that, else they are padded to the longest: on the right, where causal attention never
-looks and no loss is.
+looks and no loss is. What comes after a row's last supervised position is left out.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from twinkle_jupyter.engine.row_places import RowPlaces, place_rows
 from twinkle_jupyter.example import Example
 
 _PADDING_TOKEN = 0
@@ -34,10 +35,14 @@ class MicroBatch:
     """B rows, N positions of which carry loss."""
 
     rows: tuple[BatchRow, ...]
-    #: Positions that each row takes up; all the same where rows are padded.
-    lengths: tuple[int, ...]
+    #: Where each row's tokens are in the flat tokens.
+    row_places: tuple[RowPlaces, ...]
+    #: Positions that each row has added to the batch, padding included.
+    num_added: tuple[int, ...]
     #: (1, T) token ids of packed rows, or (B, T) of padded ones.
     tokens: Tensor
+    #: As `tokens`: the place of each token in its row.
+    token_positions: Tensor
     #: (N,) indexes into the flat tokens, row after row.
     positions: Tensor
     #: (N,) token id to predict.
@@ -104,46 +109,79 @@ def _pad(units: Sequence[Sequence[BatchRow]], token_budget: int) -> list[list[in
 def build_micro_batch(
     rows: Sequence[BatchRow], dtype: torch.dtype, device: torch.device, *, is_packed: bool
 ) -> MicroBatch:
-    """Lay out the rows and list their supervised positions; `dtype` is that of the weights."""
+    """Lay out the rows and list their supervised positions; `dtype` is that of the weights.
+
+    In fp64, which is for comparing with other software, rows share no beginning: architectures
+    round their norms to fp32 even there, and a sum of gradients rounds otherwise than its parts.
+    """
     examples = [row.example for row in rows]
-    lengths = [example.num_tokens for example in examples]
-    token_ids = [token for example in examples for token in example.tokens]
-    if is_packed:
-        tokens = torch.tensor(token_ids)[None]
-    else:
-        lengths = [max(lengths)] * len(lengths)
-        tokens = torch.full((len(rows), lengths[0]), _PADDING_TOKEN)
-        for index, example in enumerate(examples):
-            tokens[index, : example.num_tokens] = torch.tensor(example.tokens)
     supervised = [
-        (index, place)
-        for index, example in enumerate(examples)
-        for place, weight in enumerate(example.weights)
-        if weight != 0
+        [place for place, weight in enumerate(example.weights) if weight != 0]
+        for example in examples
     ]
-    starts = [0]
-    for length in lengths:
-        starts.append(starts[-1] + length)
+    token_ids = [
+        example.tokens[: max(places, default=0) + 1]
+        for example, places in zip(examples, supervised, strict=True)
+    ]
+    if is_packed:
+        owners = [row.op_index for row in rows]
+        row_places = place_rows(token_ids, owners, may_share=dtype != torch.float64)
+        num_added = [row.length - row.num_shared for row in row_places]
+        tokens, token_positions = _pack_tokens(row_places, token_ids)
+    else:
+        longest = max(map(len, token_ids))
+        row_places = _place_padded(token_ids, longest)
+        num_added = [longest] * len(rows)
+        tokens, token_positions = _pad_tokens(token_ids, longest)
+    flat = [(row, place) for row, places in enumerate(supervised) for place in places]
 
     def pick(values: list[float]) -> Tensor:
         return torch.tensor(values, dtype=dtype, device=device)
 
     return MicroBatch(
         rows=tuple(rows),
-        lengths=tuple(lengths),
+        row_places=tuple(row_places),
+        num_added=tuple(num_added),
         tokens=tokens.to(device),
-        positions=torch.tensor([starts[row] + place for row, place in supervised], device=device),
-        targets=torch.tensor(
-            [examples[row].targets[place] for row, place in supervised], device=device
+        token_positions=token_positions.to(device),
+        positions=torch.tensor(
+            [row_places[row].places[place] for row, place in flat], device=device
         ),
-        weights=pick([examples[row].weights[place] for row, place in supervised]),
-        advantages=pick([_at(examples[row].advantages, place) for row, place in supervised]),
-        sampled_logprobs=pick(
-            [_at(examples[row].sampled_logprobs, place) for row, place in supervised]
-        ),
-        position_rows=torch.tensor([row for row, _ in supervised], device=device),
-        places=tuple(place for _, place in supervised),
+        targets=torch.tensor([examples[row].targets[place] for row, place in flat], device=device),
+        weights=pick([examples[row].weights[place] for row, place in flat]),
+        advantages=pick([_at(examples[row].advantages, place) for row, place in flat]),
+        sampled_logprobs=pick([_at(examples[row].sampled_logprobs, place) for row, place in flat]),
+        position_rows=torch.tensor([row for row, _ in flat], device=device),
+        places=tuple(place for _, place in flat),
     )
+
+
+def _pack_tokens(
+    row_places: Sequence[RowPlaces], token_ids: Sequence[tuple[int, ...]]
+) -> tuple[Tensor, Tensor]:
+    """Return (1, T) token ids and places in their rows."""
+    tokens = torch.empty(1, 1 + max(row.places[-1] for row in row_places), dtype=torch.long)
+    positions = torch.empty_like(tokens)
+    for row, ids in zip(row_places, token_ids, strict=True):
+        own = list(row.places[row.num_shared :])
+        tokens[0, own] = torch.tensor(ids[row.num_shared :], dtype=torch.long)
+        positions[0, own] = torch.arange(row.num_shared, row.length)
+    return tokens, positions
+
+
+def _place_padded(token_ids: Sequence[tuple[int, ...]], longest: int) -> list[RowPlaces]:
+    return [
+        RowPlaces(tuple(range(row * longest, row * longest + len(ids))), 0)
+        for row, ids in enumerate(token_ids)
+    ]
+
+
+def _pad_tokens(token_ids: Sequence[tuple[int, ...]], longest: int) -> tuple[Tensor, Tensor]:
+    """Return (B, T) token ids and places in their rows."""
+    tokens = torch.full((len(token_ids), longest), _PADDING_TOKEN)
+    for index, ids in enumerate(token_ids):
+        tokens[index, : len(ids)] = torch.tensor(ids)
+    return tokens, torch.arange(longest).expand_as(tokens)
 
 
 def _at(values: tuple[float, ...], place: int) -> float:

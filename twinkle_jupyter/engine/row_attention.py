@@ -1,7 +1,8 @@
 """Causal attention inside each row of a packed batch, and nowhere else.
 
 Rows of like length share a call; what pads them there costs attention only, never a linear layer.
-Padding is on the right, where causal attention does not look.
+Padding is on the right, where causal attention does not look. A beginning that a row shares with
+another is attended from again, but only one of the rows answers for it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from torch import Tensor
+
+from twinkle_jupyter.engine.row_places import RowPlaces
 
 #: A row joins longer ones if it fills at least this part of their length.
 _LEAST_FILLED = 0.75
@@ -49,37 +52,41 @@ class _Bucket:
     #: (b x n,) places of the bucket's tokens in the packed batch; a row's end is repeated where it
     #: is padded. None when the bucket is the whole batch as it lies.
     places: Tensor | None
-    #: Which of these are padding, and which are not; None when none is.
-    padded: Tensor | None
-    real: Tensor | None
+    #: Which of these are the row's own, and which are not: shared with a row before, or padding.
+    own: Tensor | None
+    others: Tensor | None
 
     def gather(self, packed: Tensor) -> Tensor:
         """Return the bucket's part of (T, F) as (b, n, F)."""
         taken = packed if self.places is None else packed.index_select(0, self.places)
         return taken.view(self.num_rows, self.length, packed.shape[1])
 
-    def scatter(self, bucket: Tensor, packed: Tensor) -> None:
-        """Put (b, n, …) back into (T, F)."""
+    def put(self, bucket: Tensor, packed: Tensor) -> None:
+        """Put what is the rows' own of (b, n, …) into its places of (T, F)."""
+        assert self.places is not None, "the whole batch needs no places"  # noqa: S101
         flat = bucket.reshape(-1, packed.shape[1])
-        if self.places is None:
-            packed.copy_(flat)
-        elif self.real is None:
+        if self.own is None:
             packed.index_copy_(0, self.places, flat)
         else:
-            places = self.places.index_select(0, self.real)
-            packed.index_copy_(0, places, flat.index_select(0, self.real))
+            places = self.places.index_select(0, self.own)
+            packed.index_copy_(0, places, flat.index_select(0, self.own))
+
+    def add(self, bucket: Tensor, packed: Tensor) -> None:
+        """Add (b, n, …) to its places of (T, F), which may come more than once."""
+        assert self.places is not None, "the whole batch needs no places"  # noqa: S101
+        packed.index_add_(0, self.places, bucket.reshape(-1, packed.shape[1]))
 
 
 class RowAttention:
-    """Attention for rows of these lengths, which lie one after the other.
+    """Attention for rows that lie like this.
 
     Args:
-        lengths: Tokens of each row.
+        rows: Together they have every token of the batch.
         device: Where the batch is.
     """
 
-    def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
-        self._buckets = tuple(_fill_buckets(lengths, device))
+    def __init__(self, rows: Sequence[RowPlaces], device: torch.device) -> None:
+        self._buckets = tuple(_fill_buckets(rows, device))
         self._masks: dict[tuple[int, int | None], Tensor] = {}
 
     def forward(
@@ -119,7 +126,7 @@ class RowAttention:
                 return out.detach().flatten(0, 1), kept
             if attended is None:
                 attended = torch.empty_like(q)
-            bucket.scatter(out.detach(), attended)
+            bucket.put(out.detach(), attended)
         assert attended is not None, "a batch has rows"  # noqa: S101
         return attended, kept
 
@@ -129,17 +136,17 @@ class RowAttention:
         """Return the gradients of q (T, H x E), k and v (T, G x E)."""
         num_tokens = grad_out.shape[0]
         widths = [heads * shape.head_dim for heads in (shape.num_heads, *[shape.num_kv_heads] * 2)]
-        grads = [grad_out.new_empty((num_tokens, width)) for width in widths]
+        grads = [grad_out.new_zeros((num_tokens, width)) for width in widths]
         for bucket, leaves, out in zip(self._buckets, kept.leaves, kept.outs, strict=True):
             grad = bucket.gather(grad_out)
-            if bucket.padded is not None:
-                grad.view(-1, grad.shape[-1]).index_fill_(0, bucket.padded, 0.0)
+            if bucket.others is not None:
+                grad.view(-1, grad.shape[-1]).index_fill_(0, bucket.others, 0.0)
             found = torch.autograd.grad(out, leaves, grad)
             if bucket.places is None:
                 q, k, v = (part.reshape(num_tokens, -1) for part in found)
                 return q, k, v
             for part, packed in zip(found, grads, strict=True):
-                bucket.scatter(part, packed)
+                bucket.add(part, packed)
         return grads[0], grads[1], grads[2]
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, *, shape: AttentionShape) -> Tensor:
@@ -180,32 +187,33 @@ class RowAttention:
         return self._masks[key]
 
 
-def _fill_buckets(lengths: Sequence[int], device: torch.device) -> list[_Bucket]:
-    if len(set(lengths)) == 1:
-        return [_Bucket(len(lengths), lengths[0], None, None, None)]
-    starts = [0]
-    for length in lengths:
-        starts.append(starts[-1] + length)
-    rows_of: list[list[int]] = []
-    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
-        if rows_of and lengths[row] >= _LEAST_FILLED * lengths[rows_of[-1][0]]:
-            rows_of[-1].append(row)
+def _fill_buckets(rows: Sequence[RowPlaces], device: torch.device) -> list[_Bucket]:
+    if all(row.length == rows[0].length and not row.num_shared for row in rows):
+        return [_Bucket(len(rows), rows[0].length, None, None, None)]
+    # A row that has nothing of its own is answered for by the row that it is the beginning of.
+    answering = [row for row in rows if row.length > row.num_shared]
+    buckets: list[list[RowPlaces]] = []
+    for row in sorted(answering, key=lambda row: -row.length):
+        if buckets and row.length >= _LEAST_FILLED * buckets[-1][0].length:
+            buckets[-1].append(row)
         else:
-            rows_of.append([row])
-    return [_build_bucket(rows, starts, lengths, device) for rows in rows_of]
+            buckets.append([row])
+    return [_build_bucket(bucket, device) for bucket in buckets]
 
 
-def _build_bucket(
-    rows: Sequence[int], starts: Sequence[int], lengths: Sequence[int], device: torch.device
-) -> _Bucket:
-    longest = lengths[rows[0]]
-    steps = torch.arange(longest)[None, :]
-    ends = torch.tensor([lengths[row] for row in rows])[:, None]
-    first = torch.tensor([starts[row] for row in rows])[:, None]
-    is_padded = (steps >= ends).flatten()
-    places = (first + torch.minimum(steps, ends - 1)).flatten().to(device)
-    if not is_padded.any():
-        return _Bucket(len(rows), longest, places, None, None)
-    padded = is_padded.nonzero().flatten().to(device)
-    real = (~is_padded).nonzero().flatten().to(device)
-    return _Bucket(len(rows), longest, places, padded, real)
+def _build_bucket(rows: Sequence[RowPlaces], device: torch.device) -> _Bucket:
+    longest = rows[0].length
+    places: list[int] = []
+    own: list[int] = []
+    for number, row in enumerate(rows):
+        start = number * longest
+        own += range(start + row.num_shared, start + row.length)
+        places += row.places
+        places += [row.places[-1]] * (longest - row.length)
+    placed = torch.tensor(places, device=device)
+    if len(own) == len(places):
+        return _Bucket(len(rows), longest, placed, None, None)
+    is_other = torch.ones(len(places), dtype=torch.bool)
+    is_other[own] = False
+    others = is_other.nonzero().flatten().to(device)
+    return _Bucket(len(rows), longest, placed, torch.tensor(own, device=device), others)

@@ -14,7 +14,6 @@ from twinkle_jupyter.engine.base_model import BaseModel
 from twinkle_jupyter.engine.batch_adapters import BatchAdapters
 from twinkle_jupyter.engine.compute_dtype import choose_compute_dtype
 from twinkle_jupyter.engine.fused_decoder import (
-    PROBE_LENGTHS,
     fuse_decoder,
     open_probe,
     pack_arguments,
@@ -68,13 +67,13 @@ class TrainingModel:
         """
         active = TrainingBatch(
             BatchAdapters(owners, self._base_groups),
-            RowAttention(batch.lengths, self._base.device),
+            RowAttention(batch.row_places, self._base.device),
             first_layer=min(slot.spec.first_layer for slot, _ in owners),
             checkpoints=checkpoints,
         )
         with self._router.activate(active):
             if self._head is not None:
-                arguments = pack_arguments(batch.tokens, batch.lengths)
+                arguments = pack_arguments(batch.tokens, batch.token_positions)
                 output = self._base.model.base_model(**arguments, use_cache=False)
                 supervised = output.last_hidden_state[0].index_select(0, batch.positions)
                 return self._head.compute_logprobs(supervised, batch.targets)
@@ -85,7 +84,7 @@ class TrainingModel:
         """Run the model with its own head; return (N, V)."""
         arguments = {"input_ids": batch.tokens}
         if self.is_packed:
-            arguments = pack_arguments(batch.tokens, batch.lengths)
+            arguments = pack_arguments(batch.tokens, batch.token_positions)
         with self._base.head_positions.select(batch.positions):
             output = self._base.model(**arguments, use_cache=False)
         logits: Tensor = output.logits[0]
@@ -97,8 +96,7 @@ class TrainingModel:
         head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
         soft_cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
         supervised = SupervisedHead(head.weight, head.bias, soft_cap)
-        tokens, batch = open_probe(model)
-        arguments = pack_arguments(tokens, PROBE_LENGTHS)
+        arguments, batch = open_probe(model)
         with torch.no_grad(), self._router.activate(batch):
             states = model.base_model(**arguments, use_cache=False).last_hidden_state[0]
             expected = model(**arguments, use_cache=False).logits[0]
