@@ -7,6 +7,7 @@ import {
   RUN_STATES,
   type CommandName,
   type Frame,
+  type PhaseSeconds,
   type Point,
   type RunBundle,
   type RunEvent,
@@ -56,6 +57,16 @@ function parsePoints(value: unknown): Point[] {
     .sort((a, b) => a[0] - b[0]);
 }
 
+function parsePhases(fields: Fields, suffix: string): PhaseSeconds {
+  const seconds = (phase: string) => number(fields[phase + suffix]) ?? 0;
+  return {
+    queue: seconds('queue'),
+    forward: seconds('forward'),
+    backward: seconds('backward'),
+    optimizer: seconds('optimizer')
+  };
+}
+
 function parseSnapshotProbe(value: unknown): SnapshotProbe | null {
   const index = isFields(value) ? number(value['index']) : null;
   if (!isFields(value) || index === null) {
@@ -87,6 +98,10 @@ function parseSnapshot(value: unknown): Snapshot | null {
     learning_rate: number(value['learning_rate']),
     seconds_per_step: number(value['seconds_per_step']),
     tokens_per_second: number(value['tokens_per_second']),
+    grad_norm: number(value['grad_norm']),
+    phase_seconds: isFields(value['phase_seconds']) ? parsePhases(value['phase_seconds'], '') : null,
+    memory_bytes: number(value['memory_bytes']) ?? 0,
+    notice: text(value['notice']),
     points: parsePoints(value['points']),
     eval_points: parsePoints(value['eval_points']),
     probes: list(value['probes'])
@@ -133,7 +148,9 @@ function parseStep(fields: Fields, at: string): RunEvent | null {
     loss,
     learningRate: number(fields['learning_rate']) ?? 0,
     numTokens: number(fields['num_tokens']) ?? 0,
-    seconds: number(fields['seconds']) ?? 0
+    seconds: number(fields['seconds']) ?? 0,
+    gradNorm: number(fields['grad_norm']),
+    phases: parsePhases(fields, '_seconds')
   };
 }
 
@@ -160,6 +177,17 @@ function parseState(fields: Fields, at: string): RunEvent | null {
   return { kind: 'state', at, state, step: number(fields['step']) ?? 0, reason: text(fields['reason']) };
 }
 
+function parsePlanned(fields: Fields, at: string): RunEvent {
+  const totalSteps = number(fields['total_steps']) ?? 0;
+  return { kind: 'planned', at, totalSteps, memoryBytes: number(fields['memory_bytes']) ?? 0 };
+}
+
+function parseCommand(fields: Fields, at: string): RunEvent | null {
+  const command = fields['command'];
+  const step = number(fields['step']) ?? 0;
+  return isCommandName(command) ? { kind: 'command', at, command, step } : null;
+}
+
 function parseKnown(fields: Fields, at: string): RunEvent | null {
   switch (fields['kind']) {
     case 'state':
@@ -170,7 +198,9 @@ function parseKnown(fields: Fields, at: string): RunEvent | null {
     case 'probe':
       return parseProbe(fields, at);
     case 'planned':
-      return { kind: 'planned', at, totalSteps: number(fields['total_steps']) ?? 0 };
+      return parsePlanned(fields, at);
+    case 'notice':
+      return { kind: 'notice', at, step: number(fields['step']) ?? 0, message: text(fields['message']) };
     case 'progress':
       return {
         kind: 'progress',
@@ -178,11 +208,8 @@ function parseKnown(fields: Fields, at: string): RunEvent | null {
         message: text(fields['message']),
         fraction: number(fields['fraction'])
       };
-    case 'command': {
-      const command = fields['command'];
-      const step = number(fields['step']) ?? 0;
-      return isCommandName(command) ? { kind: 'command', at, command, step } : null;
-    }
+    case 'command':
+      return parseCommand(fields, at);
     default:
       return null;
   }

@@ -39,6 +39,24 @@ export interface PlannedEvent {
   readonly kind: 'planned';
   readonly at: string;
   readonly totalSteps: number;
+  /** Estimate of the trainer's peak; 0 where there is none. */
+  readonly memoryBytes: number;
+}
+
+/** Where the time of a step went, in seconds. */
+export interface PhaseSeconds {
+  readonly queue: number;
+  readonly forward: number;
+  readonly backward: number;
+  readonly optimizer: number;
+}
+
+/** What a person should know of, and the run went on after. */
+export interface NoticeEvent {
+  readonly kind: 'notice';
+  readonly at: string;
+  readonly step: number;
+  readonly message: string;
 }
 
 export interface StepEvent {
@@ -50,6 +68,8 @@ export interface StepEvent {
   readonly numTokens: number;
   /** Wall time since the step before, a pause included. */
   readonly seconds: number;
+  readonly gradNorm: number | null;
+  readonly phases: PhaseSeconds;
 }
 
 export interface EvalEvent {
@@ -87,6 +107,7 @@ export type RunEvent =
   | ProgressEvent
   | PlannedEvent
   | StepEvent
+  | NoticeEvent
   | EvalEvent
   | ProbeEvent
   | CommandEvent
@@ -126,6 +147,10 @@ export interface Snapshot {
   readonly learning_rate: number | null;
   readonly seconds_per_step: number | null;
   readonly tokens_per_second: number | null;
+  readonly grad_norm: number | null;
+  readonly phase_seconds: PhaseSeconds | null;
+  readonly memory_bytes: number;
+  readonly notice: string;
   readonly points: readonly Point[];
   readonly eval_points: readonly Point[];
   readonly probes: readonly SnapshotProbe[];

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { formatDuration, formatLearningRate, formatLoss, formatRate } from '../panels/run/format';
+import {
+  formatDuration,
+  formatLearningRate,
+  formatLoss,
+  formatMemory,
+  formatPhases,
+  formatRate
+} from '../panels/run/format';
 import { ticks } from '../panels/run/lossSvg';
 import { applyFrames, emptyView } from '../panels/run/model';
 import { pictureHtml, pictureText } from '../panels/run/picture';
@@ -58,6 +65,14 @@ describe('numbers', () => {
     [formatLearningRate(0), '0'],
     [formatRate(1234.4), '1\u202f234'],
     [formatRate(3.21), '3.2'],
+    [formatMemory(1_234_000_000), '1.2 GB'],
+    [formatMemory(640_400_000), '640 MB'],
+    [formatPhases(null), ''],
+    [formatPhases({ queue: 0, forward: 0, backward: 0, optimizer: 0 }), ''],
+    [
+      formatPhases({ queue: 0.05, forward: 0.21, backward: 0.3, optimizer: 0.02 }),
+      'forward 0.21 s · backward 0.30 s · optimizer 0.02 s · waited 0.05 s'
+    ],
     [formatDuration(75), '1:15'],
     [formatDuration(3700), '1:01:40']
   ])('%s', (shown, expected) => {

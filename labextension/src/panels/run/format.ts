@@ -1,6 +1,6 @@
 /** Numbers and states as people read them. */
 
-import type { RunState } from '../../wire';
+import type { PhaseSeconds, RunState } from '../../wire';
 
 export const NOTHING = '–';
 
@@ -58,6 +58,24 @@ export function formatDuration(seconds: number | null): string {
   const minutes = Math.floor((whole % 3600) / 60);
   const rest = String(whole % 60).padStart(2, '0');
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${rest}` : `${minutes}:${rest}`;
+}
+
+/** `1200000000` → `1.2 GB`. */
+export function formatMemory(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
+}
+
+/** Where the newest step's time went; empty where nothing is known. */
+export function formatPhases(phases: PhaseSeconds | null): string {
+  if (phases === null || Object.values(phases).every(seconds => seconds === 0)) {
+    return '';
+  }
+  return [
+    `forward ${phases.forward.toFixed(2)} s`,
+    `backward ${phases.backward.toFixed(2)} s`,
+    `optimizer ${phases.optimizer.toFixed(2)} s`,
+    `waited ${phases.queue.toFixed(2)} s`
+  ].join(' · ');
 }
 
 export function formatProgress(step: number, totalSteps: number): string {

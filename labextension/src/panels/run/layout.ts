@@ -5,6 +5,8 @@ import {
   formatDuration,
   formatLearningRate,
   formatLoss,
+  formatMemory,
+  formatPhases,
   formatProgress,
   formatRate,
   STATE_WORDS
@@ -13,6 +15,10 @@ import { stateIcon } from './icons';
 import { describeLoss } from './lossSvg';
 import { isOver, secondsLeft, secondsTaken, type Connection, type RunView } from './model';
 import { ProbeList } from './probeList';
+
+const DETAILS_TITLE =
+  'The newest step: gradient norm before clipping, and where its time went (waiting is for others); ' +
+  'the memory that the trainer needs at most for this run is an estimate';
 
 interface Figure {
   readonly node: HTMLElement;
@@ -41,6 +47,8 @@ export class PanelLayout {
   );
   private readonly steps = element('span', 'jp-twinkle-steps');
   private readonly message = element('span', 'jp-twinkle-message');
+  private readonly notice = element('div', 'jp-twinkle-notice', { role: 'status', hidden: '' });
+  private readonly details = element('div', 'jp-twinkle-details', { title: DETAILS_TITLE, hidden: '' });
   private readonly reason = element('div', 'jp-twinkle-reason', { hidden: '' });
   private readonly plotFrame = element('div', 'jp-twinkle-plot', { role: 'img' }, this.plot);
   private readonly probes = new ProbeList();
@@ -62,7 +70,9 @@ export class PanelLayout {
       this.progress,
       element('div', 'jp-twinkle-caption', {}, this.steps, this.message),
       this.reason,
+      this.notice,
       element('dl', 'jp-twinkle-figures', {}, ...Object.values(this.figures).map(f => f.node)),
+      this.details,
       this.plotFrame,
       this.probes.node
     );
@@ -88,6 +98,11 @@ export class PanelLayout {
     this.showProgress(view);
     setText(this.reason, view.reason);
     this.reason.hidden = view.reason === '';
+    setText(this.notice, view.notice);
+    this.notice.hidden = view.notice === '';
+    const details = detailsOf(view);
+    setText(this.details, details);
+    this.details.hidden = details === '';
     this.showFigures(view, isLive);
     setAttribute(this.plotFrame, 'aria-label', describeLoss(view));
     this.plotFrame.classList.toggle('jp-twinkle-mod-empty', view.points.length === 0);
@@ -129,6 +144,12 @@ function figure(name: string, modifier = ''): Figure {
   const term = element('dt', `jp-twinkle-figure-name ${modifier}`.trim(), {}, name);
   const value = element('dd', 'jp-twinkle-figure-value');
   return { node: element('div', 'jp-twinkle-figure', {}, term, value), name: term, value };
+}
+
+function detailsOf(view: RunView): string {
+  const norm = view.gradNorm === null ? '' : `gradient norm ${formatLoss(view.gradNorm)}`;
+  const memory = view.memoryBytes > 0 ? `needs about ${formatMemory(view.memoryBytes)}` : '';
+  return [norm, formatPhases(view.phases), memory].filter(part => part !== '').join(' · ');
 }
 
 function messageOf(view: RunView): string {

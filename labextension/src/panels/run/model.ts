@@ -6,6 +6,7 @@
 import type {
   CommandName,
   Frame,
+  PhaseSeconds,
   Point,
   RunEvent,
   RunState,
@@ -14,6 +15,7 @@ import type {
   StateEvent,
   StepEvent
 } from '../../wire';
+import { median } from './median';
 
 /** `saved`: a stored picture, nothing is coming. `ended`: the log is complete. */
 export type Connection = 'waiting' | 'live' | 'saved' | 'ended';
@@ -50,6 +52,13 @@ export interface RunView {
   readonly learningRate: number | null;
   readonly secondsPerStep: number | null;
   readonly tokensPerSecond: number | null;
+  readonly gradNorm: number | null;
+  /** Of the newest step. */
+  readonly phases: PhaseSeconds | null;
+  /** Estimate of the trainer's peak; 0 where there is none. */
+  readonly memoryBytes: number;
+  /** The newest thing that a person should know of. */
+  readonly notice: string;
   /** One a step, by step. */
   readonly points: readonly Point[];
   readonly evalPoints: readonly Point[];
@@ -79,6 +88,10 @@ export function emptyView(runId: string, adapter: string): RunView {
     learningRate: null,
     secondsPerStep: null,
     tokensPerSecond: null,
+    gradNorm: null,
+    phases: null,
+    memoryBytes: 0,
+    notice: '',
     points: [],
     evalPoints: [],
     probes: [],
@@ -102,6 +115,10 @@ export function viewOfSnapshot(runId: string, adapter: string, snapshot: Snapsho
     learningRate: snapshot.learning_rate,
     secondsPerStep: snapshot.seconds_per_step,
     tokensPerSecond: snapshot.tokens_per_second,
+    gradNorm: snapshot.grad_norm,
+    phases: snapshot.phase_seconds,
+    memoryBytes: snapshot.memory_bytes,
+    notice: snapshot.notice,
     points: snapshot.points,
     evalPoints: snapshot.eval_points,
     probes: snapshot.probes.map(probe => ({
@@ -126,6 +143,10 @@ export function snapshotOf(view: RunView): Snapshot {
     learning_rate: view.learningRate,
     seconds_per_step: view.secondsPerStep,
     tokens_per_second: view.tokensPerSecond,
+    grad_norm: view.gradNorm,
+    phase_seconds: view.phases,
+    memory_bytes: view.memoryBytes,
+    notice: view.notice,
     points: thin(view.points, MAX_SNAPSHOT_POINTS),
     eval_points: thin(view.evalPoints, MAX_SNAPSHOT_POINTS),
     probes: view.probes.map(snapshotProbe)
@@ -208,6 +229,10 @@ function applyEvent(draft: Draft, event: RunEvent): void {
       break;
     case 'planned':
       draft.totalSteps = event.totalSteps;
+      draft.memoryBytes = event.memoryBytes;
+      break;
+    case 'notice':
+      draft.notice = event.message;
       break;
     case 'step':
       applyStep(draft, event);
@@ -243,6 +268,8 @@ function applyStep(draft: Draft, event: StepEvent): void {
   draft.fraction = null;
   draft.step = Math.max(draft.step, event.step);
   draft.learningRate = event.learningRate;
+  draft.gradNorm = event.gradNorm;
+  draft.phases = event.phases;
   insertPoint(draft.points, [event.step, event.loss]);
   if (event.seconds > 0) {
     draft.timings.push({ seconds: event.seconds, numTokens: event.numTokens });
@@ -270,11 +297,4 @@ function insertAnswer(probes: ProbeView[], index: number, prompt: string, said: 
   } else if (newest.step === known.newest.step) {
     probes[place] = { ...known, newest };
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? 0;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? 0)) / 2;
 }
