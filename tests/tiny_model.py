@@ -14,15 +14,17 @@ from transformers import (
     Gemma2Config,
     Gemma3TextConfig,
     GenerationConfig,
+    GPTNeoXConfig,
     LlamaConfig,
     MistralConfig,
     Phi3Config,
     PretrainedConfig,
     Qwen2Config,
     Qwen3Config,
+    SmolLM3Config,
 )
 
-Kind = Literal["llama", "qwen", "qwen3", "gemma", "gemma2", "mistral", "phi3"]
+Kind = Literal["llama", "qwen", "qwen3", "gemma", "gemma2", "mistral", "phi3", "smollm3", "neox"]
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CHAT_TEMPLATE = (
@@ -123,6 +125,18 @@ _CONFIGS: dict[Kind, Callable[[dict[str, Any]], PretrainedConfig]] = {
         **shape, head_dim=8, query_pre_attn_scalar=8, tie_word_embeddings=True
     ),
     "mistral": lambda shape: MistralConfig(**shape, sliding_window=16, tie_word_embeddings=False),
+    "smollm3": lambda shape: SmolLM3Config(
+        # Every second layer has no positions.
+        **shape,
+        no_rope_layers=[1, 0],
+        pad_token_id=0,
+        tie_word_embeddings=True,
+    ),
+    # LayerNorm, and attention beside the MLP: such layers are not taken over.
+    "neox": lambda shape: GPTNeoXConfig(
+        **{name: value for name, value in shape.items() if name != "num_key_value_heads"},
+        tie_word_embeddings=False,
+    ),
     # One linear for q, k and v, one for gate and up; half of each head has positions.
     "phi3": lambda shape: Phi3Config(
         **shape,

@@ -138,12 +138,16 @@ def test_splitting_a_micro_batch_changes_nothing_but_rounding(base_folder: Path)
         assert found.is_within(BOUNDS["float64"]), (key, found)
 
 
-@pytest.mark.parametrize("kind", ["llama", "qwen", "qwen3", "gemma", "gemma2", "mistral", "phi3"])
+@pytest.mark.parametrize(
+    "kind",
+    ["llama", "qwen", "qwen3", "gemma", "gemma2", "mistral", "phi3", "smollm3", "neox"],
+)
 def test_every_architecture_equals_peft(kind: Kind, tmp_path: Path) -> None:
     base_folder = build_tiny_model(tmp_path / "model", kind)
+    out = "dense" if kind == "neox" else "o_proj"
     company = {
         AdapterId("all"): Trainee(AdapterSpec(3, 6.0, seed=1)),
-        AdapterId("out"): Trainee(AdapterSpec(5, 5.0, seed=2, targets=("o_proj",)), loss="ppo"),
+        AdapterId("out"): Trainee(AdapterSpec(5, 5.0, seed=2, targets=(out,)), loss="ppo"),
         AdapterId("top"): Trainee(AdapterSpec(2, 8.0, seed=3, first_layer=1)),
     }
     batches = draw_batches(base_folder, company, num_steps=3)

@@ -90,6 +90,11 @@ class FusedPass:
         """The linear layers that adapters are on."""
         return self._model.sites
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether rows are packed, in decoder layers that were taken over."""
+        return self._model.is_packed
+
     def count_parts(self, ops: Sequence[ForwardBackward]) -> int:
         """Return how many micro-batches `compute` would make."""
         return len(self._split(ops))

@@ -70,8 +70,10 @@ def step_adamw(slot: AdapterSlot, settings: AdamWSettings) -> float:
 def _compute_norm(gradient: Tensor) -> Tensor:
     # In blocks: over tens of millions of numbers at once, torch's sum of squares in fp32 is off by
     # a part in a thousand on the CPU.
-    norms = torch._foreach_norm(list(gradient.split(_NORM_BLOCK)))  # noqa: SLF001
-    return torch.linalg.vector_norm(torch.stack(norms))
+    blocks = torch.split(gradient, _NORM_BLOCK)
+    norms = torch._foreach_norm(blocks)  # noqa: SLF001
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+    return norm
 
 
 def check_adamw_settings(settings: AdamWSettings) -> None:
