@@ -189,6 +189,7 @@ def main() -> int:
     rows += measure_fairness("all have work", scene, has_bars=True)
     others = {
         "clients answer in 20 ms": replace(scene, ahead=1, round_trip_s=0.02),
+        "clients answer in 4 s": replace(scene, ahead=1, round_trip_s=4.0),
         "greedy ops of 128 tokens": replace(scene, greedy_tokens=128),
         "greedy ops of 2,048 tokens": replace(scene, greedy_tokens=2048),
         "one polite user": replace(scene, num_polite=1),

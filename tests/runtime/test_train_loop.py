@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +165,63 @@ async def test_a_caller_who_leaves_does_not_stop_the_op(compute: Compute) -> Non
     await asyncio.sleep(0)
     leaving.cancel()
     assert (await trainer.optim_step(_optim_step(A, 2))).step == 1
+
+
+async def test_an_op_whose_caller_left_before_its_turn_is_not_run(compute: Compute) -> None:
+    trainer = compute.trainer
+    await trainer.create_adapter(A, SPEC)
+    leaving = asyncio.create_task(trainer.optim_step(_optim_step(A, 2)))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    await trainer.forward_backward(_forward_backward(A, 1))
+    with pytest.raises(ConflictError, match="Sequence id 2 of adapter 'a' was cancelled"):
+        await trainer.optim_step(_optim_step(A, 2))
+    assert (await trainer.optim_step(_optim_step(A, 3))).step == 1
+
+
+async def test_an_op_says_how_long_it_waited(compute: Compute) -> None:
+    trainer = compute.trainer
+    await trainer.create_adapter(A, SPEC)
+    started = time.monotonic()
+    early = asyncio.create_task(trainer.forward_backward(_forward_backward(A, 2)))
+    await asyncio.sleep(0)
+    first = await trainer.forward_backward(_forward_backward(A, 1))
+    second = await early
+    passed = time.monotonic() - started
+    assert first.queue_seconds < second.queue_seconds
+    assert first.seconds <= second.queue_seconds <= passed - second.seconds
+
+
+async def test_a_user_of_twenty_adapters_leaves_each_of_two_others_a_third(
+    compute: Compute,
+) -> None:
+    trainer = compute.trainer
+    rows = (Example.from_sequence((5, 6, 7, 8) * 16, (1.0,) * 64),) * 4
+    served: Counter[str] = Counter()
+    adapters = {AdapterId(f"greedy-{number}"): "greedy" for number in range(20)}
+    polite = {AdapterId("ann"): "ann", AdapterId("bob"): "bob"}
+    for adapter_id, user in (adapters | polite).items():
+        await trainer.create_adapter(adapter_id, SPEC, user=user)
+
+    async def train(adapter_id: AdapterId, user: str, num_steps: int) -> None:
+        for number in range(1, 2 * num_steps, 2):
+            op = ForwardBackward(adapter_id, number, rows)
+            result, _ = await asyncio.gather(
+                trainer.forward_backward(op),
+                trainer.optim_step(_optim_step(adapter_id, number + 1)),
+            )
+            served[user] += result.num_tokens
+
+    async with asyncio.timeout(60):
+        greedy = [asyncio.create_task(train(key, user, 1000)) for key, user in adapters.items()]
+        await asyncio.gather(*(train(key, user, 25) for key, user in polite.items()))
+    for task in greedy:
+        task.cancel()
+    await asyncio.gather(*greedy, return_exceptions=True)
+    assert served["ann"] == served["bob"] == 25 * 4 * 63
+    # Beside its share it has an op whenever the others' answers are on their way.
+    assert served["greedy"] < 1.5 * served["ann"]
 
 
 async def test_status_waits_for_the_weights_and_closing_ends_what_waits(tiny_model: Path) -> None:

@@ -70,10 +70,12 @@ def test_what_a_user_leaves_goes_to_the_others() -> None:
     backlog = Backlog(token_budget=100)
     backlog.add("greedy", 50, 10)
     backlog.add("brief", 1, 10)
-    sizes = [len(backlog.take(away="brief")) for _ in range(5)]
-    # Expected back for two plans, and then no longer.
-    assert max(sizes[:3]) <= 3
-    assert sizes[3:] == [10, 10]
+    sizes = [len(backlog.take(away="brief")) for _ in range(12)]
+    # Expected back for the tokens of one plan, and then no longer.
+    assert sizes[0] + sizes[1] in (3, 4)
+    first_full = sizes.index(10)
+    assert 10 <= sum(sizes[1:first_full]) <= 12
+    assert set(sizes[first_full:]) == {10}
 
 
 def test_an_op_larger_than_the_budget_is_served_alone_and_paid_back() -> None:
@@ -156,7 +158,7 @@ def starvation_bound(
 ) -> float:
     """Micro-batches until a ready op is served, as `FairShare` says."""
     rounds = 1 + ceil(4 * num_adapters * largest / (overhead + 1))
-    return rounds * (5 + 2 * (num_users * (2 * largest + overhead) + largest) / token_budget)
+    return rounds * (2 + 2 * num_users * (2 * largest + overhead) / token_budget)
 
 
 @pytest.mark.parametrize("priority", ["interactive", "background"])

@@ -17,8 +17,6 @@ from twinkle_jupyter.scheduling.request import Priority
 
 #: Interactive ops of one user in a row while a background op of theirs waits.
 MAX_STREAK = 3
-#: Plans for which a user who was served and has nothing ready is expected back.
-PATIENCE = 2
 
 #: Tokens of the ready op of each adapter, in the order of turns.
 _Lane = OrderedDict[AdapterId, int]
@@ -37,9 +35,10 @@ class _Share:
     #: Last round in which the user was credited, and the last in which its turn ended.
     credited: int = 0
     visited: int = 0
-    #: Tokens of the op that was served last, and the plan it was in.
+    #: Tokens of the op that was served last.
     last_tokens: int = 0
-    last_plan: int = -PATIENCE - 1
+    #: Tokens of everybody after which the user is no longer expected back.
+    expected_until: int = 0
     #: Interactive ops since the last background one.
     streak: int = 0
 
@@ -52,17 +51,13 @@ class _Share:
         """Tokens of the op that would be served next, or that was served last."""
         return next(iter(self._next_lane().values())) if self.is_ready else self.last_tokens
 
-    def pop(self, plan: int) -> AdapterId:
+    def pop(self) -> AdapterId:
         """Take the next op out and charge it."""
         lane = self._next_lane()
         self.streak = self.streak + 1 if lane is self.lanes["interactive"] else 0
         adapter_id, self.last_tokens = lane.popitem(last=False)
-        self.last_plan = plan
         self.deficit -= self.last_tokens
         return adapter_id
-
-    def is_expected(self, plan: int) -> bool:
-        return not self.is_ready and plan - self.last_plan <= PATIENCE
 
     def _next_lane(self) -> _Lane:
         interactive, background = self.lanes["interactive"], self.lanes["background"]
@@ -72,16 +67,17 @@ class _Share:
 
 @dataclass(slots=True)
 class _Plan:
-    number: int
     tokens_left: int
     taken: list[AdapterId] = field(default_factory=list)
+    users: list[_Share] = field(default_factory=list)
 
     def has_room_for(self, share: _Share) -> bool:
         """Whether the user's next op fits; the first of a plan always does."""
         return not self.taken or share.next_tokens <= self.tokens_left
 
     def take(self, share: _Share) -> None:
-        self.taken.append(share.pop(self.number))
+        self.taken.append(share.pop())
+        self.users.append(share)
         self.tokens_left -= share.last_tokens
 
 
@@ -91,12 +87,13 @@ class FairShare:
     With U users at work each is credited the same quantum a round: the tokens of the smallest op
     among them plus `overhead_tokens`. The smallest user therefore waits for a round about as long
     as for its own step on a machine of 1/U of the speed, and nobody gets less than 1/(U + 1) of
-    the time because of another's small ops.
+    the time because of another's small ops. Who was served is reckoned with, and plans stay short
+    for it, until a whole plan's tokens have gone by without it.
 
     **Starvation bound.** For an op that is ready, with U users, N adapters of its own user, largest
     op M, token budget B and `overhead_tokens` o, all as large as they get while it waits: it is in
-    one of the next `(1 + ceil(4NM / (o + 1))) * (5 + 2(U(2M + o) + M) / B)` micro-batches, whatever
-    its priority. The first factor is rounds until its user has paid for what comes before it; the
+    one of the next `(1 + ceil(4NM / (o + 1))) * (2 + 2U(2M + o) / B)` micro-batches, whatever its
+    priority. The first factor is rounds until its user has paid for what comes before it; the
     second, plans of one round.
 
     Args:
@@ -107,12 +104,12 @@ class FairShare:
     def __init__(self, token_budget: int, overhead_tokens: int) -> None:
         self._token_budget = token_budget
         self._overhead_tokens = overhead_tokens
-        #: In the order of turns.
-        self._shares: OrderedDict[str, _Share] = OrderedDict()
+        self._shares: dict[str, _Share] = {}
         self._lanes: dict[AdapterId, _Lane] = {}
         self._round = 1
         self._quantum = 0
-        self._num_plans = 0
+        #: Tokens of everybody, ever.
+        self._num_tokens = 0
 
     def __len__(self) -> int:
         """Return the number of ready ops."""
@@ -137,19 +134,19 @@ class FairShare:
         """Take the ops of the next plan out: at least one where one is ready."""
         if not self._lanes:
             return []
-        self._num_plans += 1
-        plan = _Plan(self._num_plans, self._token_budget)
+        plan = _Plan(self._token_budget)
         ready = [share for share in self._shares.values() if share.is_ready]
-        expected = [share for share in self._shares.values() if share.is_expected(plan.number)]
-        if len(ready) == 1 and not expected:
-            self._fill(plan, ready[0])
+        present = [*ready, *filter(self._is_expected, self._shares.values())]
+        if len(present) == 1:
+            self._fill(plan, present[0])
         else:
             self._visit(plan, ready)
-            if not plan.taken and not any(map(self._holds_round, expected)):
-                self._begin_round(plan, ready, expected)
-                self._visit(plan, ready)
             if not plan.taken:
-                self._lend(plan, ready)
+                self._begin_round(ready, present)
+                self._visit(plan, ready)
+        self._num_tokens += self._token_budget - plan.tokens_left
+        for share in plan.users:
+            share.expected_until = self._num_tokens + self._token_budget
         for adapter_id in plan.taken:
             del self._lanes[adapter_id]
         return plan.taken
@@ -168,45 +165,35 @@ class FairShare:
                     return
                 plan.take(share)
             share.visited = self._round
-            self._shares.move_to_end(share.user)
             if not share.is_ready:
                 share.deficit = min(share.deficit, 0)
 
-    def _begin_round(
-        self, plan: _Plan, ready: Iterable[_Share], expected: Iterable[_Share]
-    ) -> None:
-        """Credit is the same for all, and enough for one of those who are ready."""
-        self._pay_back(plan, self._quantum)
-        smallest = min(share.next_tokens for share in (*ready, *expected))
+    def _begin_round(self, ready: Iterable[_Share], present: Iterable[_Share]) -> None:
+        """Credit everybody the same, and enough for one of those who are ready."""
+        self._pay_back(self._quantum)
+        smallest = min(share.next_tokens for share in present)
         least_debt = min(-share.deficit for share in ready)
         self._round += 1
         self._quantum = max(smallest + self._overhead_tokens, least_debt + 1)
 
-    def _pay_back(self, plan: _Plan, tokens: int) -> None:
+    def _pay_back(self, num_tokens: int) -> None:
         """Credit those whom the round passed by, and forget who owes nothing and stays away."""
         for share in list(self._shares.values()):
             if share.is_ready:
                 continue
             if share.credited < self._round:
-                share.deficit = min(share.deficit + tokens, 0)
-            if share.deficit == 0 and not share.is_expected(plan.number):
+                share.deficit = min(share.deficit + num_tokens, 0)
+            if share.deficit == 0 and not self._is_expected(share):
                 del self._shares[share.user]
 
-    def _holds_round(self, share: _Share) -> bool:
-        """Whether somebody expected would be served in this round."""
-        return share.visited < self._round and share.deficit + self._quantum > 0
-
-    def _lend(self, plan: _Plan, ready: Iterable[_Share]) -> None:
-        """Serve one op before its time rather than none; it is charged, but debt is bounded."""
-        share = max(ready, key=lambda share: share.deficit)
-        plan.take(share)
-        share.deficit = max(share.deficit, -share.last_tokens)
+    def _is_expected(self, share: _Share) -> bool:
+        return not share.is_ready and self._num_tokens < share.expected_until
 
     def _fill(self, plan: _Plan, share: _Share) -> None:
         """Who is alone has the whole plan and owes nobody."""
         while share.is_ready and plan.has_room_for(share):
             plan.take(share)
         share.deficit = 0
-        self._pay_back(plan, self._token_budget - plan.tokens_left)
+        self._pay_back(self._token_budget - plan.tokens_left)
         self._round += 1
         self._quantum = 0
