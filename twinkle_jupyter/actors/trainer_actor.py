@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from twinkle_jupyter.actors.threads import share_cores
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
+from twinkle_jupyter.engine.allocator import keep_freed_memory
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import ComputeStatus, TrainerHandle
 from twinkle_jupyter.sampler.interface import AdapterSnapshot
@@ -38,6 +39,8 @@ class TrainerActor(TrainerHandle):
     ) -> None:
         log_to_file(Path(log_file))
         share_cores()
+        # Every step asks for the same memory again. It is this process's own: nobody else's is kept.
+        keep_freed_memory()
         from twinkle_jupyter.runtime.train_loop import TrainLoop
 
         self._loop = TrainLoop(
