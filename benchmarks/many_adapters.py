@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -33,6 +32,7 @@ from benchmarks.chat_rows import (
 from benchmarks.report import Bar, Row, Samples, build_parser, finish, interleave
 from benchmarks.two_sides import (
     COMPARED_STEPS,
+    COMPARED_TOKENS,
     Ours,
     PlainPeft,
     check_same_work,
@@ -51,6 +51,7 @@ OVERHEAD_BAR = 5.0
 BARRED_ADAPTERS = 8
 #: PEFT's steps are run until they have had so many tokens.
 PEER_TOKENS = 512
+DTYPES = ("float32", "bfloat16")
 SUPERVISIONS = ("all", "chat")
 
 
@@ -128,7 +129,7 @@ def measure(folder: Path, options: argparse.Namespace) -> tuple[list[Row], dict[
     for dtype in options.dtype:
         ours = Ours(folder, dtype, options.device, max(options.adapters))
         peft = PlainPeft(folder, dtype, options.device)
-        firsts = [[row] for row in islice(conversations, COMPARED_STEPS)]
+        firsts = [[row] for row in cut_rows(conversations, COMPARED_TOKENS)[:COMPARED_STEPS]]
         apart = check_same_work(ours, peft, firsts, dtype, options.device)
         notes[f"{dtype}: losses of {COMPARED_STEPS} same steps apart by"] = f"{apart:.1e}"
         for num_tokens in options.tokens:
@@ -149,11 +150,12 @@ def measure(folder: Path, options: argparse.Namespace) -> tuple[list[Row], dict[
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser(__doc__, model=True)
-    parser.add_argument("--dtype", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--dtype", nargs="+", choices=DTYPES)
     parser.add_argument("--adapters", nargs="+", type=int, metavar="K")
     parser.add_argument("--tokens", nargs="+", type=int, metavar="N")
     parser.add_argument("--supervision", nargs="+", choices=SUPERVISIONS)
     options = parser.parse_args(arguments)
+    options.dtype = options.dtype or DTYPES[: 1 if options.quick else 2]
     options.adapters = options.adapters or ([8] if options.quick else [1, 2, 4, 8, 16])
     options.tokens = options.tokens or ([16, 64] if options.quick else [16, 64, 128, 256])
     options.supervision = options.supervision or (SUPERVISIONS[: 1 if options.quick else 2])

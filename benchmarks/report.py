@@ -57,7 +57,7 @@ class Row:
     spread: Spread | None = None
     #: Median of the peer, in the same unit.
     peer: float | None = None
-    #: How many times better we are: median over rounds.
+    #: How many times better we are, median over rounds; of memory, our share of the peer's.
     ratio: float | None = None
     ratio_spread: Spread | None = None
     bar: Bar | None = None

@@ -40,10 +40,12 @@ if TYPE_CHECKING:
 RANK, ALPHA, LEARNING_RATE = 8, 16.0, 1e-4
 #: Of torch.optim.AdamW where nothing is said.
 SETTINGS = AdamWSettings(LEARNING_RATE, weight_decay=0.01)
-#: Largest relative difference of two losses of the same work, by dtype.
-SAME_LOSS = {"float64": 1e-6, "float32": 1e-3, "bfloat16": 3e-2}
+#: Largest relative difference of two losses of the same work, by dtype. A logit in bf16 has three
+#: digits, and AdamW's first steps go by the signs of gradients alone.
+SAME_LOSS = {"float64": 1e-6, "float32": 1e-3, "bfloat16": 1e-1}
 #: Steps after which the losses are compared: the first alone does not see the optimizer.
 COMPARED_STEPS = 3
+COMPARED_TOKENS = 128
 
 
 def find_model(name: str | None) -> Path:
@@ -60,11 +62,24 @@ class _LoadOutcome(Protocol):
 class Ours:
     """Our engine with a number of adapters."""
 
-    def __init__(self, folder: Path, dtype: str, device: str, num_adapters: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        dtype: str,
+        device: str,
+        num_adapters: int,
+        *,
+        checkpointing: bool = False,
+    ) -> None:
         base = load_base_model(folder, dtype, device)
         limits = AdapterLimits(max_active=num_adapters, max_adapters=num_adapters)
         self._device = device
-        self.engine = StepEngine(base, base_model_name=folder.name, limits=limits)
+        self.engine = StepEngine(
+            base,
+            base_model_name=folder.name,
+            limits=limits,
+            gradient_checkpointing=checkpointing,
+        )
         self.adapters = [AdapterId(f"adapter-{number}") for number in range(num_adapters)]
         for seed, adapter in enumerate(self.adapters):
             self.engine.create_adapter(adapter, AdapterSpec(RANK, ALPHA, seed))

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q 'torch==2.13.0' -e '.[test]'
+"$folder/venv/bin/pip" install -q 'torch==2.13.0' -e '.[test,bench]'
 "$folder/venv/bin/pip" check
 {
   echo '# Made by tools/make_constraints.sh; do not edit.'
