@@ -91,17 +91,51 @@ def test_an_op_larger_than_the_budget_is_served_alone_and_paid_back() -> None:
 
 
 def test_debt_is_not_left_behind_by_going_away() -> None:
-    backlog = Backlog(token_budget=100)
+    backlog = Backlog(token_budget=20)
     backlog.add("steady", 2, 5)
-    backlog.add("sly", 1, 90)
+    sly = AdapterId("sly")
+    backlog.adapters[sly] = ("sly", 200, "interactive")
     num_sly = 0
     for number in range(300):
-        taken = backlog.take(away="sly")
-        num_sly += any(name.startswith("sly") for name in taken)
-        if number % 5 == 4 and "sly2" not in backlog.shares._lanes:
-            backlog.shares.add("sly", AdapterId("sly2"), 90, "interactive")
-    # 90 tokens cost ten rounds at 9; without a memory it would be served every fifth plan.
-    assert num_sly <= 300 / 10 + 1
+        # As soon as it is no longer expected, and as if nothing had been.
+        if number % 10 == 0 and sly not in backlog.shares._lanes:
+            backlog.shares.add("sly", sly, 200, "interactive")
+        num_sly += sly in backlog.take(away="sly")
+    # 200 tokens cost 22 rounds at 9; without a memory it would be served every tenth plan.
+    assert num_sly <= 300 / 22 + 1
+
+
+def test_debt_is_paid_while_its_user_is_away() -> None:
+    backlog = Backlog(token_budget=20)
+    backlog.add("steady", 2, 5)
+    backlog.add("heavy", 1, 200)
+    while "heavy2" not in backlog.take(away="heavy"):
+        pass
+    for _ in range(30):
+        backlog.take()
+    backlog.add("heavy", 1, 5)
+    assert "heavy3" in [*backlog.take(), *backlog.take()]
+
+
+def test_credit_is_not_saved_up() -> None:
+    backlog = Backlog(token_budget=100)
+    backlog.add("steady", 5, 10)
+    backlog.add("modest", 1, 2)
+    for _ in range(100):
+        backlog.take()
+    backlog.add("modest", 40, 2)
+    # A quantum is 2 + 4 tokens: three ops, or a fourth to overdraw.
+    assert sum(name.startswith("modest") for name in backlog.take()) <= 4
+
+
+def test_plans_stay_short_for_who_is_expected_back() -> None:
+    backlog = Backlog(token_budget=100)
+    backlog.add("greedy", 30, 5)
+    backlog.add("brief", 1, 1)
+    while "brief30" not in backlog.take(away="brief"):
+        pass
+    # A quantum is what it was with the small op, 1 + 4 tokens.
+    assert [len(backlog.take()) for _ in range(10)] == [1] * 10
 
 
 def test_a_lone_op_is_served_at_once_whatever_its_user_owes() -> None:

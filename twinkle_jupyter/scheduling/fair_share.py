@@ -32,9 +32,8 @@ class _Share:
     )
     #: Tokens that may still be spent; negative is debt, at most the largest op's tokens.
     deficit: int = 0
-    #: Last round in which the user was credited, and the last in which its turn ended.
+    #: Last round in which the user was credited.
     credited: int = 0
-    visited: int = 0
     #: Tokens of the op that was served last.
     last_tokens: int = 0
     #: Tokens of everybody after which the user is no longer expected back.
@@ -152,19 +151,16 @@ class FairShare:
         return plan.taken
 
     def _visit(self, plan: _Plan, ready: Iterable[_Share]) -> None:
-        """Serve those whose turn has not been in this round, until the plan is full."""
-        due = [share for share in ready if share.visited < self._round]
-        due.sort(key=lambda share: not share.lanes["interactive"])
-        for share in due:
+        """Go on with the round: serve those who have credit, until the plan is full."""
+        for share in sorted(ready, key=lambda share: not share.lanes["interactive"]):
             if share.credited < self._round:
                 share.credited = self._round
                 share.deficit += self._quantum
             while share.is_ready and share.deficit > 0:
-                # Who does not fit keeps the turn, so that small ops do not starve a large one.
+                # Nobody after it is served before it, or small ops would starve a large one.
                 if not plan.has_room_for(share):
                     return
                 plan.take(share)
-            share.visited = self._round
             if not share.is_ready:
                 share.deficit = min(share.deficit, 0)
 
