@@ -39,7 +39,7 @@ class TrainerActor(TrainerHandle):
     ) -> None:
         log_to_file(Path(log_file))
         share_cores()
-        # Every step asks for the same memory again. It is this process's own: nobody else's is kept.
+        # Every step asks for the same memory again.
         keep_freed_memory()
         from twinkle_jupyter.runtime.train_loop import TrainLoop
 
