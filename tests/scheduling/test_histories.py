@@ -101,7 +101,7 @@ class _RandomHistories(RuleBasedStateMachine):
         self.due: dict[int, Outcome] = {}
 
     def _op(self, adapter_id: AdapterId, sequence_id: int) -> Op:
-        kind = (sequence_id * 7 + len(adapter_id)) % 3 if sequence_id % 4 else 0
+        kind = (sequence_id + ADAPTERS.index(adapter_id)) % 3
         if kind == 0:
             return forward_backward(adapter_id, sequence_id, 1 + sequence_id * 5 % LARGEST)
         return (optim_step if kind == 1 else save)(adapter_id, sequence_id)
@@ -251,4 +251,4 @@ class _RandomHistories(RuleBasedStateMachine):
 
 
 TestRandomHistories = _RandomHistories.TestCase
-TestRandomHistories.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+TestRandomHistories.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)

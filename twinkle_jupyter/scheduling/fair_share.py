@@ -191,5 +191,6 @@ class FairShare:
             plan.take(share)
         share.deficit = 0
         self._pay_back(self._token_budget - plan.tokens_left)
+        # Whoever comes next begins with a round of their own.
         self._round += 1
         self._quantum = 0
