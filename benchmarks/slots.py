@@ -18,6 +18,7 @@ import torch
 
 from benchmarks.report import Bar, Row, finish, interleave, parse_options
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
+from twinkle_jupyter.engine.allocator import keep_freed_memory
 from twinkle_jupyter.engine.base_model import load_base_model
 from twinkle_jupyter.engine.residency import AdapterLimits
 from twinkle_jupyter.engine.step import StepEngine
@@ -162,6 +163,7 @@ def main() -> int:
     options = parse_options(__doc__, model=True)
     if options.threads:
         torch.set_num_threads(options.threads)
+    keep_freed_memory()  # as the trainer does
     folder = ensure_base_model(options.model or DEFAULT_BASE_MODEL, lambda _: None)
     rounds = options.rounds or (1 if options.quick else 5)
     rows = []

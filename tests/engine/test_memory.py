@@ -94,6 +94,7 @@ _MEASURE = """
 import json, resource, sys
 from pathlib import Path
 import torch, transformers
+from twinkle_jupyter.engine.allocator import keep_freed_memory
 from twinkle_jupyter.engine.base_model import load_base_model
 from twinkle_jupyter.engine.step import StepEngine
 from twinkle_jupyter.example import Example
@@ -102,6 +103,7 @@ from twinkle_jupyter.scheduling.request import (
     AdamWSettings, AdapterSpec, ForwardBackward, OptimStep
 )
 
+keep_freed_memory()  # as the trainer does
 torch.set_num_threads(1)
 rank, num_rows, length, checkpoints = map(int, sys.argv[2:])
 rows = tuple(
