@@ -23,3 +23,5 @@ labextension:  ## build the panels into the package (needs node)
 	cd labextension && PATH="$$PWD/../$(BIN):$$PATH" && jlpm install --immutable && jlpm build:prod
 bench:         ## measure what docs/benchmarks.md claims
 	$(BIN)/python benchmarks/first_point.py
+	$(BIN)/python benchmarks/many_adapters.py
+	$(BIN)/python benchmarks/one_adapter.py

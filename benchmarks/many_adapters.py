@@ -1,12 +1,25 @@
 """k adapters in one step of ours against k steps of plain PEFT, one after the other.
 
-One row of n tokens an adapter; PERFORMANCE of k x n decides: the less work a step has, the more
-there is to share. Every cell is k x n x dtype x which tokens are learned (all of them; or those of
-real chat data). Both sides run interleaved in one process, under the same settings of threads and
-allocator. PEFT's k steps are k steps of one adapter, which spares it `set_adapter` (7 to 12 ms a
-switch); where they come to more than 512 tokens, a part of them is run and multiplied.
+One row of n tokens an adapter: the less work a step has, the more there is to share. A cell is
+k x n x dtype x which tokens are learned (all of them; or those of real chat data). Both sides run
+interleaved in one process, under the same settings of threads and allocator, and are first seen to
+learn the same thing from the same weights. PEFT's k steps are k steps of one adapter, which spares
+it `set_adapter`; where they come to more than 512 tokens, a part of them is run and multiplied.
 
-What it should give on an H100, written before any GPU has been measured: docs/benchmarks.md.
+What it should give on one H100 in bf16, written before any GPU has been measured. A step of m
+tokens takes max(L, R, c m): L the host's launches, R two reads of the weights (3.35 TB/s), c m the
+arithmetic (4 N FLOP a token, of 989 TFLOP/s). Speed-up = k T(n) of PEFT / T(k n) of ours.
+    8B:   R = 2 x 16 GB / 3.35 TB/s = 9.6 ms;  c = 32 GFLOP / (50 % of 989) = 0.065 ms
+    135M: R = 0.16 ms;  c = 0.54 GFLOP / (20 %: small matmuls) = 0.0027 ms
+L is the guess that decides, and is to be measured first. Low: 20 ms for both at 32 layers. High:
+2.6 ms a layer for PEFT (300 kernels and Python around them), 1 ms a layer for ours.
+    low-high    k=1       k=8        k=16       k=32
+    135M n=16   1.0-2.6   8.0-21     16-42      32-83
+    135M n=256  1.0-2.6   8.0-21     16-42      27-83
+    8B   n=16   1.0-2.6   8.0-21     16-42      19-80
+    8B   n=64   1.0-2.6   4.8-20     4.8-20     4.8-20
+    8B   n=256  1.0-2.6   1.2-5.0    1.2-5.0    1.2-5.0
+    8B   n=2048 1.0       1.0        1.0        1.0
 """
 
 from __future__ import annotations
