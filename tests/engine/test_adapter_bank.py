@@ -32,7 +32,7 @@ def _state(bank: AdapterBank, spec: AdapterSpec, number: float) -> AdapterState:
 def _numbers(state: AdapterState) -> tuple[float, ...]:
     assert state.gradient is not None
     tensors = (state.parameters, state.exp_avg, state.exp_avg_sq, state.gradient)
-    values = [tensor.unique().tolist() for tensor in tensors]
+    values = [torch.unique(tensor).tolist() for tensor in tensors]
     assert all(len(found) == 1 for found in values), "a slot holds one adapter's numbers only"
     return tuple(round(found[0], 3) for found in values)
 
