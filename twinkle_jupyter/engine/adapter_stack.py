@@ -28,12 +28,27 @@ class GroupViews:
     #: For each layer (k, O, R), and its gradient.
     ups: tuple[Tensor, ...]
     up_gradients: tuple[Tensor, ...]
+    #: `down` as (k, I, m x R), `ups` as (k, R, O).
+    down_turned: Tensor
+    ups_turned: tuple[Tensor, ...]
+
+    @classmethod
+    def build(
+        cls,
+        down: Tensor,
+        down_gradient: Tensor,
+        ups: tuple[Tensor, ...],
+        up_gradients: tuple[Tensor, ...],
+    ) -> GroupViews:
+        """Add the turned views."""
+        turned = tuple(up.transpose(1, 2) for up in ups)
+        return cls(down, down_gradient, ups, up_gradients, down.transpose(1, 2), turned)
 
     def select(self, first: int, num_sites: int, rank: int) -> GroupViews:
         """Return the part of `num_sites` neighbouring layers."""
         sites = slice(first, first + num_sites)
         ranks = slice(first * rank, (first + num_sites) * rank)
-        return GroupViews(
+        return GroupViews.build(
             self.down[:, ranks],
             self.down_gradient[:, ranks],
             self.ups[sites],
@@ -108,7 +123,7 @@ class AdapterStack:
                 for offset, site in zip(group.up_offsets, sites, strict=True)
             ]
             built.append(
-                GroupViews(
+                GroupViews.build(
                     down=parameters[:, down].view(-1, len(sites) * rank, in_features),
                     down_gradient=gradient[:, down].view(-1, len(sites) * rank, in_features),
                     ups=tuple(parameters[:, up].view(-1, out, rank) for up, out in ups),

@@ -6,8 +6,8 @@ number, without a copy. Mixed ranks, lengths and targets only make more runs.
 
 With x (T, I) and A (R, I), B (O, R), scale s of an adapter (Hu et al. 2021, arXiv:2106.09685):
 
-    mid = s x A'          out += mid B'
-    dmid = s g B          dx += dmid A      dA += dmid' x      dB += g' mid
+    mid = x A'          out += s mid B'
+    dmid = g B          dx += s dmid A      dA += s dmid' x      dB += s g' mid
 
 Gradients are added into the stacks, not returned: autograd never sees an adapter's weight.
 """
@@ -35,15 +35,22 @@ class _Run:
     num_adapters: int
     tokens_each: int
     rank: int
-    #: One number for all, or (k, 1, 1).
-    scale: float | Tensor
+    scale: float
     #: By group of the base model: the matrices, and which of the group's sites they are for.
     groups: tuple[tuple[GroupViews, tuple[int, ...]] | None, ...]
 
     def cut(self, x: Tensor) -> Tensor:
         """Return the run's part of (T, F) as (k, n, F), without a copy."""
-        end = self.start + self.num_adapters * self.tokens_each
-        return x[self.start : end].view(self.num_adapters, self.tokens_each, x.shape[1])
+        num_tokens = self.num_adapters * self.tokens_each
+        if num_tokens != x.shape[0]:
+            x = x.narrow(0, self.start, num_tokens)
+        return x.view(self.num_adapters, self.tokens_each, x.shape[1])
+
+    def pick(self, mid: Tensor, index: int) -> Tensor:
+        """Return the ranks of one site of a group, (k, n, R)."""
+        if mid.shape[2] == self.rank:
+            return mid
+        return mid.narrow(2, index * self.rank, self.rank)
 
 
 class BatchAdapters:
@@ -62,7 +69,7 @@ class BatchAdapters:
         self._runs = tuple(_find_runs(owners, base_groups))
 
     def project(self, group: int, x: Tensor) -> Mids:
-        """Map the group's input (T, I) into every adapter's ranks, scaled."""
+        """Map the group's input (T, I) into every adapter's ranks."""
         mids: Mids = []
         for run in self._runs:
             part = run.groups[group]
@@ -70,8 +77,7 @@ class BatchAdapters:
                 mids.append(None)
                 continue
             views, _ = part
-            mid = torch.bmm(run.cut(x), views.down.to(x.dtype).transpose(1, 2))
-            mids.append(mid.mul_(run.scale))
+            mids.append(torch.bmm(run.cut(x), _like(views.down_turned, x)))
         return mids
 
     def add_deltas(self, group: int, mids: Mids, outs: Sequence[Tensor]) -> None:
@@ -82,9 +88,8 @@ class BatchAdapters:
                 continue
             views, places = part
             for index, place in enumerate(places):
-                ranks = slice(index * run.rank, (index + 1) * run.rank)
-                up = views.ups[index].to(mid.dtype).transpose(1, 2)
-                run.cut(outs[place]).baddbmm_(mid[..., ranks], up)
+                up = _like(views.ups_turned[index], mid)
+                run.cut(outs[place]).baddbmm_(run.pick(mid, index), up, alpha=run.scale)
 
     def add_gradients(
         self,
@@ -110,16 +115,28 @@ class BatchAdapters:
             views, places = part
             grad_mids = []
             for index, place in enumerate(places):
-                ranks = slice(index * run.rank, (index + 1) * run.rank)
                 grad_out = run.cut(grad_outs[place])
-                grad_mids.append(torch.bmm(grad_out, views.ups[index].to(mid.dtype)))
-                # Into memory of its own first: the stack's rows are too far apart for one call.
-                views.up_gradients[index].add_(torch.bmm(grad_out.transpose(1, 2), mid[..., ranks]))
+                grad_mids.append(torch.bmm(grad_out, _like(views.ups[index], mid)))
+                own_mid = run.pick(mid, index)
+                _add_product(views.up_gradients[index], grad_out, own_mid, run.scale)
             grad_mid = grad_mids[0] if len(grad_mids) == 1 else torch.cat(grad_mids, dim=2)
-            grad_mid = grad_mid.mul_(run.scale)
             if grad_x is not None:
-                run.cut(grad_x).baddbmm_(grad_mid, views.down.to(mid.dtype))
-            views.down_gradient.add_(torch.bmm(grad_mid.transpose(1, 2), run.cut(x)))
+                run.cut(grad_x).baddbmm_(grad_mid, _like(views.down, mid), alpha=run.scale)
+            _add_product(views.down_gradient, grad_mid, run.cut(x), run.scale)
+
+
+def _add_product(gradient: Tensor, left: Tensor, right: Tensor, scale: float) -> None:
+    """Add scale x left' right to (k, …) `gradient`, in place."""
+    if gradient.shape[0] == 1 and gradient.dtype == left.dtype:
+        gradient.baddbmm_(left.transpose(1, 2), right, alpha=scale)
+    else:
+        # Into memory of its own first: the stack's rows are too far apart for one call.
+        gradient.add_(torch.bmm(left.transpose(1, 2), right), alpha=scale)
+
+
+def _like(matrix: Tensor, x: Tensor) -> Tensor:
+    # Even a conversion to the same type costs a call.
+    return matrix if matrix.dtype == x.dtype else matrix.to(x.dtype)
 
 
 def _find_runs(
@@ -134,6 +151,7 @@ def _find_runs(
             and following[0].stack is slot.stack
             and following[0].row == slot.row + 1
             and following[1] == num_tokens
+            and following[0].spec.scale == slot.spec.scale
         ):
             continue
         slots = [owner for owner, _ in owners[first : index + 1]]
@@ -167,10 +185,4 @@ def _build_run(
         if len(own.ups) > len(places):
             own = own.select(first, len(places), layout.rank)
         groups.append((own, places))
-    scales = [slot.spec.scale for slot in slots]
-    scale: float | Tensor = scales[0]
-    if any(other != scale for other in scales):
-        parameters = stack.parameters
-        scale = torch.tensor(scales, dtype=parameters.dtype, device=parameters.device)
-        scale = scale[:, None, None]
-    return _Run(start, len(slots), num_tokens, layout.rank, scale, tuple(groups))
+    return _Run(start, len(slots), num_tokens, layout.rank, slots[0].spec.scale, tuple(groups))

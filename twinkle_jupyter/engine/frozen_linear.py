@@ -24,12 +24,16 @@ class FrozenLinear:
     def forward(self, x: Tensor) -> Tensor:
         """Map (T, I) to (T, O)."""
         bias = None if self.bias is None else self.bias.to(x.dtype)
-        return F.linear(x, self.weight.to(x.dtype), bias)
+        return F.linear(x, self._weight_like(x), bias)
 
     def backward(self, grad_out: Tensor) -> Tensor:
         """Map (T, O) to the input's gradient, (T, I)."""
-        return grad_out @ self.weight.to(grad_out.dtype)
+        return torch.mm(grad_out, self._weight_like(grad_out))
 
     def add_backward(self, grad_out: Tensor, grad_x: Tensor) -> None:
         """Add the same to `grad_x`, in place."""
-        torch.addmm(grad_x, grad_out, self.weight.to(grad_out.dtype), out=grad_x)
+        grad_x.addmm_(grad_out, self._weight_like(grad_out))
+
+    def _weight_like(self, x: Tensor) -> Tensor:
+        # Even a conversion to the same type costs a call.
+        return self.weight if self.weight.dtype == x.dtype else self.weight.to(x.dtype)

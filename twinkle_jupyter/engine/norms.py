@@ -51,15 +51,15 @@ class RmsNorm(Norm):
 
     def recompute(self, x: Tensor, kept: Tensor) -> Tensor:
         """Return the output again."""
-        return (x * kept).mul_(self._weight).to(x.dtype)
+        return _like((x * kept).mul_(self._weight), x)
 
     def backward(self, grad_out: Tensor, x: Tensor, kept: Tensor) -> Tensor:
         """Return the input's gradient; `grad_out` is overwritten."""
-        grad = grad_out.to(kept.dtype).mul_(self._weight)
+        grad = _like(grad_out, kept).mul_(self._weight)
         # d/dx of x_i / rms: the part along x is taken out.
         along = (grad * x).sum(dim=-1, keepdim=True)
-        along.mul_(kept.pow(3)).div_(-x.shape[-1])
-        return grad.mul_(kept).addcmul_(x, along).to(x.dtype)
+        along.mul_(kept.pow(3))
+        return _like(grad.mul_(kept).addcmul_(x, along, value=-1 / x.shape[-1]), x)
 
 
 class ModuleNorm(Norm):
@@ -106,6 +106,11 @@ def choose_norm(module: nn.Module, dtype: torch.dtype) -> Norm:
         if torch.allclose(found, expected, rtol=tolerance, atol=tolerance):
             return norm
     return ModuleNorm(module)
+
+
+def _like(out: Tensor, x: Tensor) -> Tensor:
+    # Even a conversion to the same type costs a call.
+    return out if out.dtype == x.dtype else out.to(x.dtype)
 
 
 def _at_least_fp32(x: Tensor) -> torch.dtype:
