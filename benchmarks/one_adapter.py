@@ -16,6 +16,7 @@ import importlib.util
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
@@ -59,20 +60,30 @@ MEMORY_PAIRS = (
 Block: TypeAlias = Callable[[int], tuple[list[float], float]]
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A way to train, loaded."""
+
+    model: torch.nn.Module
+    block: Block
+
+
 def open_side(
     side: str, folder: Path, rows: Sequence[ChatRow], options: argparse.Namespace
-) -> Block:
+) -> Side:
     """Load what `side` trains with."""
     dtype, device = options.dtype, options.device
     if side.startswith("ours"):
         ours = Ours(folder, dtype, device, 1, checkpointing="checkpointing" in side)
-        return _loop(rows, lambda hand: ours.step([to_examples(hand)])[0])
+        return Side(ours.model, _loop(rows, lambda hand: ours.step([to_examples(hand)])[0]))
     if side == "peft":
         peft = PlainPeft(folder, dtype, device)
-        return _loop(rows, lambda hand: float(peft.step(to_batch(hand, 0, device))))
+        return Side(
+            peft.model, _loop(rows, lambda hand: float(peft.step(to_batch(hand, 0, device))))
+        )
     from benchmarks.trl_side import TrlSide
 
-    return TrlSide(
+    trl = TrlSide(
         folder,
         dtype,
         device,
@@ -80,7 +91,8 @@ def open_side(
         batch_size=BATCH_SIZE,
         padding_free="padding-free" in side,
         checkpointing="checkpointing" in side,
-    ).block
+    )
+    return Side(trl.model, trl.block)
 
 
 def _loop(rows: Sequence[ChatRow], step: Callable[[Sequence[ChatRow]], float]) -> Block:
@@ -107,7 +119,7 @@ def measure_speed(folder: Path, data: str, options: argparse.Namespace) -> list[
     rows = load_rows(folder, data)
     hands = list(islice(deal(rows, BATCH_SIZE), options.steps))
     num_tokens = sum(len(row.ids) for hand in hands[1:] for row in hand)
-    blocks = {side: open_side(side, folder, rows, options) for side in options.sides}
+    blocks = {side: open_side(side, folder, rows, options).block for side in options.sides}
     check_first_losses({side: block(2)[1] for side, block in blocks.items()}, options.dtype)
 
     def timed(side: str) -> Callable[[], float]:
@@ -184,9 +196,12 @@ def run_alone(side: str, folder: Path, options: argparse.Namespace) -> int:
     if side.startswith("ours"):
         # As our trainer does; a user of the others has the system's own allocator as it is.
         keep_freed_memory()
-    block = open_side(side, folder, load_rows(folder, options.data[0]), options)
+    opened = open_side(side, folder, load_rows(folder, options.data[0]), options)
+    # Weights are mapped from their file and come in when they are first read: that is no growth.
+    for weights in opened.model.parameters():
+        float(weights.detach().sum())
     meter = PeakMeter(options.device)
-    block(options.steps)
+    opened.block(options.steps)
     tell(meter.read())
     return 0
 

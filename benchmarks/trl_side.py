@@ -53,7 +53,7 @@ class TrlSide:
         warnings.filterwarnings("ignore", category=UserWarning)
         warnings.filterwarnings("ignore", category=FutureWarning)
         self._device = device
-        self._model = PlainPeft(folder, dtype, device).model
+        self.model = PlainPeft(folder, dtype, device).model
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self._dataset = Dataset.from_list([_to_record(row) for row in rows])
         self._settings: dict[str, object] = {
@@ -79,7 +79,7 @@ class TrlSide:
         clock = _Clock(self._device)
         with tempfile.TemporaryDirectory() as folder:
             trainer = SFTTrainer(
-                model=self._model,
+                model=self.model,
                 args=SFTConfig(output_dir=folder, max_steps=steps, **self._settings),
                 train_dataset=self._dataset,
                 processing_class=self._tokenizer,

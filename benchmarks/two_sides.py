@@ -75,6 +75,7 @@ class Ours:
         base = load_base_model(folder, dtype, device)
         limits = AdapterLimits(max_active=num_adapters, max_adapters=num_adapters)
         self._device = device
+        self.model = base.model
         self.engine = StepEngine(
             base,
             base_model_name=folder.name,
