@@ -179,7 +179,8 @@ def measure(folder: Path, options: Namespace) -> tuple[list[Row], dict[str, obje
         name = f"{num_adapters}x{num_tokens}"
         print(f"... {name}", file=sys.stderr, flush=True)
         pieces = cut_rows(load_chat_rows(folder), num_tokens)
-        pieces = [pieces[index % len(pieces)] for index in range(num_adapters)]
+        # All is learned: where the last tokens are not, ours leaves them out and PEFT does not.
+        pieces = [pieces[index % len(pieces)].with_all_learned() for index in range(num_adapters)]
         examples = [to_examples([piece]) for piece in pieces]
         batch = to_batch(pieces[:1], 0, options.device)
         mine, theirs = compare(
