@@ -25,3 +25,6 @@ bench:         ## measure what docs/benchmarks.md claims
 	$(BIN)/python benchmarks/first_point.py
 	$(BIN)/python benchmarks/many_adapters.py
 	$(BIN)/python benchmarks/one_adapter.py
+	$(BIN)/python benchmarks/scheduler.py
+	$(BIN)/python benchmarks/slots.py
+	$(BIN)/python benchmarks/step_profile.py

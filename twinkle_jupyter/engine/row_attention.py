@@ -136,7 +136,7 @@ class RowAttention:
         """Return the gradients of q (T, H x E), k and v (T, G x E)."""
         num_tokens = grad_out.shape[0]
         widths = [heads * shape.head_dim for heads in (shape.num_heads, *[shape.num_kv_heads] * 2)]
-        grads = [grad_out.new_zeros((num_tokens, width)) for width in widths]
+        grads: list[Tensor] = []
         for bucket, leaves, out in zip(self._buckets, kept.leaves, kept.outs, strict=True):
             grad = bucket.gather(grad_out)
             if bucket.others is not None:
@@ -145,6 +145,7 @@ class RowAttention:
             if bucket.places is None:
                 q, k, v = (part.reshape(num_tokens, -1) for part in found)
                 return q, k, v
+            grads = grads or [grad_out.new_zeros((num_tokens, width)) for width in widths]
             for part, packed in zip(found, grads, strict=True):
                 bucket.add(part, packed)
         return grads[0], grads[1], grads[2]
