@@ -52,6 +52,8 @@ class AdapterSlot:
     row: int
     step: int
     has_gradient: bool
+    #: Of the gradient as it is now, if somebody has computed it.
+    gradient_norm: Tensor | None = None
 
     @property
     def layout(self) -> AdapterLayout:
@@ -99,6 +101,7 @@ class AdapterSlot:
         else:
             self.gradient.copy_(gradient)
         self.has_gradient = gradient is not None
+        self.gradient_norm = None
 
     def state(self) -> AdapterState:
         """Return the slot's content; the tensors are the slot's own."""

@@ -34,7 +34,7 @@ def step_adamw(slot: AdapterSlot, settings: AdamWSettings) -> float:
     """
     check_adamw_settings(settings)
     gradient = slot.gradient
-    norm = _compute_norm(gradient)
+    norm = slot.gradient_norm if slot.gradient_norm is not None else compute_norm(gradient)
     grad_norm = float(norm)
     if not math.isfinite(grad_norm):
         slot.set_gradient(None)
@@ -67,7 +67,8 @@ def step_adamw(slot: AdapterSlot, settings: AdamWSettings) -> float:
     return grad_norm
 
 
-def _compute_norm(gradient: Tensor) -> Tensor:
+def compute_norm(gradient: Tensor) -> Tensor:
+    """Return the Euclidean norm of (P,), without dimensions."""
     # In blocks: over tens of millions of numbers at once, torch's sum of squares in fp32 is off by
     # a part in a thousand on the CPU.
     blocks = torch.split(gradient, _NORM_BLOCK)

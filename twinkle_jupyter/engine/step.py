@@ -7,6 +7,7 @@ safe: one thread owns an engine.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -27,7 +28,7 @@ from twinkle_jupyter.engine.op_failures import (
     describe_out_of_memory,
     is_out_of_memory,
 )
-from twinkle_jupyter.engine.optimizer import step_adamw
+from twinkle_jupyter.engine.optimizer import compute_norm, step_adamw
 from twinkle_jupyter.engine.residency import AdapterLimits, AdapterResidency
 from twinkle_jupyter.engine.smaller_parts import halve_budget, release_memory
 from twinkle_jupyter.errors import ConflictError, RunFailedError, TwinkleError
@@ -236,8 +237,10 @@ class StepEngine:
             if is_training:
                 before.update((key, slot.copy_gradient()) for key, slot in slots.items())
             sums = self._pass.compute(ops, slots, is_training=is_training)
+            # The optimizer step needs the norm, and it is finite only if every entry is.
+            norms = {key: compute_norm(slots[key].gradient) for key in before}
             is_done = all(item.is_finite for item in sums.ops) and all(
-                bool(torch.isfinite(slots[key].gradient.sum())) for key in before
+                math.isfinite(float(norm)) for norm in norms.values()
             )
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -247,9 +250,11 @@ class StepEngine:
             if not is_done:
                 for key, gradient in before.items():
                     slots[key].set_gradient(gradient)
-        for key in before if is_done else ():
-            slots[key].has_gradient = True
-        return sums if is_done else PassSums([])
+        if not is_done:
+            return PassSums([])
+        for key, norm in norms.items():
+            slots[key].has_gradient, slots[key].gradient_norm = True, norm
+        return sums
 
 
 def _answer(op: ForwardBackward, sums: OpSums, seconds: float) -> ForwardBackwardResult:
