@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,3 +83,28 @@ def test_matrices_are_views_of_the_slot() -> None:
     assert bool((named["base_model.model.layers.0.k_proj.lora_B.weight"] == 7.0).all())
     assert int((slot.parameters == 7.0).sum()) == 4
     assert not bank.get(AdapterId("b")).parameters.eq(7.0).any()
+
+
+@pytest.mark.parametrize("failing_call", [1, 2, 3, 4])
+def test_memory_that_ends_while_a_stack_grows_loses_nobody(
+    monkeypatch: pytest.MonkeyPatch, failing_call: int
+) -> None:
+    bank = AdapterBank(SITES, torch.float32, torch.device("cpu"))
+    a, b, c = map(AdapterId, "abc")
+    for number, key in enumerate((a, b), start=1):
+        bank.put(key, _state(bank, SPECS[1], float(number)))
+    new_zeros, calls = torch.Tensor.new_zeros, itertools.count(1)
+
+    def run_out(tensor: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        if next(calls) == failing_call:
+            raise MemoryError
+        return new_zeros(tensor, size)
+
+    monkeypatch.setattr(torch.Tensor, "new_zeros", run_out)
+    with pytest.raises(MemoryError):
+        bank.put(c, _state(bank, SPECS[1], 3.0))
+    bank.put(c, _state(bank, SPECS[1], 3.0))
+    for number, key in enumerate((a, b, c), start=1):
+        assert _numbers(bank.get(key).state())[0] == number
+    bank.get(b).stack.views(0, 3)[0].down.fill_(9.0)
+    assert bool((bank.get(b).factors[0].down == 9.0).all()), "no view of what was before"

@@ -8,13 +8,14 @@ another.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from twinkle_jupyter.engine.adapter_layout import AdapterLayout
-from twinkle_jupyter.engine.adapter_stack import TENSORS_PER_ADAPTER, AdapterStack
+from twinkle_jupyter.engine.adapter_stack import AdapterStack
 from twinkle_jupyter.engine.injection import LinearSite
 from twinkle_jupyter.engine.lora_linear import Factors
 from twinkle_jupyter.errors import InvalidConfigError, NotFoundError, QuotaExceededError
@@ -38,8 +39,19 @@ class AdapterState:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of the tensors, a gradient included whether there is one or not."""
-        return TENSORS_PER_ADAPTER * self.parameters.numel() * self.parameters.element_size()
+        """Bytes of the tensors that there are."""
+        tensors = (self.parameters, self.exp_avg, self.exp_avg_sq, self.gradient)
+        return sum(tensor.nbytes for tensor in tensors if tensor is not None)
+
+    def map_tensors(self, function: Callable[[Tensor], Tensor]) -> AdapterState:
+        """Return the same adapter with `function` of each tensor."""
+        return replace(
+            self,
+            parameters=function(self.parameters),
+            exp_avg=function(self.exp_avg),
+            exp_avg_sq=function(self.exp_avg_sq),
+            gradient=None if self.gradient is None else function(self.gradient),
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -204,14 +216,7 @@ class AdapterBank:
 
     def take(self, adapter_id: AdapterId) -> AdapterState:
         """Free the slot and return what it held, in memory of its own."""
-        state = self.get(adapter_id).state()
-        owned = replace(
-            state,
-            parameters=state.parameters.clone(),
-            exp_avg=state.exp_avg.clone(),
-            exp_avg_sq=state.exp_avg_sq.clone(),
-            gradient=None if state.gradient is None else state.gradient.clone(),
-        )
+        owned = self.get(adapter_id).state().map_tensors(torch.clone)
         self.remove(adapter_id)
         return owned
 

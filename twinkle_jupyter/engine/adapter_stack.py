@@ -15,7 +15,7 @@ from twinkle_jupyter.engine.adapter_layout import AdapterLayout
 from twinkle_jupyter.ids import AdapterId
 
 #: Weights, gradient, and AdamW's two moments.
-TENSORS_PER_ADAPTER = 4
+_TENSORS_PER_ADAPTER = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,13 +78,19 @@ class AdapterStack:
         self._views: dict[tuple[int, int], tuple[GroupViews, ...]] = {}
 
     @property
+    def _capacity(self) -> int:
+        # The shortest: memory may have run out while they were resized.
+        tensors = (self.parameters, self.gradient, self.exp_avg, self.exp_avg_sq)
+        return min(tensor.shape[0] for tensor in tensors)
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of all rows, those that are free included."""
-        return TENSORS_PER_ADAPTER * self.parameters.numel() * self.parameters.element_size()
+        return _TENSORS_PER_ADAPTER * self.parameters.numel() * self.parameters.element_size()
 
     def add(self, adapter_id: AdapterId) -> int:
         """Return the row of a new adapter; what the row holds is anything."""
-        if len(self.adapter_ids) == self.parameters.shape[0]:
+        if len(self.adapter_ids) == self._capacity:
             self._resize(2 * len(self.adapter_ids))
         self.adapter_ids.append(adapter_id)
         return len(self.adapter_ids) - 1
@@ -99,7 +105,7 @@ class AdapterStack:
             for stacked in (self.parameters, self.gradient, self.exp_avg, self.exp_avg_sq):
                 stacked[row].copy_(stacked[last])
         self.adapter_ids.pop()
-        if 0 < 4 * len(self.adapter_ids) <= self.parameters.shape[0]:
+        if 0 < 4 * len(self.adapter_ids) <= self._capacity:
             self._resize(2 * len(self.adapter_ids))
         return moved
 
@@ -140,9 +146,9 @@ class AdapterStack:
             resized[:num_kept].copy_(stacked[:num_kept])
             return resized
 
+        self._views.clear()
         # One after the other, so that only one of them is there twice.
         self.parameters = resize(self.parameters)
         self.gradient = resize(self.gradient)
         self.exp_avg = resize(self.exp_avg)
         self.exp_avg_sq = resize(self.exp_avg_sq)
-        self._views.clear()

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from twinkle_jupyter.engine.adapter_bank import AdapterSlot
 from twinkle_jupyter.engine.adapter_stack import GroupViews
+from twinkle_jupyter.engine.compute_dtype import convert_like
 
 #: What one run keeps of a group for the backward pass: (k, n, m x R), or None where it has no part.
 Mids = list[Tensor | None]
@@ -77,7 +78,7 @@ class BatchAdapters:
                 mids.append(None)
                 continue
             views, _ = part
-            mids.append(torch.bmm(run.cut(x), _like(views.down_turned, x)))
+            mids.append(torch.bmm(run.cut(x), convert_like(views.down_turned, x)))
         return mids
 
     def add_deltas(self, group: int, mids: Mids, outs: Sequence[Tensor]) -> None:
@@ -88,7 +89,7 @@ class BatchAdapters:
                 continue
             views, places = part
             for index, place in enumerate(places):
-                up = _like(views.ups_turned[index], mid)
+                up = convert_like(views.ups_turned[index], mid)
                 run.cut(outs[place]).baddbmm_(run.pick(mid, index), up, alpha=run.scale)
 
     def add_gradients(
@@ -116,12 +117,12 @@ class BatchAdapters:
             grad_mids = []
             for index, place in enumerate(places):
                 grad_out = run.cut(grad_outs[place])
-                grad_mids.append(torch.bmm(grad_out, _like(views.ups[index], mid)))
+                grad_mids.append(torch.bmm(grad_out, convert_like(views.ups[index], mid)))
                 own_mid = run.pick(mid, index)
                 _add_product(views.up_gradients[index], grad_out, own_mid, run.scale)
             grad_mid = grad_mids[0] if len(grad_mids) == 1 else torch.cat(grad_mids, dim=2)
             if grad_x is not None:
-                run.cut(grad_x).baddbmm_(grad_mid, _like(views.down, mid), alpha=run.scale)
+                run.cut(grad_x).baddbmm_(grad_mid, convert_like(views.down, mid), alpha=run.scale)
             _add_product(views.down_gradient, grad_mid, run.cut(x), run.scale)
 
 
@@ -132,11 +133,6 @@ def _add_product(gradient: Tensor, left: Tensor, right: Tensor, scale: float) ->
     else:
         # Into memory of its own first: the stack's rows are too far apart for one call.
         gradient.add_(torch.bmm(left.transpose(1, 2), right), alpha=scale)
-
-
-def _like(matrix: Tensor, x: Tensor) -> Tensor:
-    # Even a conversion to the same type costs a call.
-    return matrix if matrix.dtype == x.dtype else matrix.to(x.dtype)
 
 
 def _find_runs(

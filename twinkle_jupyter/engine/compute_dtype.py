@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 #: Names of processor features that multiply matrices in bf16: Intel's and AMD's, then ARM's.
 _BF16_UNITS = ("amx_bf16", "avx512_bf16", "bf16")
@@ -20,3 +21,11 @@ def choose_compute_dtype(dtype: torch.dtype, device: torch.device) -> torch.dtyp
     capabilities = torch.cpu.get_capabilities()
     has_units = any(capabilities.get(name, False) for name in _BF16_UNITS)
     return torch.bfloat16 if has_units else torch.float32
+
+
+def convert_like(tensor: Tensor, other: Tensor) -> Tensor:
+    """Return `tensor` in the number type of `other`.
+
+    Even a conversion to the same type costs a call, and a step makes thousands.
+    """
+    return tensor if tensor.dtype == other.dtype else tensor.to(other.dtype)

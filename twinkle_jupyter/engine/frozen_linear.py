@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from torch import Tensor
 
+from twinkle_jupyter.engine.compute_dtype import convert_like
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrozenLinear:
@@ -23,17 +25,13 @@ class FrozenLinear:
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (T, I) to (T, O)."""
-        bias = None if self.bias is None else self.bias.to(x.dtype)
-        return F.linear(x, self._weight_like(x), bias)
+        bias = None if self.bias is None else convert_like(self.bias, x)
+        return F.linear(x, convert_like(self.weight, x), bias)
 
     def backward(self, grad_out: Tensor) -> Tensor:
         """Map (T, O) to the input's gradient, (T, I)."""
-        return torch.mm(grad_out, self._weight_like(grad_out))
+        return torch.mm(grad_out, convert_like(self.weight, grad_out))
 
     def add_backward(self, grad_out: Tensor, grad_x: Tensor) -> None:
         """Add the same to `grad_x`, in place."""
-        grad_x.addmm_(grad_out, self._weight_like(grad_out))
-
-    def _weight_like(self, x: Tensor) -> Tensor:
-        # Even a conversion to the same type costs a call.
-        return self.weight if self.weight.dtype == x.dtype else self.weight.to(x.dtype)
+        grad_x.addmm_(grad_out, convert_like(self.weight, grad_out))

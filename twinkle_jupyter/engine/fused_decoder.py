@@ -31,8 +31,8 @@ _LOGGER = logging.getLogger(__name__)
 
 #: Lengths of the rows that the two decoders are compared with.
 _PROBE_LENGTHS = (12, 5)
-#: Largest difference of the last hidden states, as a part of their largest entry.
-_PROBE_TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-3, torch.bfloat16: 0.1}
+#: Largest difference of what is compared, as a part of its largest entry.
+PROBE_TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-3, torch.bfloat16: 0.1}
 
 Kept = TypeVar("Kept")
 
@@ -164,7 +164,7 @@ def fuse_decoder(
         for number, layer in enumerate(fused):
             layers[number] = layer
         difference = _compare_decoders(model, router, expected)
-    if difference <= _PROBE_TOLERANCES[model.dtype]:
+    if difference <= PROBE_TOLERANCES[model.dtype]:
         return frozenset(reader.taken)
     for number, original in enumerate(originals):
         layers[number] = original

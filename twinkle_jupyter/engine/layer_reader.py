@@ -12,6 +12,17 @@ from twinkle_jupyter.engine.lora_linear import LoraLinear
 from twinkle_jupyter.engine.norms import Norm, choose_norm
 from twinkle_jupyter.engine.row_attention import AttentionShape
 
+#: Children of a decoder layer beside attention and MLP.
+_OTHER_PARTS = (
+    "input_layernorm",
+    "post_attention_layernorm",
+    "pre_feedforward_layernorm",
+    "post_feedforward_layernorm",
+    # Dropout of Phi-3, which is off.
+    "resid_attn_dropout",
+    "resid_mlp_dropout",
+)
+
 
 class NotUnderstoodError(Exception):
     """A layer has a part that we do not know."""
@@ -44,7 +55,7 @@ class LayerReader:
             NotUnderstoodError: It has a part that we do not know.
         """
         attention, mlp = _part(layer, "self_attn"), _part(layer, "mlp")
-        _expect_only(layer, {"self_attn", "mlp", *_NORM_NAMES})
+        _expect_only(layer, {"self_attn", "mlp", *_OTHER_PARTS})
         has_norms_behind = hasattr(layer, "pre_feedforward_layernorm")
         return (
             self._read_attention(layer, attention, has_norm_behind=has_norms_behind),
@@ -125,17 +136,6 @@ class LayerReader:
         self.taken.update(linear.index for linear in linears)
         frozen = tuple(FrozenLinear(one.frozen.weight, one.frozen.bias) for one in linears)
         return frozen, groups.pop()
-
-
-_NORM_NAMES = (
-    "input_layernorm",
-    "post_attention_layernorm",
-    "pre_feedforward_layernorm",
-    "post_feedforward_layernorm",
-    # Dropout of Phi-3, which is off.
-    "resid_attn_dropout",
-    "resid_mlp_dropout",
-)
 
 
 def _part(module: nn.Module, name: str) -> nn.Module:

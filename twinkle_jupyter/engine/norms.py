@@ -11,6 +11,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from twinkle_jupyter.engine.compute_dtype import convert_like
+
 #: Largest difference to the architecture's own module, in units of the last place of its dtype.
 _PROBE_ROUNDINGS = 8.0
 
@@ -51,15 +53,15 @@ class RmsNorm(Norm):
 
     def recompute(self, x: Tensor, kept: Tensor) -> Tensor:
         """Return the output again."""
-        return _like((x * kept).mul_(self._weight), x)
+        return convert_like((x * kept).mul_(self._weight), x)
 
     def backward(self, grad_out: Tensor, x: Tensor, kept: Tensor) -> Tensor:
         """Return the input's gradient; `grad_out` is overwritten."""
-        grad = _like(grad_out, kept).mul_(self._weight)
+        grad = convert_like(grad_out, kept).mul_(self._weight)
         # d/dx of x_i / rms: the part along x is taken out.
         along = (grad * x).sum(dim=-1, keepdim=True)
         along.mul_(kept.pow(3))
-        return _like(grad.mul_(kept).addcmul_(x, along, value=-1 / x.shape[-1]), x)
+        return convert_like(grad.mul_(kept).addcmul_(x, along, value=-1 / x.shape[-1]), x)
 
 
 class ModuleNorm(Norm):
@@ -106,11 +108,6 @@ def choose_norm(module: nn.Module, dtype: torch.dtype) -> Norm:
         if torch.allclose(found, expected, rtol=tolerance, atol=tolerance):
             return norm
     return ModuleNorm(module)
-
-
-def _like(out: Tensor, x: Tensor) -> Tensor:
-    # Even a conversion to the same type costs a call.
-    return out if out.dtype == x.dtype else out.to(x.dtype)
 
 
 def _at_least_fp32(x: Tensor) -> torch.dtype:

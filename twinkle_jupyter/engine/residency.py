@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -46,13 +46,11 @@ class AdapterResidency:
 
     Args:
         bank: The slots; nobody else fills or frees them.
-        device: Where the slots are.
         limits: `max_active` is the number of slots in `bank`.
     """
 
-    def __init__(self, bank: AdapterBank, device: torch.device, limits: AdapterLimits) -> None:
+    def __init__(self, bank: AdapterBank, limits: AdapterLimits) -> None:
         self._bank = bank
-        self._device = device
         self._limits = limits
         self._spill = AdapterSpill(limits.scratch)
         # Each in the order of use, what was used longest ago first.
@@ -96,7 +94,7 @@ class AdapterResidency:
         self._trim()
 
     def put(self, adapter_id: AdapterId, state: AdapterState) -> None:
-        """Fill a slot with this state, whatever the adapter was before; tensors are taken over.
+        """Fill a slot with this state, whatever the adapter was before.
 
         Raises:
             QuotaExceededError: There are as many adapters as there may be.
@@ -187,7 +185,7 @@ class AdapterResidency:
 
     def _activate(self, adapter_id: AdapterId, keep: Collection[AdapterId]) -> None:
         # In this order nothing is lost where memory or disk fail on the way.
-        state = _move(self._read(adapter_id), self._device)
+        state = self._read(adapter_id)
         self._free_slots(1, keep)
         self._bank.put(adapter_id, state)
         self._active[adapter_id] = None
@@ -213,10 +211,10 @@ class AdapterResidency:
         """Move adapters that were not used for longest into host memory."""
         while len(self._active) + count > self._limits.max_active:
             oldest = next(key for key in self._active if key not in keep)
-            state = _move(self._bank.take(oldest), torch.device("cpu"))
+            state = self._bank.take(oldest).map_tensors(torch.Tensor.cpu)
             del self._active[oldest]
             self._resident[oldest] = state
-            self._resident_bytes += _size_bytes(state)
+            self._resident_bytes += state.size_bytes
 
     def _trim(self) -> None:
         """Move adapters to disk until those in host memory are within their limit."""
@@ -228,12 +226,12 @@ class AdapterResidency:
                 _LOGGER.warning("adapters stay in memory, more than they may: %s", error)
                 return
             del self._resident[oldest]
-            self._resident_bytes -= _size_bytes(state)
+            self._resident_bytes -= state.size_bytes
 
     def _forget_outside(self, adapter_id: AdapterId) -> None:
         state = self._resident.pop(adapter_id, None)
         if state is not None:
-            self._resident_bytes -= _size_bytes(state)
+            self._resident_bytes -= state.size_bytes
         stored = self._stored.pop(adapter_id, None)
         if stored is not None:
             self._spill.forget(stored)
@@ -241,20 +239,3 @@ class AdapterResidency:
     def _touch(self, adapter_id: AdapterId) -> None:
         self._active.pop(adapter_id, None)
         self._active[adapter_id] = None
-
-
-def _move(state: AdapterState, device: torch.device) -> AdapterState:
-    return replace(
-        state,
-        parameters=state.parameters.to(device),
-        exp_avg=state.exp_avg.to(device),
-        exp_avg_sq=state.exp_avg_sq.to(device),
-        gradient=None if state.gradient is None else state.gradient.to(device),
-    )
-
-
-def _size_bytes(state: AdapterState) -> int:
-    tensors = [state.parameters, state.exp_avg, state.exp_avg_sq]
-    if state.gradient is not None:
-        tensors.append(state.gradient)
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -105,7 +105,7 @@ class RowAttention:
             (T, H x E), and what `backward` needs.
         """
         kept = KeptAttention([], [])
-        attended = None if len(self._buckets) == 1 else torch.empty_like(q)
+        attended = torch.empty_like(q)
         for bucket in self._buckets:
             leaves = tuple(
                 bucket.gather(part)
@@ -122,12 +122,9 @@ class RowAttention:
             if keeps:
                 kept.leaves.append((leaves[0], leaves[1], leaves[2]))
                 kept.outs.append(out)
-            if attended is None and bucket.places is None:
+            if bucket.places is None:
                 return out.detach().flatten(0, 1), kept
-            if attended is None:
-                attended = torch.empty_like(q)
             bucket.put(out.detach(), attended)
-        assert attended is not None, "a batch has rows"  # noqa: S101
         return attended, kept
 
     def backward(

@@ -76,7 +76,7 @@ class StepEngine:
         limits = limits or AdapterLimits()
         self._pass = FusedPass(base, token_budget, checkpoints=gradient_checkpointing)
         self.bank = AdapterBank(self._pass.sites, base.master_dtype, base.device, limits.max_active)
-        self.adapters = AdapterResidency(self.bank, base.device, limits)
+        self.adapters = AdapterResidency(self.bank, limits)
 
     @property
     def token_budget(self) -> int:
@@ -94,13 +94,7 @@ class StepEngine:
 
     def read_checkpoint(self, folder: Path) -> AdapterState:
         """Read a checkpoint of this base model; no slot changes."""
-        state = load_checkpoint(folder, self.bank.layout, self._base.fingerprint)
-        state.parameters = state.parameters.to(self._base.device, self._base.master_dtype)
-        state.exp_avg = state.exp_avg.to(state.parameters)
-        state.exp_avg_sq = state.exp_avg_sq.to(state.parameters)
-        if state.gradient is not None:
-            state.gradient = state.gradient.to(state.parameters)
-        return state
+        return load_checkpoint(folder, self.bank.layout, self._base.fingerprint)
 
     def put_adapter(self, adapter_id: AdapterId, state: AdapterState) -> None:
         """Put what `read_checkpoint` returned into a slot, whatever the adapter was before."""
@@ -209,7 +203,7 @@ class StepEngine:
             computed = self._attempt(ops)
         if computed is None or not computed.ops:
             if len(ops) > 1:
-                # One row's nan may reach other rows' gradients on its way (0 x nan).
+                # Who it is is found one by one; the others' gradients are as if they were alone.
                 return [outcome for op in ops for outcome in self._run_fused([op])]
             describe = describe_out_of_memory if computed is None else describe_not_finite
             return [describe(ops[0])]

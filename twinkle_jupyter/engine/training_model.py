@@ -14,6 +14,7 @@ from twinkle_jupyter.engine.base_model import BaseModel
 from twinkle_jupyter.engine.batch_adapters import BatchAdapters
 from twinkle_jupyter.engine.compute_dtype import choose_compute_dtype
 from twinkle_jupyter.engine.fused_decoder import (
+    PROBE_TOLERANCES,
     fuse_decoder,
     open_probe,
     pack_arguments,
@@ -23,9 +24,6 @@ from twinkle_jupyter.engine.micro_batch import MicroBatch
 from twinkle_jupyter.engine.row_attention import RowAttention
 from twinkle_jupyter.engine.supervised_head import SupervisedHead
 from twinkle_jupyter.engine.training_batch import TrainingBatch
-
-#: Largest difference between the architecture's own logits and ours, as a part of the largest.
-_HEAD_TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-3, torch.bfloat16: 0.1}
 
 
 class TrainingModel:
@@ -42,8 +40,8 @@ class TrainingModel:
         self._router = injection.router
         groups = group_sites(injection.sites)
         compute_dtype = choose_compute_dtype(base.dtype, base.device)
-        #: Rows are packed; else they are padded to the longest.
         taken = fuse_decoder(base.model, injection.router, groups, compute_dtype)
+        #: Rows are packed; else they are padded to the longest.
         self.is_packed = bool(taken)
         self._head = self._read_head() if self.is_packed else None
         self._base_groups = injection.number_the_rest(groups if self.is_packed else (), taken)
@@ -103,6 +101,6 @@ class TrainingModel:
         difference = (supervised.compute_logits(states) - expected).abs().max()
         return (
             supervised
-            if difference <= _HEAD_TOLERANCES[model.dtype] * expected.abs().max()
+            if difference <= PROBE_TOLERANCES[model.dtype] * expected.abs().max()
             else None
         )
