@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from twinkle_jupyter.engine.attention_half import AttentionHalf
 from twinkle_jupyter.engine.frozen_linear import FrozenLinear
 from twinkle_jupyter.engine.gated_mlp import GatedMlp
+from twinkle_jupyter.engine.half_ends import NormedLinears, ResidualLinear
 from twinkle_jupyter.engine.lora_linear import LoraLinear
 from twinkle_jupyter.engine.norms import Norm, choose_norm
 from twinkle_jupyter.engine.row_attention import AttentionShape
@@ -56,23 +57,28 @@ class LayerReader:
         """
         attention, mlp = _part(layer, "self_attn"), _part(layer, "mlp")
         _expect_only(layer, {"self_attn", "mlp", *_OTHER_PARTS})
-        has_norms_behind = hasattr(layer, "pre_feedforward_layernorm")
+        if hasattr(layer, "pre_feedforward_layernorm"):
+            return (
+                self._read_attention(layer, attention, "post_attention_layernorm"),
+                self._read_mlp(
+                    layer, mlp, "pre_feedforward_layernorm", "post_feedforward_layernorm"
+                ),
+            )
         return (
-            self._read_attention(layer, attention, has_norm_behind=has_norms_behind),
-            self._read_mlp(layer, mlp, has_norm_behind=has_norms_behind),
+            self._read_attention(layer, attention, None),
+            self._read_mlp(layer, mlp, "post_attention_layernorm", None),
         )
 
     def _read_attention(
-        self, layer: nn.Module, attention: nn.Module, *, has_norm_behind: bool
+        self, layer: nn.Module, attention: nn.Module, norm_behind: str | None
     ) -> AttentionHalf:
         names = ("qkv_proj",) if hasattr(attention, "qkv_proj") else ("q_proj", "k_proj", "v_proj")
         head_names = ("q_norm", "k_norm") if hasattr(attention, "q_norm") else ()
         _expect_only(attention, {*names, *head_names, "o_proj"})
         head_dim = int(_number(attention, "head_dim"))
-        inner, inner_group = self._linears(attention, names)
-        (out,), out_group = self._linears(attention, ("o_proj",))
+        out = self._read_out(layer, attention, "o_proj", norm_behind)
         shape = AttentionShape(
-            num_heads=out.weight.shape[1] // head_dim,
+            num_heads=out.linear.weight.shape[1] // head_dim,
             num_kv_heads=int(_number(attention.config, "num_key_value_heads")),
             head_dim=head_dim,
             scale=_number(attention, "scaling"),
@@ -80,50 +86,38 @@ class LayerReader:
             soft_cap=getattr(attention, "attn_logit_softcapping", None),
         )
         return AttentionHalf(
-            norm=choose_norm(_part(layer, "input_layernorm"), self._dtype),
-            inner=inner,
-            out=out,
-            head_norms=self._head_norms(attention) if head_names else None,
-            out_norm=(
-                choose_norm(_part(layer, "post_attention_layernorm"), self._dtype)
-                if has_norm_behind
-                else None
-            ),
+            inner=self._read_inner(layer, attention, names, "input_layernorm"),
+            head_norms=tuple(_read_head_norm(attention, name, self._dtype) for name in head_names),
             shape=shape,
             # SmolLM3 leaves some layers without positions, and says so with a number.
             has_positions=bool(getattr(attention, "use_rope", True)),
-            inner_group=inner_group,
-            out_group=out_group,
+            out=out,
         )
 
-    def _head_norms(self, attention: nn.Module) -> tuple[Norm, Norm]:
-        q_norm, k_norm = _part(attention, "q_norm"), _part(attention, "k_norm")
-        for norm in (q_norm, k_norm):
-            weight = getattr(norm, "weight", None)
-            if isinstance(weight, Tensor) and weight.numel() != _number(attention, "head_dim"):
-                raise NotUnderstoodError("norms over all heads at once")
-        return choose_norm(q_norm, self._dtype), choose_norm(k_norm, self._dtype)
-
-    def _read_mlp(self, layer: nn.Module, mlp: nn.Module, *, has_norm_behind: bool) -> GatedMlp:
+    def _read_mlp(
+        self, layer: nn.Module, mlp: nn.Module, norm_before: str, norm_behind: str | None
+    ) -> GatedMlp:
         names = ("gate_up_proj",) if hasattr(mlp, "gate_up_proj") else ("gate_proj", "up_proj")
         activation_name = "act_fn" if hasattr(mlp, "act_fn") else "activation_fn"
         _expect_only(mlp, {*names, "down_proj", activation_name})
-        inner, inner_group = self._linears(mlp, names)
-        (down,), down_group = self._linears(mlp, ("down_proj",))
-        before = "pre_feedforward_layernorm" if has_norm_behind else "post_attention_layernorm"
         return GatedMlp(
-            norm=choose_norm(_part(layer, before), self._dtype),
-            inner=inner,
-            down=down,
+            inner=self._read_inner(layer, mlp, names, norm_before),
             activation=_part(mlp, activation_name),
-            out_norm=(
-                choose_norm(_part(layer, "post_feedforward_layernorm"), self._dtype)
-                if has_norm_behind
-                else None
-            ),
-            inner_group=inner_group,
-            down_group=down_group,
+            out=self._read_out(layer, mlp, "down_proj", norm_behind),
         )
+
+    def _read_inner(
+        self, layer: nn.Module, half: nn.Module, names: tuple[str, ...], norm: str
+    ) -> NormedLinears:
+        linears, group = self._linears(half, names)
+        return NormedLinears(choose_norm(_part(layer, norm), self._dtype), linears, group)
+
+    def _read_out(
+        self, layer: nn.Module, half: nn.Module, name: str, norm: str | None
+    ) -> ResidualLinear:
+        (linear,), group = self._linears(half, (name,))
+        behind = None if norm is None else choose_norm(_part(layer, norm), self._dtype)
+        return ResidualLinear(linear, group, behind)
 
     def _linears(
         self, module: nn.Module, names: tuple[str, ...]
@@ -143,6 +137,14 @@ def _part(module: nn.Module, name: str) -> nn.Module:
     if not isinstance(part, nn.Module):
         raise NotUnderstoodError(f"{type(module).__name__} has no {name}")
     return part
+
+
+def _read_head_norm(attention: nn.Module, name: str, dtype: torch.dtype) -> Norm:
+    norm = _part(attention, name)
+    weight = getattr(norm, "weight", None)
+    if isinstance(weight, Tensor) and weight.numel() != _number(attention, "head_dim"):
+        raise NotUnderstoodError("norms over all heads at once")
+    return choose_norm(norm, dtype)
 
 
 def _expect_only(module: nn.Module, names: set[str]) -> None:
