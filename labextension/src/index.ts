@@ -1,7 +1,5 @@
 /** The labextension: what JupyterLab and Notebook 7 load. Each plugin says what it adds, no more. */
 
-import '../style/index.css';
-
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IThemeManager } from '@jupyterlab/apputils';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
