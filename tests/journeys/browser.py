@@ -24,7 +24,11 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 #: JupyterLab's own words about a kernel that a journey has just ended under it.
-_ABOUT_ENDED_KERNELS = ("Could not restore the debugger state", "Comm not found for comm id")
+_ABOUT_ENDED_KERNELS = (
+    "Could not restore the debugger state",
+    "Comm not found for comm id",
+    "Kernel is dead",
+)
 #: JupyterLab itself from a click to a rendered notebook, on two busy cores.
 _OPEN_MS = 60_000
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
@@ -58,6 +59,8 @@ def test_the_panel_outlives_everything_around_it(
         wait_until(lambda: _points(page) >= 5, 60, "points while training")
         _check_buttons_work_while_a_cell_runs(page)
         page.keyboard.press("Control+s")
+        # A reload shows the file: before the save has ended it has no panel yet.
+        wait_until(lambda: _saved_run(lab) is not None, 20, "saving the notebook")
 
         for name, disturb in (
             ("browser reload", _reload),
@@ -66,11 +69,13 @@ def test_the_panel_outlives_everything_around_it(
             ("kernel shut down, none in its place", _shut_kernel_down),
             ("service killed and back", _kill_service),
         ):
-            figures[name] = _seconds_until_live(page, since=disturb(lab, page))
+            figures[name] = _seconds_until_live(page, disturb(lab, page), f"live after: {name}")
         with context.expect_page():
             other = open_second_tab(context, lab)
         opened = time.monotonic()
-        figures["two tabs at once"] = max(_seconds_until_live(p, opened) for p in (page, other))
+        figures["two tabs at once"] = max(
+            _seconds_until_live(p, opened, "live in two tabs") for p in (page, other)
+        )
         assert panel_numbers(page)["twinkleRun"] == panel_numbers(other)["twinkleRun"]
         other.close()
         page.bring_to_front()
@@ -90,12 +95,12 @@ def _points(page: Page) -> int:
     return int(panel_numbers(page).get("points", "0"))
 
 
-def _seconds_until_live(page: Page, since: float) -> float:
+def _seconds_until_live(page: Page, since: float, what: str) -> float:
     """Seconds until the panel is live, complete, and moving again."""
-    wait_until(lambda: panel_numbers(page).get("connection") == "live", 60, "being live")
+    wait_until(lambda: panel_numbers(page).get("connection") == "live", 60, what)
     _check_complete(page)
     before = _points(page)
-    wait_until(lambda: _points(page) > before, 60, "a new point")
+    wait_until(lambda: _points(page) > before, 60, f"a new point, {what}")
     seconds = time.monotonic() - since
     _check_complete(page)
     return seconds
@@ -159,17 +164,27 @@ def _check_saved_picture(lab: Lab, page: Page) -> None:
     page.keyboard.press("Control+s")
 
     def is_saved() -> bool:
-        text = (lab.folder / NOTEBOOK).read_text(encoding="utf-8")
-        outputs = json.loads(text)["cells"][1]["outputs"]
-        for output in outputs:
-            run = output.get("data", {}).get("application/vnd.twinkle.run+json")
-            if run is not None:
-                points = [point[0] for point in run["snapshot"]["points"]]
-                assert "tml-" not in text
-                return bool(run["snapshot"]["state"] == "stopped" and points[0] == 1)
-        return False
+        run = _saved_run(lab)
+        if run is None:
+            return False
+        snapshot = run["snapshot"]
+        return bool(snapshot["state"] == "stopped" and snapshot["points"][0][0] == 1)
 
     wait_until(is_saved, 20, "saving the picture")
+    assert "tml-" not in (lab.folder / NOTEBOOK).read_text(encoding="utf-8")
+
+
+def _saved_run(lab: Lab) -> dict[str, Any] | None:
+    """Return what the notebook on disk holds of the run, if it was saved with it."""
+    try:
+        notebook = json.loads((lab.folder / NOTEBOOK).read_text(encoding="utf-8"))
+    except json.JSONDecodeError:  # Jupyter is writing it
+        return None
+    for output in notebook["cells"][1]["outputs"]:
+        run = output.get("data", {}).get("application/vnd.twinkle.run+json")
+        if run is not None:
+            return cast("dict[str, Any]", run)
+    return None
 
 
 def _check_buttons_work_while_a_cell_runs(page: Page) -> None:
