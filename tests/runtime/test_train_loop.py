@@ -18,7 +18,12 @@ from twinkle_jupyter.errors import (
 )
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.runtime.handles import Compute, ComputeStatus, TrainerHandle
+from twinkle_jupyter.runtime.handles import (
+    AdapterPosition,
+    Compute,
+    ComputeStatus,
+    TrainerHandle,
+)
 from twinkle_jupyter.runtime.train_loop import TrainLoop
 from twinkle_jupyter.scheduling.request import (
     AdamWSettings,
@@ -251,3 +256,16 @@ async def test_a_base_model_that_is_not_there_is_told_to_everybody(tmp_path: Pat
     with pytest.raises(NotFoundError, match="Base model folder 'nowhere' does not exist"):
         await waiting
     await trainer.close()
+
+
+async def test_the_position_tells_where_to_send_on_from(compute: Compute) -> None:
+    trainer = compute.trainer
+    assert await trainer.position(A) is None
+    await trainer.create_adapter(A, SPEC)
+    assert await trainer.position(A) == AdapterPosition(1, 0, has_gradient=False)
+    await _take_steps(trainer, A, 2)
+    # The op is taken in first, so the position waits for it.
+    _, position = await asyncio.gather(
+        trainer.forward_backward(_forward_backward(A, 5)), trainer.position(A)
+    )
+    assert position == AdapterPosition(6, 2, has_gradient=True)

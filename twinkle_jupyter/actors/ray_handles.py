@@ -14,7 +14,12 @@ from typing_extensions import override
 from twinkle_jupyter.actors.names import NAMESPACE
 from twinkle_jupyter.errors import ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.runtime.handles import ComputeStatus, SamplerHandle, TrainerHandle
+from twinkle_jupyter.runtime.handles import (
+    AdapterPosition,
+    ComputeStatus,
+    SamplerHandle,
+    TrainerHandle,
+)
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
 from twinkle_jupyter.scheduling.request import (
     AdapterSpec,
@@ -64,6 +69,14 @@ class NamedActor:
         """Call a method that answers a `kind`; errors as in `answer`."""
         call: Awaitable[object] = getattr(self._actor, method).remote(*arguments, **named)
         return _checked(kind, await answer(call, self.name, timeout_s))
+
+    async def ask_or_none(
+        self, kind: type[_Answer], timeout_s: float, method: str, *arguments: object
+    ) -> _Answer | None:
+        """Like `ask`, of a method that may answer None."""
+        call: Awaitable[object] = getattr(self._actor, method).remote(*arguments)
+        value = await answer(call, self.name, timeout_s)
+        return None if value is None else _checked(kind, value)
 
     async def ask_or_cancel(
         self, kind: type[_Answer], timeout_s: float, method: str, *arguments: object
@@ -164,6 +177,10 @@ class RayTrainerHandle(TrainerHandle):
         return await self._actor.ask(
             int, _CONTROL_TIMEOUT_S, "load_adapter", adapter_id, folder, **whose
         )
+
+    @override
+    async def position(self, adapter_id: AdapterId) -> AdapterPosition | None:
+        return await self._actor.ask_or_none(AdapterPosition, _OP_TIMEOUT_S, "position", adapter_id)
 
     @override
     async def forward_backward(self, op: ForwardBackward) -> ForwardBackwardResult:

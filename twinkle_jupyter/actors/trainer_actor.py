@@ -11,7 +11,7 @@ from twinkle_jupyter.actors.threads import share_cores
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.engine.allocator import keep_freed_memory
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.runtime.handles import ComputeStatus, TrainerHandle
+from twinkle_jupyter.runtime.handles import AdapterPosition, ComputeStatus, TrainerHandle
 from twinkle_jupyter.sampler.interface import AdapterSnapshot
 from twinkle_jupyter.scheduling.request import (
     AdapterSpec,
@@ -79,6 +79,11 @@ class TrainerActor(TrainerHandle):
     ) -> int:
         await self.start()
         return await self._loop.load_adapter(adapter_id, folder, user=user, priority=priority)
+
+    @override
+    async def position(self, adapter_id: AdapterId) -> AdapterPosition | None:
+        await self.start()
+        return await self._loop.position(adapter_id)
 
     @override
     async def forward_backward(self, op: ForwardBackward) -> ForwardBackwardResult:

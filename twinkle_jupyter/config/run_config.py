@@ -75,6 +75,13 @@ class RunConfig(BaseModel):
         default=40, ge=1, le=1024, description="tokens of a probe answer at most"
     )
     checkpoint_every: int = Field(default=10, ge=1, description="steps between two checkpoints")
+    keep_last: int = Field(default=2, ge=1, le=10_000, description="newest checkpoints that stay")
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        description="eval losses in a row without a new lowest before the run ends with its best"
+        " weights; never, if not set",
+    )
     seed: int = Field(default=0, ge=0, lt=2**31, description="of row order and initial weights")
 
     @field_validator("adapter")

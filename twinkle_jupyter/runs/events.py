@@ -7,10 +7,13 @@ outside, and a contract test keeps the two together.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import ClassVar, cast
+from typing import ClassVar, TypeAlias, cast
 
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.records import RunState, now
+
+#: What a setting of a run can be, in JSON.
+SettingValue: TypeAlias = int | float | str | tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,3 +137,18 @@ class CommandTaken(RunEvent):
     kind: ClassVar[str] = "command"
     command: str
     step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steered(RunEvent):
+    """Settings changed while the run was going on; in the log before the first step they affect."""
+
+    kind: ClassVar[str] = "steered"
+    #: The first step with these settings.
+    step: int
+    #: Which of `RunRow.wishes` this is, from 1; each is taken once.
+    wish: int
+    #: New values of settings in `config.steering.STEERABLE`.
+    changes: dict[str, SettingValue]
+    #: One sentence where the change was refused, and nothing changed; else empty.
+    refusal: str = ""

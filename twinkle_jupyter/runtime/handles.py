@@ -26,6 +26,7 @@ from twinkle_jupyter.scheduling.request import (
 
 #: What the service, which reaches compute through here only, needs to ask a sampler.
 __all__ = [
+    "AdapterPosition",
     "Compute",
     "ComputeStatus",
     "SampleDelta",
@@ -46,6 +47,18 @@ class ComputeStatus:
     memory_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class AdapterPosition:
+    """How far the ops of one adapter have come."""
+
+    #: The next op has this sequence id; all before it were answered.
+    next_sequence_id: int
+    #: Optimizer steps that the weights have seen.
+    step: int
+    #: Whether a gradient waits for its optimizer step.
+    has_gradient: bool
+
+
 class TrainerHandle(Protocol):
     """One trainer: a frozen base model and adapters in slots.
 
@@ -53,6 +66,10 @@ class TrainerHandle(Protocol):
     an op with an id that was already answered gets the same answer again. Cancelling the task that
     awaits an op cancels the op, unless it is under way or somebody else awaits it too; its sequence
     id is spent.
+
+    A trainer with a journal survives its process: an op that was taken in is carried out, once, and
+    its answer stays what it was, whatever dies in between. Who lost the connection asks for the
+    `position` and sends on from there; an op sent again is answered, not repeated.
     """
 
     async def create_adapter(
@@ -79,8 +96,13 @@ class TrainerHandle(Protocol):
     ) -> int:
         """Put a checkpoint with its optimizer into a slot; return its step.
 
-        The adapter's next op has sequence id 1. Replaces what the slot held.
+        The adapter's next op has sequence id 1. Replaces what the slot held. The folder may be
+        deleted afterwards.
         """
+        ...
+
+    async def position(self, adapter_id: AdapterId) -> AdapterPosition | None:
+        """Wait until every op taken in so far is answered; None where there is no such adapter."""
         ...
 
     async def forward_backward(self, op: ForwardBackward) -> ForwardBackwardResult:
@@ -92,7 +114,10 @@ class TrainerHandle(Protocol):
         ...
 
     async def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
-        """Run the op in its turn."""
+        """Copy the adapter in the op's turn and write it beside training; answers once it is whole.
+
+        Later ops of the adapter do not wait for the disk.
+        """
         ...
 
     async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:

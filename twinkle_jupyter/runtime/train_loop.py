@@ -23,7 +23,7 @@ from twinkle_jupyter.errors import (
 from twinkle_jupyter.ids import AdapterId, AdapterVersion, new_error_id
 from twinkle_jupyter.runtime.compute_plan import plan_compute
 from twinkle_jupyter.runtime.engine_thread import EngineThread, Progress
-from twinkle_jupyter.runtime.handles import ComputeStatus
+from twinkle_jupyter.runtime.handles import AdapterPosition, ComputeStatus
 from twinkle_jupyter.sampler.interface import AdapterSnapshot
 from twinkle_jupyter.scheduling.events import (
     AdapterAdded,
@@ -98,6 +98,7 @@ class TrainLoop:
         #: When each unanswered op came, and how many wait for it.
         self._arrivals: dict[tuple[AdapterId, int], _Arrival] = {}
         self._running: asyncio.Task[None] | None = None
+        self._plan_ended = asyncio.Event()
         self._is_closed = False
         # Creating, loading and removing take two steps each: in the engine and in the scheduler.
         self._slots_lock = asyncio.Lock()
@@ -154,6 +155,22 @@ class TrainLoop:
             gone = NotFoundError(f"Adapter {adapter_id!r} was removed.")
             self._feed(AdapterRemoved(adapter_id, gone))
             await self._thread.call(lambda engine: engine.remove_adapter(adapter_id))
+
+    async def position(self, adapter_id: AdapterId) -> AdapterPosition | None:
+        """Wait until every op taken in so far is answered; None where there is no such adapter."""
+        await self._thread.get_engine()
+        try:
+            async with asyncio.timeout(_OP_TIMEOUT_S):
+                while not self._scheduler.is_settled(adapter_id):
+                    self._plan_ended.clear()
+                    await self._plan_ended.wait()
+        except TimeoutError as error:
+            raise _not_served(adapter_id) from error
+        next_id = self._scheduler.next_id(adapter_id)
+        if next_id is None:
+            return None
+        state = await self._thread.call(lambda engine: engine.adapters.peek(adapter_id))
+        return AdapterPosition(next_id, state.step, state.gradient is not None)
 
     async def forward_backward(self, op: ForwardBackward) -> ForwardBackwardResult:
         """Run the op in its turn."""
@@ -227,9 +244,7 @@ class TrainLoop:
             raise
         except TimeoutError as error:
             self._feed(OpCancelled(ticket))
-            raise ServiceUnavailableError(
-                f"Adapter {op.adapter_id!r} was not served for {_OP_TIMEOUT_S:g} s."
-            ) from error
+            raise _not_served(op.adapter_id) from error
         finally:
             del self._waiting[ticket]
             arrival.num_waiting -= 1
@@ -278,6 +293,13 @@ class TrainLoop:
             failure = TwinkleError(f"The training step failed inside, see {error_id} in the log.")
             outcomes = [failure] * len(plan.ops)
         self._feed(PlanDone(tuple(outcomes)))
+        self._plan_ended.set()
+
+
+def _not_served(adapter_id: AdapterId) -> ServiceUnavailableError:
+    return ServiceUnavailableError(
+        f"Adapter {adapter_id!r} was not served for {_OP_TIMEOUT_S:g} s."
+    )
 
 
 def _carry_out(plan: Plan, engine: StepEngine) -> list[Outcome]:

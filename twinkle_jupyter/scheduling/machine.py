@@ -73,6 +73,16 @@ class Scheduler:
             instructions.append(plan)
         return instructions
 
+    def next_id(self, adapter_id: AdapterId) -> int | None:
+        """Return the sequence id of the adapter's next op; None where there is no such adapter."""
+        queue = self._queues.get(adapter_id)
+        return None if queue is None else queue.next_id
+
+    def is_settled(self, adapter_id: AdapterId) -> bool:
+        """Whether none of the adapter's ops is under way or could be."""
+        queue = self._queues.get(adapter_id)
+        return queue is None or queue.is_settled
+
     def _add(self, event: AdapterAdded) -> None:
         if event.adapter_id not in self._queues:
             self._queues[event.adapter_id] = OpQueue(event, self._max_queued, self._max_answers)

@@ -44,6 +44,16 @@ class OpQueue:
         self._answers: dict[int, Outcome] = {}
 
     @property
+    def next_id(self) -> int:
+        """Sequence id of the next op to be answered."""
+        return self._next_id
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no op is running, nor its turn come."""
+        return not self._is_running and self._next_id not in self._waiting
+
+    @property
     def ready(self) -> Op | None:
         """The op whose turn it is; None when it has not arrived or is running."""
         waiting = None if self._is_running else self._waiting.get(self._next_id)

@@ -58,6 +58,20 @@ class StateStore(Protocol):
         """Add an entry, durable when this returns; return its position."""
         ...
 
+    async def append_all(self, log: str, entries: Sequence[Row]) -> int:
+        """Add entries in their order, all or none; return the last one's position.
+
+        One write to the disk for all of them: what comes together costs as much as one.
+        """
+        ...
+
+    async def truncate(self, log: str, through: int) -> None:
+        """Forget the entries up to and with this position; the newest one always stays.
+
+        Positions go on as if they were there.
+        """
+        ...
+
     async def read(self, log: str, after: int = 0, limit: int = 1000) -> list[LogEntry]:
         """Return up to `limit` entries with a position greater than `after`, in order."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import ClassVar, Literal, Self, cast
@@ -51,6 +51,18 @@ class RunRow:
     loss: float | None = None
     #: Folder name of the newest checkpoint under the run's artifacts, empty before the first.
     checkpoint: str = ""
+    #: Changes that the user asked for, oldest first, each `{setting: value}`, counted from 1.
+    #: Which of them the run has taken, and at which step, is in its log.
+    wishes: Sequence[Row] = ()
+    #: Whether the run, once it is over, leaves the newest weights or the best ones.
+    keep: Literal["last", "best"] = "last"
+    #: The checkpoint with the lowest eval loss so far; empty, 0 and None before the first.
+    best_checkpoint: str = ""
+    best_step: int = 0
+    best_loss: float | None = None
+    #: The run that this one went on from, and its step; empty and 0 for one from nothing.
+    parent_run: str = ""
+    parent_step: int = 0
     created_at: str = field(default_factory=now)
     updated_at: str = field(default_factory=now)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self, cast
@@ -94,17 +94,37 @@ class SqliteStore:
 
     async def append(self, log: str, entry: Row) -> int:
         """Add an entry, durable when this returns; return its position."""
-        value = _dump(entry)
+        return await self.append_all(log, (entry,))
+
+    async def append_all(self, log: str, entries: Sequence[Row]) -> int:
+        """Add entries in their order, all or none; return the last one's position."""
+        values = [_dump(entry) for entry in entries]
 
         def job(connection: sqlite3.Connection) -> int:
             with _transaction(connection):
-                position = _last_position(connection, log) + 1
-                connection.execute("INSERT INTO entries VALUES (?, ?, ?)", (log, position, value))
+                last = _last_position(connection, log)
+                connection.executemany(
+                    "INSERT INTO entries VALUES (?, ?, ?)",
+                    [(log, last + number, value) for number, value in enumerate(values, start=1)],
+                )
             # From the thread, so that a caller who is cancelled meanwhile wakes them all the same.
             self._thread.wake()
-            return position
+            return last + len(values)
 
         return await self._thread.run(job)
+
+    async def truncate(self, log: str, through: int) -> None:
+        """Forget the entries up to and with this position; the newest one always stays."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            # Positions are counted on from the newest.
+            connection.execute(
+                "DELETE FROM entries WHERE log = ? AND position <= ? AND position <"
+                " (SELECT MAX(position) FROM entries WHERE log = ?)",
+                (log, through, log),
+            )
+
+        await self._thread.run(job)
 
     async def read(self, log: str, after: int = 0, limit: int = 1000) -> list[LogEntry]:
         """Return up to `limit` entries with a position greater than `after`, in order."""

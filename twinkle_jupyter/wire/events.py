@@ -113,6 +113,19 @@ class CommandEvent(_Event):
     step: int
 
 
+class SteeredEvent(_Event):
+    """Settings changed while the run was going on."""
+
+    kind: Literal["steered"]
+    #: The first step with these settings.
+    step: int
+    #: Number of the wish, from 1.
+    wish: int
+    changes: dict[str, int | float | str | tuple[str, ...] | None]
+    #: One sentence where the change was refused, and nothing changed; else empty.
+    refusal: str = ""
+
+
 Event: TypeAlias = Annotated[
     StateEvent
     | ProgressEvent
@@ -122,7 +135,8 @@ Event: TypeAlias = Annotated[
     | EvalEvent
     | ProbeEvent
     | CheckpointEvent
-    | CommandEvent,
+    | CommandEvent
+    | SteeredEvent,
     Field(discriminator="kind"),
 ]
 
@@ -130,7 +144,18 @@ EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
 #: Every kind there is.
 KINDS = frozenset(
-    ("state", "progress", "planned", "step", "notice", "eval", "probe", "checkpoint", "command")
+    (
+        "state",
+        "progress",
+        "planned",
+        "step",
+        "notice",
+        "eval",
+        "probe",
+        "checkpoint",
+        "command",
+        "steered",
+    )
 )
 
 
