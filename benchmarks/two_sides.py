@@ -32,7 +32,6 @@ from twinkle_jupyter.scheduling.request import (
     ForwardBackward,
     ForwardBackwardResult,
     OptimStep,
-    SaveCheckpoint,
 )
 
 if TYPE_CHECKING:
@@ -105,11 +104,7 @@ class Ours:
         """Return an adapter's weights by the names of PEFT's files."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "adapter"
-            [saved] = self.engine.save_checkpoints(
-                [SaveCheckpoint(self.adapters[number], 3, str(path))]
-            )
-            if isinstance(saved, TwinkleError):
-                raise saved
+            self.engine.write_checkpoint(path, self.engine.copy_adapter(self.adapters[number]))
             return load_file(path / "adapter_model.safetensors")
 
 

@@ -18,6 +18,8 @@ survives Ray. Only `service/error_bodies.py` knows status codes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 #: Hint of an error that was found before anything was done.
 NOTHING_STARTED = "Nothing was started."
 
@@ -113,3 +115,16 @@ class MissingDependencyError(TwinkleError, ImportError):
     """An optional package is needed for this."""
 
     code = "missing_dependency"
+
+
+_CLASSES: dict[str, type[TwinkleError]] = {
+    **{kind.code: kind for kind in TwinkleError.__subclasses__()},
+    STARTING: ServiceUnavailableError,
+    CANCELLED: ConflictError,
+}
+
+
+def error_from_fields(fields: Mapping[str, str]) -> TwinkleError:
+    """Rebuild what `as_fields` was asked of; an unknown code stays a `TwinkleError`."""
+    kind = _CLASSES.get(fields["code"], TwinkleError)
+    return kind(fields["message"], fields.get("hint", ""), fields["code"])

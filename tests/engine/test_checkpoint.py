@@ -12,7 +12,7 @@ from tests.engine.conftest import OpenEngine, example
 from tests.tiny_model import build_tiny_model
 from twinkle_jupyter.engine.base_model import load_base_model
 from twinkle_jupyter.engine.step import StepEngine
-from twinkle_jupyter.errors import InvalidDataError, NotFoundError, RunFailedError, TwinkleError
+from twinkle_jupyter.errors import InvalidDataError, NotFoundError, RunFailedError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.scheduling.request import (
     AdamWSettings,
@@ -20,7 +20,6 @@ from twinkle_jupyter.scheduling.request import (
     CheckpointSaved,
     ForwardBackward,
     OptimStep,
-    SaveCheckpoint,
 )
 
 A, B = AdapterId("a"), AdapterId("b")
@@ -34,9 +33,7 @@ def _train(engine: StepEngine, num_steps: int) -> None:
 
 
 def _save(engine: StepEngine, folder: Path) -> CheckpointSaved:
-    [saved] = engine.save_checkpoints([SaveCheckpoint(A, 1, str(folder))])
-    assert isinstance(saved, CheckpointSaved)
-    return saved
+    return engine.write_checkpoint(folder, engine.copy_adapter(A))
 
 
 def test_a_checkpoint_says_what_it_is(engine: StepEngine, tmp_path: Path) -> None:
@@ -82,9 +79,8 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_adapter(
 ) -> None:
     _train(engine, 1)
     (tmp_path / "file").write_text("not a folder")
-    [outcome] = engine.save_checkpoints([SaveCheckpoint(A, 1, str(tmp_path / "file" / "ckpt"))])
     with pytest.raises(RunFailedError, match="Checkpoint 'ckpt' could not be written"):
-        raise outcome if isinstance(outcome, TwinkleError) else AssertionError(outcome)
+        _save(engine, tmp_path / "file" / "ckpt")
     assert engine.bank.get(A).step == 1
 
 

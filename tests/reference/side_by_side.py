@@ -16,12 +16,10 @@ from twinkle_jupyter.engine.step import StepEngine
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.scheduling.request import (
-    CheckpointSaved,
     ForwardBackward,
     ForwardBackwardResult,
     OptimStep,
     OptimStepResult,
-    SaveCheckpoint,
 )
 
 Batches = Mapping[AdapterId, Sequence[Sequence[Example]]]
@@ -77,8 +75,7 @@ def open_engine(
 
 def save(engine: StepEngine, adapter_id: AdapterId, folder: Path) -> Path:
     """Write a checkpoint that PEFT can read."""
-    [saved] = engine.save_checkpoints([SaveCheckpoint(adapter_id, 1, str(folder))])
-    assert isinstance(saved, CheckpointSaved), saved
+    engine.write_checkpoint(folder, engine.copy_adapter(adapter_id))
     return folder
 
 

@@ -15,7 +15,6 @@ from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, NotFoun
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.sampler.interface import SampleRequest, SamplingSettings
 from twinkle_jupyter.sampler.torch_sampler import TorchSampler
-from twinkle_jupyter.scheduling.request import SaveCheckpoint
 
 A, B = AdapterId("a"), AdapterId("b")
 REQUEST = SampleRequest((1, 40, 41, 42, 2, 1), SamplingSettings(max_tokens=12), frozenset())
@@ -120,7 +119,7 @@ def test_an_adapter_comes_from_its_checkpoint_when_it_is_not_held(
 ) -> None:
     engine = StepEngine(load_base_model(tiny_model), base_model_name="tiny")
     engine.create_adapter(A, SPEC)
-    engine.save_checkpoints([SaveCheckpoint(A, 1, str(tmp_path / "ckpt"))])
+    engine.write_checkpoint(tmp_path / "ckpt", engine.copy_adapter(A))
     request = replace(REQUEST, adapter_id=A, checkpoint=str(tmp_path / "ckpt"))
     with pytest.raises(NotFoundError, match="Checkpoint 'ckpt' of adapter 'a' is version 0, not 4"):
         sampler.open_answer(replace(request, version=AdapterVersion(4)))

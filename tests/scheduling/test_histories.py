@@ -42,7 +42,7 @@ from twinkle_jupyter.scheduling.events import (
 )
 from twinkle_jupyter.scheduling.machine import Scheduler
 from twinkle_jupyter.scheduling.ready_ops import count_tokens
-from twinkle_jupyter.scheduling.request import CheckpointSaved, ForwardBackward, Op, Priority
+from twinkle_jupyter.scheduling.request import ForwardBackward, Op, OptimStepResult, Priority
 
 ADAPTERS = tuple(AdapterId(name) for name in ("ann-1", "ann-2", "bob-1", "cyd-1"))
 BACKGROUND = {"ann-2", "bob-1"}
@@ -220,7 +220,7 @@ class _RandomHistories(RuleBasedStateMachine):
         outcomes: list[Outcome] = []
         for op, life in zip(ops, running, strict=True):
             failure = RunFailedError(f"{op.adapter_id} {op.sequence_id}")
-            outcome: Outcome = failure if op.adapter_id in failing else CheckpointSaved(1, 0)
+            outcome: Outcome = failure if op.adapter_id in failing else OptimStepResult(1, 0.0, 0.0)
             outcomes.append(outcome)
             # Of one that was removed meanwhile nobody hears, its successor under the name least.
             if self.lives.get(op.adapter_id) is life:

@@ -7,19 +7,14 @@ from pydantic import ValidationError
 
 from twinkle_jupyter.client.discovery import Connection
 from twinkle_jupyter.errors import (
-    STARTING,
     InvalidConfigError,
     NotAllowedError,
     ServiceUnavailableError,
     TwinkleError,
+    error_from_fields,
 )
 from twinkle_jupyter.wire.native import ErrorBody
 
-_CLASSES: dict[str, type[TwinkleError]] = {
-    **{kind.code: kind for kind in TwinkleError.__subclasses__()},
-    "invalid_request": InvalidConfigError,
-    STARTING: ServiceUnavailableError,
-}
 _ELSEWHERE = "`TWINKLE_URL` names it; without that variable the one of this machine is used."
 _START = "Start it with `%twinkle start`; `%twinkle log` shows why it ended."
 
@@ -27,8 +22,9 @@ _START = "Start it with `%twinkle start`; `%twinkle log` shows why it ended."
 def error_of_body(body: ErrorBody) -> TwinkleError:
     """Rebuild the exception; an unknown code of a newer service stays a `TwinkleError`."""
     detail = body.error
-    kind = _CLASSES.get(detail.code, TwinkleError)
-    return kind(detail.message, detail.hint, detail.code)
+    if detail.code == "invalid_request":
+        return InvalidConfigError(detail.message, detail.hint, detail.code)
+    return error_from_fields(detail.model_dump())
 
 
 def raise_for_answer(answer: httpx.Response, connection: Connection) -> None:

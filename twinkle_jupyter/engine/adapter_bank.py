@@ -163,6 +163,10 @@ class AdapterBank:
         """Bytes of all slots."""
         return sum(stack.size_bytes for stack in self._stacks.values())
 
+    def rows(self) -> list[AdapterId]:
+        """Return who is in a slot, stack by stack in the order of the rows."""
+        return [adapter_id for stack in self._stacks.values() for adapter_id in stack.adapter_ids]
+
     def layout(self, spec: AdapterSpec) -> AdapterLayout:
         """Return the layout of an adapter of this shape; raises as `AdapterLayout.of` does."""
         return AdapterLayout.of(self._sites, spec)

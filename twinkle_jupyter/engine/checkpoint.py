@@ -10,7 +10,7 @@ manifest.json              written last, by `store.artifacts`
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from twinkle_jupyter.engine.adapter_bank import AdapterSlot, AdapterState
+from twinkle_jupyter.engine.adapter_bank import AdapterState
 from twinkle_jupyter.engine.adapter_layout import AdapterLayout, layer_number
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.scheduling.request import AdapterSpec
@@ -45,14 +45,26 @@ class _TrainerState(TypedDict):
 
 
 def save_checkpoint(
-    folder: Path, slot: AdapterSlot, base_model_name: str, base_model_fingerprint: str
+    folder: Path,
+    state: AdapterState,
+    layout: AdapterLayout,
+    base_model_name: str,
+    base_model_fingerprint: str,
+    more: Mapping[str, str] | None = None,
 ) -> int:
-    """Write the slot into `folder`, whole or not at all; return the bytes written.
+    """Write the adapter into `folder`, whole or not at all; return the bytes written.
 
     A checkpoint that is there already is replaced: a run that goes on from an earlier step after a
     crash comes by the same folder again.
+
+    Args:
+        folder: Where it is to be.
+        state: Must not change meanwhile.
+        layout: Of its flat tensors.
+        base_model_name: As people know it.
+        base_model_fingerprint: Of the weights that it was trained on.
+        more: Text files that belong to it, by name.
     """
-    state = slot.state()
     trainer_state = _TrainerState(
         format=_FORMAT,
         step=state.step,
@@ -69,14 +81,16 @@ def save_checkpoint(
         moments["gradient"] = state.gradient
     weights = {
         name: tensor.detach().contiguous()
-        for name, tensor in slot.layout.name_tensors(slot.factors).items()
+        for name, tensor in layout.name_tensors(layout.split(state.parameters)).items()
     }
 
     def write(target: Path) -> None:
-        _write_json(target / _CONFIG_FILE, _peft_config(slot, base_model_name))
+        _write_json(target / _CONFIG_FILE, _peft_config(state.spec, layout, base_model_name))
         save_file(weights, target / _WEIGHTS_FILE, metadata={"format": "pt"})
         save_file(moments, target / _OPTIMIZER_FILE)
         _write_json(target / _STATE_FILE, dict(trainer_state))
+        for name, text in (more or {}).items():
+            (target / name).write_text(text, encoding="utf-8")
 
     return commit_folder(folder, write, replace=True).size_bytes
 
@@ -173,9 +187,10 @@ def _read_tensors(file: Path) -> dict[str, Tensor]:
         ) from error
 
 
-def _peft_config(slot: AdapterSlot, base_model_name: str) -> dict[str, object]:
-    alpha = slot.spec.alpha
-    layout = slot.layout
+def _peft_config(
+    spec: AdapterSpec, layout: AdapterLayout, base_model_name: str
+) -> dict[str, object]:
+    alpha = spec.alpha
     trained = [layout.sites[index] for index in layout.trained_sites]
     names = {site.name.rpartition(".")[2] for site in trained}
     numbers = sorted({layer_number(site) for site in trained})
@@ -183,7 +198,7 @@ def _peft_config(slot: AdapterSlot, base_model_name: str) -> dict[str, object]:
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": base_model_name,
-        "r": slot.spec.rank,
+        "r": spec.rank,
         "lora_alpha": int(alpha) if float(alpha).is_integer() else alpha,
         "target_modules": sorted(names),
         "layers_to_transform": numbers if layout.first_layer else None,

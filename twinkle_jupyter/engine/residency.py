@@ -7,7 +7,7 @@ needs one in a slot asks for it and gets it; the one that was used longest ago m
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -39,6 +39,23 @@ class AdapterLimits:
     host_bytes: int = 2 * 2**30
     #: Folder of this trainer alone, emptied at its start; None is a temporary one.
     scratch: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Which adapter is where. The same arrangement and the same ops give the same bits."""
+
+    #: In slots, in the order of their rows.
+    rows: tuple[AdapterId, ...] = ()
+    #: The same, in the order of use, what was used longest ago first.
+    by_use: tuple[AdapterId, ...] = ()
+    #: Elsewhere, in the order of use.
+    outside: tuple[AdapterId, ...] = ()
+
+    @property
+    def everyone(self) -> tuple[AdapterId, ...]:
+        """All adapters there are."""
+        return (*self.rows, *self.outside)
 
 
 class AdapterResidency:
@@ -78,20 +95,23 @@ class AdapterResidency:
             return "resident"
         return "stored" if adapter_id in self._stored else None
 
-    def create(self, adapter_id: AdapterId, spec: AdapterSpec) -> None:
+    def create(self, adapter_id: AdapterId, spec: AdapterSpec) -> bool:
         """Fill a slot with the first weights; an adapter that is there already stays as it is.
+
+        Tells whether it is new.
 
         Raises:
             QuotaExceededError: There are as many adapters as there may be.
             InvalidConfigError: The spec has no meaning.
         """
         if adapter_id in self:
-            return
+            return False
         self._check_room(adapter_id)
         self._free_slots(1, keep=())
         self._bank.create(adapter_id, spec)
         self._active[adapter_id] = None
         self._trim()
+        return True
 
     def put(self, adapter_id: AdapterId, state: AdapterState) -> None:
         """Fill a slot with this state, whatever the adapter was before.
@@ -113,6 +133,32 @@ class AdapterResidency:
         if adapter_id in self._active:
             del self._active[adapter_id]
             self._bank.remove(adapter_id)
+
+    def arrangement(self) -> Arrangement:
+        """Tell which adapter is where."""
+        outside = (*self._stored, *self._resident)
+        return Arrangement(tuple(self._bank.rows()), tuple(self._active), outside)
+
+    def restore(
+        self, arrangement: Arrangement, read: Callable[[AdapterId], AdapterState | None]
+    ) -> None:
+        """Put adapters where they were, in a residency that is empty.
+
+        Args:
+            arrangement: Where.
+            read: Returns the state of one of them, in memory of its own; None if it is lost.
+        """
+        for adapter_id in arrangement.outside:
+            if (state := read(adapter_id)) is not None:
+                self._resident[adapter_id] = state
+                self._resident_bytes += state.size_bytes
+                self._trim()
+        for adapter_id in arrangement.rows:
+            if (state := read(adapter_id)) is not None:
+                self.put(adapter_id, state)
+        for adapter_id in arrangement.by_use:
+            if adapter_id in self._active:
+                self._touch(adapter_id)
 
     def get(self, adapter_id: AdapterId) -> AdapterSlot:
         """Return the adapter's slot, brought there if it was elsewhere.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -40,12 +40,10 @@ from twinkle_jupyter.scheduling.request import (
     ForwardBackwardResult,
     OptimStep,
     OptimStepResult,
-    SaveCheckpoint,
 )
 
 ForwardBackwardOutcome: TypeAlias = ForwardBackwardResult | TwinkleError
 OptimStepOutcome: TypeAlias = OptimStepResult | TwinkleError
-SaveOutcome: TypeAlias = CheckpointSaved | TwinkleError
 O = TypeVar("O", ForwardBackward, OptimStep)  # noqa: E741 - an op
 R = TypeVar("R", ForwardBackwardResult, OptimStepResult)
 
@@ -83,14 +81,18 @@ class StepEngine:
         """Tokens of one forward pass at most, as it is now."""
         return self._pass.token_budget
 
+    @token_budget.setter
+    def token_budget(self, value: int) -> None:
+        self._pass.token_budget = value
+
     @property
     def size_bytes(self) -> int:
         """Bytes of the base model and of all adapters in memory."""
         return self._base.size_bytes + self.adapters.size_bytes
 
-    def create_adapter(self, adapter_id: AdapterId, spec: AdapterSpec) -> None:
-        """Give the adapter a slot and its first weights. Creating it again changes nothing."""
-        self.adapters.create(adapter_id, spec)
+    def create_adapter(self, adapter_id: AdapterId, spec: AdapterSpec) -> bool:
+        """Give the adapter a slot and its first weights, unless it is there; tell if it was not."""
+        return self.adapters.create(adapter_id, spec)
 
     def read_checkpoint(self, folder: Path) -> AdapterState:
         """Read a checkpoint of this base model; no slot changes."""
@@ -110,9 +112,28 @@ class StepEngine:
         weights = state.parameters.detach().to("cpu", torch.float32, copy=True)
         return state.spec, state.step, weights
 
-    def save_checkpoints(self, ops: Sequence[SaveCheckpoint]) -> list[SaveOutcome]:
-        """Write each op's adapter into its folder; each is there whole when this returns."""
-        return [self._save(op) for op in ops]
+    def copy_adapter(self, adapter_id: AdapterId) -> AdapterState:
+        """Copy everything that the adapter is; raises NotFoundError where there is none."""
+        return self.adapters.peek(adapter_id).map_tensors(torch.clone)
+
+    def write_checkpoint(
+        self, folder: Path, state: AdapterState, more: Mapping[str, str] | None = None
+    ) -> CheckpointSaved:
+        """Write what `copy_adapter` returned, whole or not at all; may run in another thread.
+
+        Raises:
+            RunFailedError: The disk is full, or cannot be written to.
+        """
+        layout = self.bank.layout(state.spec)
+        names = self._base_model_name, self._base.fingerprint
+        try:
+            size_bytes = save_checkpoint(folder, state, layout, *names, more)
+        except (OSError, SafetensorError) as error:
+            raise RunFailedError(
+                f"Checkpoint {folder.name!r} could not be written: {error}.",
+                "Training is where it was; free space or choose another folder.",
+            ) from error
+        return CheckpointSaved(state.step, size_bytes)
 
     def optim_step(self, ops: Sequence[OptimStep]) -> list[OptimStepOutcome]:
         """Take each op's optimizer step; the answers are in the ops' order."""
@@ -168,22 +189,6 @@ class StepEngine:
         except TwinkleError as error:
             return error
         return OptimStepResult(slot.step, grad_norm, time.monotonic() - started)
-
-    def _save(self, op: SaveCheckpoint) -> SaveOutcome:
-        folder = Path(op.folder)
-        try:
-            slot = self.adapters.get(op.adapter_id)
-            size_bytes = save_checkpoint(
-                folder, slot, self._base_model_name, self._base.fingerprint
-            )
-        except TwinkleError as error:
-            return error
-        except (OSError, SafetensorError) as error:
-            return RunFailedError(
-                f"Checkpoint {folder.name!r} could not be written: {error}.",
-                "Training is where it was; free space or choose another folder.",
-            )
-        return CheckpointSaved(step=slot.step, size_bytes=size_bytes)
 
     def _run_fused(self, ops: Sequence[ForwardBackward]) -> list[ForwardBackwardOutcome]:
         """Compute ops that are all with, or all without gradient, and whose adapters are in slots.

@@ -58,6 +58,12 @@ class EngineThread(Generic[T]):
                 self._failure = ServiceUnavailableError(f"The {self._name} did not start.")
             self._is_settled.set()
 
+    @property
+    def engine(self) -> T:
+        """The engine, which must be ready; only what no plan changes may be used from here."""
+        assert self._engine is not None, "asked for before it was ready"  # noqa: S101
+        return self._engine
+
     async def get_engine(self) -> T:
         """Wait for the engine and return it.
 

@@ -1,15 +1,13 @@
 """The loop around a training engine: ops in, plans to the engine's thread, answers out.
 
 Scheduling happens on the event loop, which never touches a tensor; the engine's thread runs one
-plan at a time, and snapshots between two of them.
+plan at a time, and snapshots between two of them. Whatever is answered is in the journal first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,10 +18,14 @@ from twinkle_jupyter.errors import (
     ServiceUnavailableError,
     TwinkleError,
 )
-from twinkle_jupyter.ids import AdapterId, AdapterVersion, new_error_id
-from twinkle_jupyter.runtime.compute_plan import plan_compute
+from twinkle_jupyter.ids import AdapterId, AdapterVersion
+from twinkle_jupyter.runtime.cuts import CopiedCut
+from twinkle_jupyter.runtime.durability import Durability, JournalPlace
 from twinkle_jupyter.runtime.engine_thread import EngineThread, Progress
 from twinkle_jupyter.runtime.handles import AdapterPosition, ComputeStatus
+from twinkle_jupyter.runtime.journal import Journal
+from twinkle_jupyter.runtime.op_tickets import OpTickets, Ticket
+from twinkle_jupyter.runtime.plan_running import run_plan
 from twinkle_jupyter.sampler.interface import AdapterSnapshot
 from twinkle_jupyter.scheduling.events import (
     AdapterAdded,
@@ -32,16 +34,13 @@ from twinkle_jupyter.scheduling.events import (
     Event,
     OpArrived,
     OpCancelled,
-    Outcome,
     Plan,
     PlanDone,
-    RunMicroBatch,
-    RunOptimSteps,
-    RunSaves,
 )
 from twinkle_jupyter.scheduling.machine import Scheduler
 from twinkle_jupyter.scheduling.request import (
     AdapterSpec,
+    CheckpointCopied,
     CheckpointSaved,
     ForwardBackward,
     ForwardBackwardResult,
@@ -63,12 +62,6 @@ R = TypeVar("R", bound=OpResult)
 _OP_TIMEOUT_S = 3600.0
 
 
-@dataclass(slots=True)
-class _Arrival:
-    at: float
-    num_waiting: int = 0
-
-
 class TrainLoop:
     """A `TrainerHandle` in this process.
 
@@ -77,6 +70,8 @@ class TrainLoop:
         base_model_name: As people know it; written into checkpoints.
         num_threads: CPU threads of the engine.
         settings: How it computes, and how many adapters it keeps.
+        place: Where it keeps what it takes in and does; None for a trainer that ends with its
+            process.
     """
 
     def __init__(
@@ -86,17 +81,17 @@ class TrainLoop:
         base_model_name: str,
         num_threads: int,
         settings: TrainerSettings | None = None,
+        place: JournalPlace | None = None,
     ) -> None:
         self._folder = base_model_folder
         self._base_model_name = base_model_name
         self._num_threads = num_threads
         self._settings = settings or TrainerSettings()
+        self._place = place
         self._thread: EngineThread[StepEngine] = EngineThread("trainer")
+        self._durability = Durability(self._thread, Journal(), None, None)
         self._scheduler = Scheduler(self._settings.token_budget)
-        self._last_ticket = 0
-        self._waiting: dict[int, asyncio.Future[OpResult]] = {}
-        #: When each unanswered op came, and how many wait for it.
-        self._arrivals: dict[tuple[AdapterId, int], _Arrival] = {}
+        self._tickets = OpTickets()
         self._running: asyncio.Task[None] | None = None
         self._plan_ended = asyncio.Event()
         self._is_closed = False
@@ -104,20 +99,34 @@ class TrainLoop:
         self._slots_lock = asyncio.Lock()
 
     async def start(self, on_progress: Progress | None = None) -> None:
-        """Load the base model; raises what `engine.load_base_model` raises."""
+        """Load the base model, and make the adapters what they were in an earlier process.
+
+        Raises what `engine.load_base_model` raises.
+        """
         await self._thread.start(self._build, on_progress)
+        self._durability = await Durability.open(self._thread, self._place)
+        recovered = await self._durability.recover(on_progress or (lambda _: None))
+        for queue in recovered.queues.values():
+            self._feed(queue)
+        for key, (_, op) in recovered.pending.items():
+            # Taken in by an earlier process: carried out whether or not somebody comes for it.
+            number = self._tickets.next_number()
+            self._feed(OpArrived(number, op))
+            if key in recovered.cancelled:
+                self._feed(OpCancelled(number))
 
     async def close(self) -> None:
         """Fail what waits, let the plan under way end, and free the base model."""
         self._is_closed = True
-        error = ServiceUnavailableError("The trainer is closed.")
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(error)
-        running = self._running
+        self._tickets.fail_all(ServiceUnavailableError("The trainer is closed."))
+        if self._running is not None:
+            await asyncio.wait([self._running], timeout=_OP_TIMEOUT_S)
+        # A later process then has nothing to repeat.
+        async with self._slots_lock:
+            cut = await self._durability.copy_if_due(is_last=True)
+        self._begin_cut(cut)
+        await self._durability.close()
         await self._thread.close()
-        if running is not None:
-            await asyncio.wait([running], timeout=_OP_TIMEOUT_S)
 
     async def create_adapter(
         self,
@@ -129,8 +138,11 @@ class TrainLoop:
     ) -> None:
         """Give the adapter a slot and its first weights. Creating it again changes nothing."""
         async with self._slots_lock:
-            await self._thread.call(lambda engine: engine.create_adapter(adapter_id, spec))
+            is_new = await self._thread.call(lambda engine: engine.create_adapter(adapter_id, spec))
+            if is_new:
+                self._durability.added(adapter_id, spec, user, priority)
             self._feed(AdapterAdded(adapter_id, user, priority))
+        await self._durability.journal.flushed()
 
     async def load_adapter(
         self,
@@ -143,11 +155,14 @@ class TrainLoop:
         """Put a checkpoint with its optimizer into a slot; return its step."""
         async with self._slots_lock:
             state = await self._thread.call(lambda engine: engine.read_checkpoint(Path(folder)))
+            name = await self._durability.adopt(adapter_id, Path(folder))
             replaced = ConflictError(f"Adapter {adapter_id!r} was loaded from a checkpoint.")
             self._feed(AdapterRemoved(adapter_id, replaced))
             await self._thread.call(lambda engine: engine.put_adapter(adapter_id, state))
+            self._durability.loaded(adapter_id, name, user, priority)
             self._feed(AdapterAdded(adapter_id, user, priority))
-            return state.step
+        await self._durability.journal.flushed()
+        return state.step
 
     async def remove_adapter(self, adapter_id: AdapterId) -> None:
         """Free the slot; unanswered ops fail. Removing what is not there changes nothing."""
@@ -155,6 +170,8 @@ class TrainLoop:
             gone = NotFoundError(f"Adapter {adapter_id!r} was removed.")
             self._feed(AdapterRemoved(adapter_id, gone))
             await self._thread.call(lambda engine: engine.remove_adapter(adapter_id))
+            self._durability.removed(adapter_id)
+        await self._durability.journal.flushed()
 
     async def position(self, adapter_id: AdapterId) -> AdapterPosition | None:
         """Wait until every op taken in so far is answered; None where there is no such adapter."""
@@ -181,8 +198,8 @@ class TrainLoop:
         return await self._run_op(op, OptimStepResult)
 
     async def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
-        """Run the op in its turn."""
-        return await self._run_op(op, CheckpointSaved)
+        """Copy the adapter in the op's turn; answer when the copy is on disk."""
+        return await self._durability.writer.finish(await self._run_op(op, CheckpointCopied))
 
     async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:
         """Copy the weights between two plans; never waits for queued ops."""
@@ -203,116 +220,82 @@ class TrainLoop:
 
     def _build(self, report: Progress) -> StepEngine:
         report("Loading torch and transformers")
-        import torch
+        from twinkle_jupyter.runtime.engine_building import build_engine
 
-        from twinkle_jupyter.engine.base_model import load_base_model
-        from twinkle_jupyter.engine.residency import AdapterLimits
-        from twinkle_jupyter.engine.step import StepEngine
-
-        torch.set_num_threads(self._num_threads)
-        report(f"Loading weights of {self._base_model_name}")
-        settings = self._settings
-        plan = plan_compute(self._folder, settings)
-        base = load_base_model(self._folder, settings.dtype)
-        return StepEngine(
-            base,
-            base_model_name=self._base_model_name,
-            token_budget=plan.token_budget,
-            limits=AdapterLimits(
-                max_active=settings.max_active_adapters,
-                max_adapters=settings.max_adapters,
-                host_bytes=settings.host_memory_for_adapters,
-                scratch=Path(settings.scratch) if settings.scratch else None,
-            ),
-            gradient_checkpointing=plan.gradient_checkpointing,
-        )
+        name, threads = self._base_model_name, self._num_threads
+        return build_engine(self._folder, name, threads, self._settings, report)
 
     async def _run_op(self, op: Op, kind: type[R]) -> R:
         await self._thread.get_engine()
-        self._last_ticket += 1
-        ticket = self._last_ticket
-        future: asyncio.Future[OpResult] = asyncio.get_running_loop().create_future()
-        self._waiting[ticket] = future
-        key = (op.adapter_id, op.sequence_id)
-        arrival = self._arrivals.setdefault(key, _Arrival(time.monotonic()))
-        arrival.num_waiting += 1
-        try:
-            self._feed(OpArrived(ticket, op))
-            result = await asyncio.wait_for(future, _OP_TIMEOUT_S)
-        except asyncio.CancelledError:
-            self._feed(OpCancelled(ticket))
-            raise
-        except TimeoutError as error:
-            self._feed(OpCancelled(ticket))
-            raise _not_served(op.adapter_id) from error
-        finally:
-            del self._waiting[ticket]
-            arrival.num_waiting -= 1
-            if not arrival.num_waiting:
-                del self._arrivals[key]
+        with self._tickets.wait(op) as ticket:
+            try:
+                result = await self._answer_of(ticket)
+            except asyncio.CancelledError:
+                self._leave(ticket)
+                raise
+            except TimeoutError as error:
+                self._leave(ticket)
+                raise _not_served(op.adapter_id) from error
         if not isinstance(result, kind):
             raise ConflictError(
                 f"Sequence id {op.sequence_id} of adapter {op.adapter_id!r} was another request."
             )
         return result
 
+    async def _answer_of(self, ticket: Ticket) -> OpResult:
+        """Hand the op over and return its answer once nothing can undo it."""
+        journal = self._durability.journal
+        self._feed(OpArrived(ticket.number, ticket.op))
+        if not ticket.future.done():
+            journal.accept(ticket.op)
+        try:
+            result = await asyncio.wait_for(ticket.future, _OP_TIMEOUT_S)
+        except TwinkleError:
+            await journal.flushed()
+            raise
+        await journal.flushed()
+        return result
+
+    def _leave(self, ticket: Ticket) -> None:
+        """Whoever waited under this ticket does so no more."""
+        self._feed(OpCancelled(ticket.number))
+        if self._tickets.is_last(ticket.op):
+            self._durability.journal.cancel(ticket.op.adapter_id, ticket.op.sequence_id)
+            self._durability.changed(ticket.op.adapter_id)
+
     def _feed(self, event: Event) -> None:
         for instruction in self._scheduler.handle(event):
             if isinstance(instruction, Answer):
-                self._answer(instruction)
+                self._tickets.answer(instruction)
             elif not self._is_closed:
                 self._running = asyncio.get_running_loop().create_task(self._run(instruction))
 
-    def _answer(self, answer: Answer) -> None:
-        for ticket in answer.tickets:
-            future = self._waiting.get(ticket)
-            if future is None or future.done():
-                continue  # whoever waited has gone
-            if isinstance(answer.outcome, TwinkleError):
-                # A new one for each: raising the same twice would chain their tracebacks.
-                future.set_exception(type(answer.outcome)(*answer.outcome.args))
-            else:
-                future.set_result(answer.outcome)
-
     async def _run(self, plan: Plan) -> None:
-        keys = [(op.adapter_id, op.sequence_id) for op in plan.ops]
-        arrivals = [self._arrivals.get(key) for key in keys]
-        try:
-            started_at, outcomes = await self._thread.call(
-                lambda engine: (time.monotonic(), _carry_out(plan, engine))
-            )
-            outcomes = [
-                _with_queue_seconds(outcome, arrival, started_at)
-                for outcome, arrival in zip(outcomes, arrivals, strict=True)
-            ]
-        except TwinkleError as error:
-            outcomes = [error] * len(plan.ops)
-        except Exception:
-            error_id = new_error_id()
-            _LOGGER.exception("A plan of %d ops failed (%s)", len(plan.ops), error_id)
-            failure = TwinkleError(f"The training step failed inside, see {error_id} in the log.")
-            outcomes = [failure] * len(plan.ops)
+        ops: tuple[Op, ...] = plan.ops
+        done = await run_plan(self._thread, plan)
+        outcomes = [
+            self._tickets.with_queue_seconds(op, outcome, done.started_at)
+            for op, outcome in zip(ops, done.outcomes, strict=True)
+        ]
+        durability = self._durability
+        durability.journal.record(ops, outcomes, done.token_budget)
+        for op in ops:
+            durability.changed(op.adapter_id)
+            if isinstance(op, SaveCheckpoint) and op.adapter_id in done.copies:
+                durability.begin_checkpoint(op.folder, done.copies[op.adapter_id])
+        async with self._slots_lock:
+            cut = await durability.copy_if_due()
+        # From the copy to here nothing has changed, and from here on the next plan runs.
         self._feed(PlanDone(tuple(outcomes)))
+        self._begin_cut(cut)
         self._plan_ended.set()
+
+    def _begin_cut(self, cut: CopiedCut | None) -> None:
+        if cut is not None:
+            self._durability.begin_cut(cut, self._scheduler.as_added)
 
 
 def _not_served(adapter_id: AdapterId) -> ServiceUnavailableError:
     return ServiceUnavailableError(
         f"Adapter {adapter_id!r} was not served for {_OP_TIMEOUT_S:g} s."
     )
-
-
-def _carry_out(plan: Plan, engine: StepEngine) -> list[Outcome]:
-    match plan:
-        case RunMicroBatch(ops):
-            return [*engine.forward_backward(ops)]
-        case RunOptimSteps(ops):
-            return [*engine.optim_step(ops)]
-        case RunSaves(ops):
-            return [*engine.save_checkpoints(ops)]
-
-
-def _with_queue_seconds(outcome: Outcome, arrival: _Arrival | None, started_at: float) -> Outcome:
-    if arrival is None or not isinstance(outcome, ForwardBackwardResult):
-        return outcome
-    return replace(outcome, queue_seconds=started_at - arrival.at)

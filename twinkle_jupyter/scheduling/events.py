@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from twinkle_jupyter.errors import TwinkleError
@@ -22,12 +23,16 @@ Outcome: TypeAlias = OpResult | TwinkleError
 
 @dataclass(frozen=True, slots=True)
 class AdapterAdded:
-    """The adapter is in a slot; its next op has sequence id 1. Known already: nothing changes."""
+    """The adapter is in a slot. Known already: nothing changes."""
 
     adapter_id: AdapterId
     #: Who shares with whom: the adapters of one user have one share among them.
     user: str = ""
     priority: Priority = "interactive"
+    #: Of its first op here; above 1 for one that comes back.
+    next_id: int = 1
+    #: Outcomes of earlier ops, by sequence id, for who asks again.
+    answers: Mapping[int, Outcome] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +98,17 @@ class Answer:
 
 
 Plan: TypeAlias = RunMicroBatch | RunOptimSteps | RunSaves
+
+
+def plan_of(ops: Sequence[Op]) -> Plan:
+    """Return the plan of these ops, which are of one kind."""
+    match ops[0]:
+        case ForwardBackward():
+            return RunMicroBatch(tuple(op for op in ops if isinstance(op, ForwardBackward)))
+        case OptimStep():
+            return RunOptimSteps(tuple(op for op in ops if isinstance(op, OptimStep)))
+        case SaveCheckpoint():
+            return RunSaves(tuple(op for op in ops if isinstance(op, SaveCheckpoint)))
+
+
 Instruction: TypeAlias = Plan | Answer

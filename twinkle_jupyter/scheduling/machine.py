@@ -78,6 +78,10 @@ class Scheduler:
         queue = self._queues.get(adapter_id)
         return None if queue is None else queue.next_id
 
+    def as_added(self, adapter_id: AdapterId) -> AdapterAdded:
+        """Return what the adapter's ops go on from in another life; there must be one."""
+        return self._queues[adapter_id].as_added()
+
     def is_settled(self, adapter_id: AdapterId) -> bool:
         """Whether none of the adapter's ops is under way or could be."""
         queue = self._queues.get(adapter_id)

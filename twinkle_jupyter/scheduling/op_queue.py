@@ -38,15 +38,20 @@ class OpQueue:
         self.priority = adapter.priority
         self._max_queued = max_queued
         self._max_answers = max_answers
-        self._next_id = 1
+        self._next_id = adapter.next_id
         self._waiting: dict[int, _Waiting] = {}
         self._is_running = False
-        self._answers: dict[int, Outcome] = {}
+        self._answers: dict[int, Outcome] = dict(adapter.answers)
 
     @property
     def next_id(self) -> int:
         """Sequence id of the next op to be answered."""
         return self._next_id
+
+    def as_added(self) -> AdapterAdded:
+        """Return what a queue of another life goes on from."""
+        answers = dict(self._answers)
+        return AdapterAdded(self.adapter_id, self.user, self.priority, self._next_id, answers)
 
     @property
     def is_settled(self) -> bool:

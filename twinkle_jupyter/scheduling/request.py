@@ -117,11 +117,19 @@ class OptimStepResult:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointCopied:
+    """What a `SaveCheckpoint` comes to in its turn: a copy of the adapter, on its way to disk."""
+
+    step: int
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointSaved:
-    """What a `SaveCheckpoint` answers."""
+    """What a `SaveCheckpoint` answers once the folder is whole."""
 
     step: int
     size_bytes: int
 
 
-OpResult: TypeAlias = ForwardBackwardResult | OptimStepResult | CheckpointSaved
+OpResult: TypeAlias = ForwardBackwardResult | OptimStepResult | CheckpointCopied

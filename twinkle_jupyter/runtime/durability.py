@@ -1,0 +1,177 @@
+"""What lets a trainer outlive its process: its journal, its cuts, and the thread that writes both.
+
+A trainer without a place for them trains just the same, and ends with its process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runtime.checkpoint_writer import CheckpointWriter
+from twinkle_jupyter.runtime.cuts import CopiedCut, Cuts
+from twinkle_jupyter.runtime.engine_thread import EngineThread, Progress
+from twinkle_jupyter.runtime.journal import Journal
+from twinkle_jupyter.runtime.recovery import Recovered, Recovery
+from twinkle_jupyter.scheduling.events import AdapterAdded
+from twinkle_jupyter.scheduling.request import AdapterSpec, Priority
+from twinkle_jupyter.store.interface import LogEntry, StateStore
+
+if TYPE_CHECKING:
+    from twinkle_jupyter.engine.adapter_bank import AdapterState
+    from twinkle_jupyter.engine.residency import Arrangement
+    from twinkle_jupyter.engine.step import StepEngine
+
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPlace:
+    """Where one trainer keeps what it must not forget."""
+
+    store: StateStore
+    #: Of the journal in the store; one trainer at a time may use it.
+    name: str
+    #: Of this trainer alone.
+    folder: Path
+    #: Seconds between two cuts at least: what a restart has to repeat at most.
+    cut_every_s: float = 20.0
+    #: Keep the whole journal, so that a training can be repeated from its beginning.
+    keeps_journal: bool = False
+
+
+class Durability:
+    """Everything of a trainer that is not the engine's or the scheduler's."""
+
+    def __init__(
+        self,
+        thread: EngineThread[StepEngine],
+        journal: Journal,
+        cuts: Cuts | None,
+        place: JournalPlace | None,
+    ) -> None:
+        self._thread = thread
+        self.journal = journal
+        self.writer = CheckpointWriter() if cuts is None else cuts.writer
+        self._cuts = cuts
+        self._place = place
+        self._writing: asyncio.Task[bool] | None = None
+
+    @classmethod
+    async def open(cls, thread: EngineThread[StepEngine], place: JournalPlace | None) -> Durability:
+        """Go on with what is in that place; nowhere, nothing is kept."""
+        if place is None:
+            return cls(thread, Journal(), None, None)
+        journal = Journal(place.store, place.name, await place.store.last_position(place.name))
+        cuts = Cuts(
+            place.store,
+            place.name,
+            place.folder,
+            CheckpointWriter(),
+            every_s=place.cut_every_s,
+            keeps_journal=place.keeps_journal,
+        )
+        return cls(thread, journal, cuts, place)
+
+    async def recover(self, report: Progress) -> Recovered:
+        """Make the engine what it was, and tell what scheduler and callers go on from."""
+        if self._cuts is None or self._place is None:
+            return Recovered()
+        engine = await self._thread.get_engine()
+        cut = await self._cuts.read()
+        recovery = Recovery(engine, cut, self._place.folder)
+        await self._thread.call(lambda _: recovery.restore())
+        after, told = cut.read_after, 0
+        while page := await self._place.store.read(self._place.name, after, _PAGE):
+            await self._thread.call(functools.partial(_repeat, recovery, page))
+            after = page[-1].position
+            if recovery.recovered.num_plans > told:
+                told = recovery.recovered.num_plans
+                report(f"Repeating what came after the last snapshot, {told} plans so far")
+        recovered = recovery.recovered
+        for adapter_id in set(cut.folders) - recovered.queues.keys():
+            self._cuts.remove(adapter_id)
+        for adapter_id in recovered.changed:
+            self._cuts.change(adapter_id)
+        positions = {key: position for key, (position, _) in recovered.pending.items()}
+        self.journal.resume(positions, recovered.cancelled)
+        for folder, state in recovery.unwritten.items():
+            self.begin_checkpoint(folder, state)
+        return recovered
+
+    def begin_checkpoint(self, folder: str, state: AdapterState) -> None:
+        """Write a copy of an adapter beside training."""
+        engine = self._thread.engine
+        self.writer.begin(folder, lambda: engine.write_checkpoint(Path(folder), state))
+
+    def added(
+        self, adapter_id: AdapterId, spec: AdapterSpec, user: str, priority: Priority
+    ) -> None:
+        """An adapter got its first weights."""
+        self.journal.add_adapter(adapter_id, spec, user, priority)
+        self.changed(adapter_id)
+
+    async def adopt(self, adapter_id: AdapterId, folder: Path) -> str:
+        """Keep a checkpoint from elsewhere for as long as it is needed; return its name."""
+        cuts = self._cuts
+        if cuts is None:
+            return ""
+        position = self.journal.position
+        return await asyncio.to_thread(cuts.adopt, adapter_id, folder, position)
+
+    def loaded(self, adapter_id: AdapterId, name: str, user: str, priority: Priority) -> None:
+        """An adapter is as a folder has it that was adopted."""
+        self.journal.load_adapter(adapter_id, name, user, priority)
+        if self._cuts is not None:
+            self._cuts.loaded(adapter_id, name)
+
+    def removed(self, adapter_id: AdapterId) -> None:
+        """An adapter is gone."""
+        self.journal.remove_adapter(adapter_id)
+        if self._cuts is not None:
+            self._cuts.remove(adapter_id)
+
+    def changed(self, adapter_id: AdapterId) -> None:
+        """An adapter's state or queue is another one."""
+        if self._cuts is not None:
+            self._cuts.change(adapter_id)
+
+    async def copy_if_due(self, *, is_last: bool = False) -> CopiedCut | None:
+        """Copy what has changed, when it is time; nobody may change an adapter meanwhile."""
+        cuts = self._cuts
+        if cuts is None or not (cuts.is_due or (is_last and cuts.changed)):
+            return None
+        changed = cuts.changed
+
+        def copy(engine: StepEngine) -> tuple[Arrangement, dict[AdapterId, AdapterState]]:
+            known = (key for key in changed if key in engine.adapters)
+            return engine.adapters.arrangement(), {key: engine.copy_adapter(key) for key in known}
+
+        arrangement, states = await self._thread.call(copy)
+        return CopiedCut(self.journal.position, arrangement, states)
+
+    def begin_cut(self, cut: CopiedCut, queue_of: Callable[[AdapterId], AdapterAdded]) -> None:
+        """Write a copied cut beside training; `queue_of` tells how the queues were then."""
+        queues: Mapping[AdapterId, AdapterAdded] = {key: queue_of(key) for key in cut.states}
+        for key, queue in queues.items():
+            self.journal.settle(key, queue.next_id)
+        cuts, journal = self._cuts, self.journal
+        if cuts is not None:
+            self._writing = asyncio.get_running_loop().create_task(
+                cuts.write(self._thread.engine, cut, queues, journal, journal.first_needed)
+            )
+
+    async def close(self) -> None:
+        """Finish what is being written."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+        await self.writer.close()
+
+
+def _repeat(recovery: Recovery, page: Sequence[LogEntry], _: StepEngine) -> None:
+    recovery.repeat(page)
