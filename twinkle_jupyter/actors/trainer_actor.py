@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from typing_extensions import override
@@ -23,7 +26,22 @@ from twinkle_jupyter.scheduling.request import (
     Priority,
     SaveCheckpoint,
 )
+from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.telemetry import log_to_file
+
+
+@dataclass(frozen=True, slots=True)
+class JournalHome:
+    """Where a trainer finds what an earlier process of it left: a log and a folder of its own."""
+
+    open_store: Callable[[], StateStore]
+    name: str
+    folder: str
+
+
+def _end_process() -> None:
+    """Ray starts the actor again, and it goes on from its journal."""
+    os._exit(1)
 
 
 class TrainerActor(TrainerHandle):
@@ -36,15 +54,29 @@ class TrainerActor(TrainerHandle):
         num_threads: int,
         settings: TrainerSettings,
         log_file: str,
+        journal: JournalHome,
     ) -> None:
         log_to_file(Path(log_file))
         share_cores()
         # Every step asks for the same memory again.
         keep_freed_memory()
+        from twinkle_jupyter.runtime.durability import JournalPlace
         from twinkle_jupyter.runtime.train_loop import TrainLoop
 
+        place = JournalPlace(
+            journal.open_store(),
+            journal.name,
+            Path(journal.folder),
+            cut_every_s=settings.cut_every_s,
+            keeps_journal=settings.keeps_journal,
+            on_lost=_end_process,
+        )
         self._loop = TrainLoop(
-            Path(folder), base_model_name=base_model, num_threads=num_threads, settings=settings
+            Path(folder),
+            base_model_name=base_model,
+            num_threads=num_threads,
+            settings=settings,
+            place=place,
         )
         self._loading = asyncio.Lock()
         self._is_loaded = False
@@ -55,6 +87,11 @@ class TrainerActor(TrainerHandle):
             if not self._is_loaded:
                 await self._loop.start()
                 self._is_loaded = True
+
+    async def leave(self) -> None:
+        """Bring everything to disk; nothing may be asked afterwards."""
+        if self._is_loaded:
+            await self._loop.close()
 
     @override
     async def create_adapter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -59,6 +60,15 @@ class ServiceConfig(BaseSettings):
         default=2 * 2**30,
         ge=0,
         description="bytes of adapters that wait in memory; more go to disk",
+    )
+    cut_every_s: float = Field(
+        default=20.0,
+        gt=0,
+        le=86_400,
+        description="seconds of training that a restart of the trainer repeats at most",
+    )
+    keeps_journal: bool = Field(
+        default=False, description="keep every op, so that a training can be repeated; it grows"
     )
 
     @classmethod
@@ -123,7 +133,14 @@ class ServiceConfig(BaseSettings):
             max_active_adapters=self.max_active_adapters,
             max_adapters=self.max_adapters,
             host_memory_for_adapters=self.host_memory_for_adapters,
+            cut_every_s=self.cut_every_s,
+            keeps_journal=self.keeps_journal,
         )
+
+    def trainer_folder(self, base_model: str) -> Path:
+        """Where the trainer of a base model keeps its adapters between two lives."""
+        # A base model may be named by a path, which is no name for a folder.
+        return self.artifacts / "trainers" / hashlib.sha256(base_model.encode()).hexdigest()[:16]
 
     def run_folder(self, run_id: str) -> Path:
         """Where a run's records and checkpoints lie."""

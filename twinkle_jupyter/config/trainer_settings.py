@@ -28,5 +28,9 @@ class TrainerSettings:
     max_adapters: int = 1024
     #: Bytes of adapters in host memory, those in slots not counted; more go to disk.
     host_memory_for_adapters: int = 2 * 2**30
+    #: Seconds between two snapshots of all adapters: what a restart repeats at most.
+    cut_every_s: float = 20.0
+    #: Keep every op there ever was, so that a training can be repeated from its beginning.
+    keeps_journal: bool = False
     #: Absolute folder of one trainer alone, for adapters on disk; "" is a temporary one.
     scratch: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import functools
 import logging
 import time
 from dataclasses import replace
@@ -17,6 +17,7 @@ from twinkle_jupyter.launch.announce import Announcer
 from twinkle_jupyter.launch.model_fetch import FetchProgress, ensure_base_model
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import BaseModelRow
+from twinkle_jupyter.store.sqlite import SqliteStore
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -70,6 +71,18 @@ class BaseModelLoader:
             self._loading[name] = task
         return task
 
+    async def leave(self, timeout_s: float) -> None:
+        """Bring every trainer's adapters to disk, so that the next start repeats nothing."""
+        from twinkle_jupyter.actors.ray_handles import NamedActor
+
+        for name, task in self._loading.items():
+            if not task.done():
+                continue
+            try:
+                await NamedActor(trainer_name(name)).tell(timeout_s, "leave")
+            except TwinkleError as error:
+                _LOGGER.warning("the trainer of %s will repeat its newest steps: %s", name, error)
+
     async def _load(self, name: str) -> BaseModelRow:
         try:
             await self._tell(BaseModelRow(name, "fetching", f"Looking for {name}"))
@@ -106,14 +119,19 @@ class BaseModelLoader:
     async def _place(self, name: str, folder: Path) -> None:
         from twinkle_jupyter.actors.placement import place
         from twinkle_jupyter.actors.sampler_actor import SamplerActor
-        from twinkle_jupyter.actors.trainer_actor import TrainerActor
+        from twinkle_jupyter.actors.trainer_actor import JournalHome, TrainerActor
 
         home = self._config.home
-        # A base model may be named by a path, which is no name for a folder.
-        scratch = home / "scratch" / hashlib.sha256(name.encode()).hexdigest()[:16]
+        scratch = home / "scratch" / self._config.trainer_folder(name).name
         settings = replace(self._config.trainer, scratch=str(scratch))
         given = (str(folder), name, self._config.threads, settings)
-        trainer = place(TrainerActor, trainer_name(name), *given, str(home / "trainer.log"))
+        journal = JournalHome(
+            functools.partial(SqliteStore.open, self._config.store_path),
+            trainer_name(name),
+            str(self._config.trainer_folder(name)),
+        )
+        log_file = str(home / "trainer.log")
+        trainer = place(TrainerActor, trainer_name(name), *given, log_file, journal)
         sampler = place(SamplerActor, sampler_name(name), *given, str(home / "sampler.log"))
         await trainer.tell(_LOAD_TIMEOUT_S, "start")
         # The first step need not wait for the sampler; what needs it does.

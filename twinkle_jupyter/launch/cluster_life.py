@@ -50,7 +50,7 @@ async def run_cluster(config: ServiceConfig, token: str) -> None:
         await is_over.wait()
         work.cancel()
         watch.cancel()
-    await _leave()
+    await _leave(loader)
     await announcer.say("stopped", "")
     await store.close()
 
@@ -124,7 +124,7 @@ async def _end_without_service(config: ServiceConfig, is_over: asyncio.Event) ->
         await asyncio.sleep(_WATCH_S)
 
 
-async def _leave() -> None:
+async def _leave(loader: BaseModelLoader) -> None:
     """Let every run come to a checkpoint, then end Ray."""
     import ray
 
@@ -134,4 +134,5 @@ async def _leave() -> None:
         await NamedActor(RUNS_ACTOR).tell(_LEAVE_S, "leave")
     except TwinkleError as error:
         _LOGGER.warning("runs were not brought to a checkpoint: %s", error)
+    await loader.leave(_LEAVE_S)
     await asyncio.to_thread(ray.shutdown)

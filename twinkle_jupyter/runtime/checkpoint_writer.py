@@ -26,11 +26,13 @@ class CheckpointWriter:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="twinkle-writer")
         self._writing: dict[str, asyncio.Future[CheckpointSaved]] = {}
 
-    def begin(self, folder: str, write: Callable[[], CheckpointSaved]) -> None:
-        """Start to write a folder; `finish` waits for it."""
+    def begin(
+        self, folder: str, write: Callable[[], CheckpointSaved], on_whole: Callable[[str], None]
+    ) -> None:
+        """Start to write a folder; `finish` waits for it, and `on_whole` is told first."""
         future = asyncio.get_running_loop().run_in_executor(self._executor, write)
         self._writing[folder] = future
-        future.add_done_callback(lambda _: self._forget(folder, future))
+        future.add_done_callback(lambda _: self._end(folder, future, on_whole))
 
     async def finish(self, copied: CheckpointCopied) -> CheckpointSaved:
         """Wait until the folder is whole; one that an earlier process wrote is so already.
@@ -58,8 +60,14 @@ class CheckpointWriter:
         """Finish what was begun."""
         await asyncio.to_thread(self._executor.shutdown, wait=True)
 
-    def _forget(self, folder: str, future: asyncio.Future[CheckpointSaved]) -> None:
+    def _end(
+        self,
+        folder: str,
+        future: asyncio.Future[CheckpointSaved],
+        on_whole: Callable[[str], None],
+    ) -> None:
         if self._writing.get(folder) is future:
             del self._writing[folder]
-        if not future.cancelled():
-            future.exception()  # whoever asked has it; nobody may have
+        # Asking for the exception keeps asyncio from complaining where nobody waits.
+        if not future.cancelled() and future.exception() is None:
+            on_whole(folder)

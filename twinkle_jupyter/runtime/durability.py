@@ -43,6 +43,9 @@ class JournalPlace:
     cut_every_s: float = 20.0
     #: Keep the whole journal, so that a training can be repeated from its beginning.
     keeps_journal: bool = False
+    #: Called when the store cannot be written to for long: what is in memory is ahead of it, and
+    #: only a process that begins anew is right again.
+    on_lost: Callable[[], None] = lambda: None
 
 
 class Durability:
@@ -67,7 +70,8 @@ class Durability:
         """Go on with what is in that place; nowhere, nothing is kept."""
         if place is None:
             return cls(thread, Journal(), None, None)
-        journal = Journal(place.store, place.name, await place.store.last_position(place.name))
+        last = await place.store.last_position(place.name)
+        journal = Journal(place.store, place.name, last, place.on_lost)
         cuts = Cuts(
             place.store,
             place.name,
@@ -107,7 +111,9 @@ class Durability:
     def begin_checkpoint(self, folder: str, state: AdapterState) -> None:
         """Write a copy of an adapter beside training."""
         engine = self._thread.engine
-        self.writer.begin(folder, lambda: engine.write_checkpoint(Path(folder), state))
+        self.writer.begin(
+            folder, lambda: engine.write_checkpoint(Path(folder), state), self.journal.saved
+        )
 
     def added(
         self, adapter_id: AdapterId, spec: AdapterSpec, user: str, priority: Priority

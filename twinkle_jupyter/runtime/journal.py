@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from twinkle_jupyter.errors import ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
@@ -36,11 +36,17 @@ class Journal:
         store: Where it is kept; None keeps nothing, for a trainer that ends with its process.
         name: Of the log.
         last_position: Of the newest entry there is.
+        on_lost: Called once when the store could not be written to for too long.
     """
 
     def __init__(
-        self, store: StateStore | None = None, name: str = "", last_position: int = 0
+        self,
+        store: StateStore | None = None,
+        name: str = "",
+        last_position: int = 0,
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_lost = on_lost
         self._store = store
         self._name = name
         self._position = last_position
@@ -116,6 +122,10 @@ class Journal:
         for op in ops:
             self._drop((op.adapter_id, op.sequence_id))
 
+    def saved(self, folder: str) -> None:
+        """A checkpoint is whole; whoever asked for it may delete it."""
+        self._submit({"kind": "saved", "folder": folder})
+
     def settle(self, adapter_id: AdapterId, next_id: int) -> None:
         """Ops before this one were answered, be it with that they were cancelled."""
         for key in [key for key in self._pending if key[0] == adapter_id and key[1] < next_id]:
@@ -159,16 +169,23 @@ class Journal:
         try:
             last = await self._append(store, entries)
         except TwinkleError as error:
-            self._failure = error
+            self._fail(error)
             return
         finally:
             self._writing = None
         self._durable += len(entries)
         if last != self._durable:
-            self._failure = ServiceUnavailableError(
-                f"The journal {self._name!r} is written by somebody else, too.",
-                "Only one trainer of a base model may use a store.",
+            self._fail(
+                ServiceUnavailableError(
+                    f"The journal {self._name!r} is written by somebody else, too.",
+                    "Only one trainer of a base model may use a store.",
+                )
             )
+
+    def _fail(self, error: TwinkleError) -> None:
+        _LOGGER.error("the journal is lost: %s", error)
+        self._failure = error
+        self._on_lost()
 
     async def _append(self, store: StateStore, entries: Sequence[Row]) -> int:
         """Append, for as long as it takes the disk or the server to come back."""

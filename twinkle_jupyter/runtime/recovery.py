@@ -22,7 +22,6 @@ from twinkle_jupyter.runtime.op_codec import decode_op, decode_outcome, decode_s
 from twinkle_jupyter.runtime.plan_running import carry_out
 from twinkle_jupyter.scheduling.events import AdapterAdded, Outcome, plan_of
 from twinkle_jupyter.scheduling.request import CheckpointCopied, Op, Priority
-from twinkle_jupyter.store.artifacts import has_folder
 from twinkle_jupyter.store.interface import LogEntry, Row
 
 if TYPE_CHECKING:
@@ -107,6 +106,8 @@ class Recovery:
                 self._repeat_arrival(row)
             case "removed":
                 self._drop(AdapterId(cast("str", row["adapter"])))
+            case "saved":
+                self.unwritten.pop(cast("str", row["folder"]), None)
             case "plan":
                 self._repeat_plan(row)
             case kind:
@@ -155,7 +156,7 @@ class Recovery:
                 _LOGGER.error("op %d of %s fails now: %s", op.sequence_id, op.adapter_id, outcome)
                 self._drop(op.adapter_id)
                 continue
-            if isinstance(outcome, CheckpointCopied) and not has_folder(Path(outcome.folder)):
+            if isinstance(outcome, CheckpointCopied):
                 self.unwritten[outcome.folder] = copies[op.adapter_id]
             self._answer(op, outcome if error is None else decode_outcome(error))
 

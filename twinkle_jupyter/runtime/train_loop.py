@@ -109,9 +109,8 @@ class TrainLoop:
         for queue in recovered.queues.values():
             self._feed(queue)
         for key, (_, op) in recovered.pending.items():
-            # Taken in by an earlier process: carried out whether or not somebody comes for it.
             number = self._tickets.next_number()
-            self._feed(OpArrived(number, op))
+            self._feed(OpArrived(number, op))  # carried out whether or not somebody comes for it
             if key in recovered.cancelled:
                 self._feed(OpCancelled(number))
 
