@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from twinkle_jupyter.actors.parent_watch import end_with_parent
 from twinkle_jupyter.actors.provider import RayComputeProvider
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.ids import RunId
@@ -33,6 +34,7 @@ class RunsActor:
         log_file: str,
     ) -> None:
         log_to_file(Path(log_file))
+        end_with_parent()
         self._store = open_store()
         self._provider = RayComputeProvider(self._store)
         self._artifacts = Path(artifacts)

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
+from twinkle_jupyter.actors.parent_watch import end_with_parent
 from twinkle_jupyter.actors.threads import share_cores
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.ids import AdapterId
@@ -31,6 +32,7 @@ class SamplerActor:
         log_file: str,
     ) -> None:
         log_to_file(Path(log_file))
+        end_with_parent()
         share_cores()
         from twinkle_jupyter.runtime.sample_loop import SampleLoop
 

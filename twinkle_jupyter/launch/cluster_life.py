@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
+import os
 import signal
 import time
+
+import psutil
 
 from twinkle_jupyter.actors.names import RUNS_ACTOR
 from twinkle_jupyter.actors.placement import place
@@ -18,7 +22,7 @@ from twinkle_jupyter.ids import new_error_id
 from twinkle_jupyter.launch.announce import Announcer
 from twinkle_jupyter.launch.base_model_loader import BaseModelLoader
 from twinkle_jupyter.launch.lease import is_held
-from twinkle_jupyter.launch.ray_head import start_head
+from twinkle_jupyter.launch.ray_head import find_ray_processes, start_head
 from twinkle_jupyter.store.artifacts import sweep
 from twinkle_jupyter.store.sqlite import SqliteStore
 
@@ -77,16 +81,38 @@ async def _bring_up(
     first = loader.load(config.base_model)
     head = await asyncio.to_thread(start_head, config.threads, token)
     head.write(config.cluster_path)
-    await _place_runs_actor(config)
-    loader.ray_is_up()
-    loaded = await first
-    if loaded.phase == "failed":
-        await announcer.say("failed", loaded.message)
-    else:
-        await announcer.say("ready", "")
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(loader.serve_wishes())
+        tasks.create_task(_watch_ray(find_ray_processes()))
+        await _place_runs_actor(config)
+        loader.ray_is_up()
         tasks.create_task(_keep_runs_going())
+        loaded = await first
+        if loaded.phase == "failed":
+            await announcer.say("failed", loaded.message)
+        else:
+            await announcer.say("ready", "")
+        tasks.create_task(loader.serve_wishes())
+
+
+async def _watch_ray(processes: list[psutil.Process]) -> None:
+    """End this process with any of Ray's: the service starts another, and every run goes on."""
+    while True:
+        await asyncio.sleep(_WATCH_S)
+        if any(not process.is_running() or _is_zombie(process) for process in processes):
+            break
+    _LOGGER.error("a process of Ray's has ended: beginning anew")
+    # Ray would wait for its own dead; those who are left end with their parents.
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    os._exit(1)
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 async def _keep_runs_going() -> None:

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 from twinkle_jupyter.actors.names import NAMESPACE
 from twinkle_jupyter.errors import ServiceUnavailableError
 
@@ -78,6 +80,12 @@ def start_head(num_cpus: int, token: str) -> RayHead:
         namespace=NAMESPACE,
     )
     return RayHead(ray.get_runtime_context().gcs_address, token, os.getpid())
+
+
+def find_ray_processes() -> list[psutil.Process]:
+    """Return those processes of Ray's, started by this one, that it cannot do without."""
+    children = psutil.Process().children()
+    return [child for child in children if child.name() in {"gcs_server", "raylet"}]
 
 
 def set_ray_environment(token: str) -> None:

@@ -11,13 +11,13 @@ import os
 import runpy
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+from twinkle_jupyter.actors.parent_watch import end_with_parent
+
 _PACKAGE_PARENT = Path(__file__).parents[2]
-_LOOK_EVERY_S = 1.0
 
 
 def start_tied(
@@ -53,18 +53,10 @@ def start_tied(
     )
 
 
-def _end_with(parent: int) -> None:
-    never = threading.Event()
-    while os.getppid() == parent:
-        never.wait(_LOOK_EVERY_S)
-    # Not sys.exit(): that would only end this thread.
-    os._exit(1)
-
-
 def main(arguments: list[str]) -> None:
     """Run the module `arguments[1]` with the rest, until the process `arguments[0]` ends."""
     parent, module, *rest = arguments
-    threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
+    end_with_parent(int(parent))
     sys.argv = [module, *rest]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
