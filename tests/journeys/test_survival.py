@@ -5,48 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.journeys.conftest import processes_of, wait_until
+from tests.journeys.conftest import wait_until
+from tests.journeys.service_process import Service
 from tests.records import SUMS
 from twinkle_jupyter.client.client import Client
-from twinkle_jupyter.client.discovery import find_connection
 from twinkle_jupyter.config.run_config import RunConfig
 
 pytestmark = [pytest.mark.ray, pytest.mark.crash]
-
-
-@dataclass
-class Service:
-    """A service of the tiny model that is started again by hand, as the extension does."""
-
-    home: str
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "twinkle_jupyter.cli", "serve", "--until-stdin-closes"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE)
-        wait_until(lambda: find_connection() is not None, 30, "starting the service")
-
-    def client(self) -> Client:
-        connection = find_connection()
-        assert connection is not None
-        return Client(connection)
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.communicate(timeout=5)
-
-    def processes(self) -> list[psutil.Process]:
-        return processes_of(self.home)
 
 
 @pytest.fixture
@@ -57,9 +27,7 @@ def service(
     service = Service(os.environ["TWINKLE_HOME"])
     service.start()
     yield service
-    assert service.process is not None
-    service.process.communicate(timeout=30)
-    wait_until(lambda: not service.processes(), 15, "ending every process")
+    service.end()
 
 
 def _steps(client: Client, run: str) -> list[tuple[object, object]]:
@@ -109,7 +77,7 @@ def test_a_run_is_the_same_whatever_dies_around_it(service: Service, tiny_model:
         assert _interruptions(client, run) == 0
 
         for actor in ("ray::TrainerActor", "ray::RunsActor"):
-            (victim,) = [p for p in service.processes() if p.name().startswith(actor)]
+            (victim,) = service.find(actor)
             victim.kill()
             _wait_for_more(_interruptions, client, run, f"missing {actor}")
             _wait_for_more(_last, client, run, f"going on after {actor}")

@@ -21,6 +21,7 @@ from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.runs.compute import ComputeProvider
 from twinkle_jupyter.runs.events import CommandTaken, Planned, Progress, StateChanged
 from twinkle_jupyter.runs.memory_plan import plan_memory
+from twinkle_jupyter.runs.patience import Patience
 from twinkle_jupyter.runs.probes import Probes
 from twinkle_jupyter.runs.run_log import RunLog
 from twinkle_jupyter.runs.stepper import Stepper
@@ -31,9 +32,6 @@ from twinkle_jupyter.templates.chat_template import ChatTemplate
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Attempts in a row that end without a new step before the run fails.
-_MAX_ATTEMPTS = 5
-_ATTEMPT_PAUSE_S = 0.5
 _WISH_POLL_S = 2.0
 
 
@@ -68,18 +66,17 @@ class RunDriver:
             return
         if (await self._row()).state == "running":
             await self._enter(log, "interrupted", "The service ended while the run was going on.")
-        attempts, last_step = 0, log.last_step
+        patience = Patience(log.last_step)
         while not self._is_leaving:
             try:
                 await self._attempt(log)
             except (ServiceUnavailableError, NotFoundError) as error:
-                attempts = 1 if log.last_step > last_step else attempts + 1
-                last_step = log.last_step
-                if attempts >= _MAX_ATTEMPTS:
+                pause_s = patience.next_pause(log.last_step)
+                if patience.is_over:
                     await self._enter(log, "failed", str(error))
                     return
-                await self._enter(log, "interrupted", str(error))
-                await asyncio.sleep(_ATTEMPT_PAUSE_S * 2**attempts)
+                await self._enter_once(log, "interrupted", str(error))
+                await asyncio.sleep(pause_s)
             except TwinkleError as error:
                 await self._enter(log, "failed", str(error))
                 return
@@ -206,6 +203,11 @@ class RunDriver:
         at = (await self._row()).step if step is None else step
         await log.append(StateChanged(state=state, step=at, reason=reason))
         await self._change(state=state, reason=reason)
+
+    async def _enter_once(self, log: RunLog, state: RunState, reason: str) -> None:
+        """Enter a state unless the run is in it already, for whatever reason."""
+        if (await self._row()).state != state:
+            await self._enter(log, state, reason)
 
     async def _row(self) -> RunRow:
         row = await self._store.get(RunRow.key(self._run_id))
