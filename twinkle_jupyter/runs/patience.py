@@ -19,7 +19,8 @@ class Patience:
 
     def __init__(self, step: int) -> None:
         self._step = step
-        self._renew()
+        self._pause_s = _FIRST_PAUSE_S
+        self._renewed_at = time.monotonic()
 
     @property
     def is_over(self) -> bool:
@@ -30,11 +31,8 @@ class Patience:
         """Return the seconds until the next attempt, after one that came as far as `step`."""
         if step > self._step:
             self._step = step
-            self._renew()
+            self._pause_s = _FIRST_PAUSE_S
+            self._renewed_at = time.monotonic()
         pause_s = self._pause_s
         self._pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         return pause_s
-
-    def _renew(self) -> None:
-        self._pause_s = _FIRST_PAUSE_S
-        self._renewed_at = time.monotonic()

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _QUEUE_FILE = "queue.json"
+#: Of folders that a journal's beginning needs, and not a cut alone.
+_LOADED_SUFFIX = "-loaded"
 #: Writing takes at most this share of the time.
 _SHARE = 0.1
 
@@ -141,7 +143,7 @@ class Cuts:
 
         The files are the same ones under another name where the disk allows it.
         """
-        name = f"{adapter_id}-{position:012d}"
+        name = f"{adapter_id}-{position:012d}{_LOADED_SUFFIX}"
         self._adopting.add(name)
         commit_folder(self.path(name), lambda target: _link_files(source, target), replace=True)
         return name
@@ -198,9 +200,11 @@ class Cuts:
         return name
 
     async def _tidy(self, read_after: int, names: set[str]) -> None:
+        kept_suffix = _LOADED_SUFFIX
         if not self._keeps_journal:
+            kept_suffix = ""
             await self._store.truncate(self._name, read_after)
-        await self.writer.run(lambda: _delete_others(self._folder, names))
+        await self.writer.run(lambda: _delete_others(self._folder, names, kept_suffix))
 
 
 def read_queue(folder: Path, adapter_id: AdapterId) -> AdapterAdded:
@@ -229,7 +233,7 @@ def _link_files(source: Path, target: Path) -> None:
                 (target / file.name).write_bytes(file.read_bytes())
 
 
-def _delete_others(folder: Path, names: set[str]) -> None:
+def _delete_others(folder: Path, names: set[str], kept_suffix: str) -> None:
     for name in list_folders(folder):
-        if name not in names:
+        if name not in names and not (kept_suffix and name.endswith(kept_suffix)):
             delete_folder(folder / name)
