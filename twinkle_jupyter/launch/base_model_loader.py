@@ -8,10 +8,11 @@ import logging
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from twinkle_jupyter.actors.names import sampler_name, trainer_name
 from twinkle_jupyter.config.service_config import ServiceConfig
-from twinkle_jupyter.errors import TwinkleError
+from twinkle_jupyter.errors import ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.ids import new_error_id
 from twinkle_jupyter.launch.announce import Announcer
 from twinkle_jupyter.launch.model_fetch import FetchProgress, ensure_base_model
@@ -19,10 +20,16 @@ from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import BaseModelRow
 from twinkle_jupyter.store.sqlite import SqliteStore
 
+if TYPE_CHECKING:
+    from twinkle_jupyter.actors.ray_handles import NamedActor
+
 _LOGGER = logging.getLogger(__name__)
 
 _WAIT_S = 5.0
 _LOAD_TIMEOUT_S = 1800.0
+#: An actor that cannot load its model for this long will not.
+_RESTARTS_S = 120.0
+_RESTART_PAUSE_S = 0.5
 #: A row a second at most while a model is fetched.
 _PROGRESS_S = 1.0
 
@@ -133,13 +140,25 @@ class BaseModelLoader:
         log_file = str(home / "trainer.log")
         trainer = place(TrainerActor, trainer_name(name), *given, log_file, journal)
         sampler = place(SamplerActor, sampler_name(name), *given, str(home / "sampler.log"))
-        await trainer.tell(_LOAD_TIMEOUT_S, "start")
+        await _start(trainer)
         # The first step need not wait for the sampler; what needs it does.
         await self._tell(BaseModelRow(name, "ready", "", str(folder)))
-        await sampler.tell(_LOAD_TIMEOUT_S, "start")
+        await _start(sampler)
 
     async def _tell(self, row: BaseModelRow) -> None:
         await self._store.put(BaseModelRow.key(row.name), row.to_row())
         await self._store.append(BaseModelRow.LOG, {"name": row.name})
         if row.name == self._first and row.phase in ("fetching", "loading"):
             await self._announcer.say("starting", row.message)
+
+
+async def _start(actor: NamedActor) -> None:
+    """Wait until the actor has loaded the model; one that dies on the way is begun again by Ray."""
+    deadline = time.monotonic() + _RESTARTS_S
+    while True:
+        try:
+            return await actor.tell(_LOAD_TIMEOUT_S, "start")
+        except ServiceUnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(_RESTART_PAUSE_S)
