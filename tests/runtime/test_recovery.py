@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from twinkle_jupyter.errors import ConflictError, NotFoundError, TwinkleError
+from twinkle_jupyter.engine.step import StepEngine
+from twinkle_jupyter.errors import ConflictError, NotFoundError, RunFailedError, TwinkleError
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.durability import JournalPlace
@@ -55,6 +57,17 @@ class Home:
     @asynccontextmanager
     async def trainer(self, *, keeps: bool = True) -> AsyncIterator[TrainLoop]:
         """A trainer whose successor finds what was on disk at the block's end, as after a kill."""
+        trainer, store = self.make(keeps=keeps)
+        await trainer.start()
+        try:
+            yield trainer
+            await asyncio.to_thread(self.end_life)
+        finally:
+            await trainer.close()
+            await store.close()
+
+    def make(self, *, keeps: bool = True) -> tuple[TrainLoop, SqliteStore]:
+        """A trainer that has not started, and its store."""
         self.life.mkdir(exist_ok=True)
         store = SqliteStore.open(self.life / "store.sqlite3")
         cuts = self.life / "cuts"
@@ -62,15 +75,9 @@ class Home:
         trainer = TrainLoop(
             self.model, base_model_name="tiny", num_threads=1, place=place if keeps else None
         )
-        await trainer.start()
-        try:
-            yield trainer
-            await asyncio.to_thread(self._end_life)
-        finally:
-            await trainer.close()
-            await store.close()
+        return trainer, store
 
-    def _end_life(self) -> None:
+    def end_life(self) -> None:
         before = self.life
         self.num_lives += 1
         self.life.mkdir()
@@ -284,3 +291,53 @@ async def test_a_checkpoint_that_was_whole_is_not_made_again(home: Home, tmp_pat
     async with home.trainer() as trainer:
         saved = await trainer.save_checkpoint(SaveCheckpoint(A, 4, str(lost)))
         assert (saved.step, lost.is_dir(), whole.exists()) == (1, True, False)
+
+
+async def test_an_op_that_ends_every_process_is_refused_in_the_end(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine stops for good where a process would end; what is on disk then is what counts."""
+    ended, is_over = asyncio.Event(), threading.Event()
+    loop, compute = asyncio.get_running_loop(), StepEngine.forward_backward
+
+    def end(engine: StepEngine, ops: Sequence[ForwardBackward]) -> object:
+        if any(op.adapter_id == A for op in ops):
+            loop.call_soon_threadsafe(ended.set)
+            is_over.wait(60)
+        return compute(engine, ops)
+
+    async def live() -> list[object] | None:
+        """Return what was answered, None if the life ended before."""
+        ended.clear()
+        is_over.clear()
+        trainer, store = home.make()
+        working = asyncio.create_task(_work_with_both(trainer))
+        ending = asyncio.create_task(ended.wait())
+        await asyncio.wait([working, ending], return_when=asyncio.FIRST_COMPLETED)
+        has_ended = ending.done()
+        await asyncio.to_thread(home.end_life)
+        ending.cancel()
+        is_over.set()
+        await asyncio.wait([working])
+        await trainer.close()
+        await store.close()
+        return None if has_ended else working.result()
+
+    monkeypatch.setattr(StepEngine, "forward_backward", end)
+    num_ended = 0
+    while (answers := await live()) is None:
+        num_ended += 1
+        assert num_ended < 8
+    guilty, innocent = answers
+    assert isinstance(guilty, RunFailedError)
+    assert "ended 2 times while it carried out op 1 of adapter 'a'" in str(guilty)
+    assert isinstance(innocent, ForwardBackwardResult)
+    assert num_ended == 4
+
+
+async def _work_with_both(trainer: TrainLoop) -> list[object]:
+    await trainer.start()
+    for key in (A, B):
+        await trainer.create_adapter(key, SPECS[key])
+    ops = (ForwardBackward(key, 1, (_row(key, 1),)) for key in (A, B))
+    return [*await asyncio.gather(*map(trainer.forward_backward, ops), return_exceptions=True)]

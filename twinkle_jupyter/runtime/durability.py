@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runtime.careful_start import carry_out_pending
 from twinkle_jupyter.runtime.checkpoint_writer import CheckpointWriter
+from twinkle_jupyter.runtime.crash_guard import CrashGuard
 from twinkle_jupyter.runtime.cuts import CopiedCut, Cuts
 from twinkle_jupyter.runtime.engine_thread import EngineThread, Progress
 from twinkle_jupyter.runtime.journal import Journal
 from twinkle_jupyter.runtime.recovery import Recovered, Recovery
-from twinkle_jupyter.scheduling.events import AdapterAdded
-from twinkle_jupyter.scheduling.request import AdapterSpec, Priority
+from twinkle_jupyter.scheduling.events import AdapterAdded, Outcome
+from twinkle_jupyter.scheduling.request import AdapterSpec, Op, Priority
 from twinkle_jupyter.store.interface import LogEntry, StateStore
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Durability:
         self.writer = CheckpointWriter() if cuts is None else cuts.writer
         self._cuts = cuts
         self._place = place
+        self._guard = None if place is None else CrashGuard(place.store, place.name)
         self._writing: asyncio.Task[bool] | None = None
 
     @classmethod
@@ -84,8 +87,9 @@ class Durability:
 
     async def recover(self, report: Progress) -> Recovered:
         """Make the engine what it was, and tell what scheduler and callers go on from."""
-        if self._cuts is None or self._place is None:
+        if self._cuts is None or self._place is None or self._guard is None:
             return Recovered()
+        await self._guard.begin_life()
         engine = await self._thread.get_engine()
         cut = await self._cuts.read()
         recovery = Recovery(engine, cut, self._place.folder)
@@ -104,9 +108,22 @@ class Durability:
             self._cuts.change(adapter_id)
         positions = {key: position for key, (position, _) in recovered.pending.items()}
         self.journal.resume(positions, recovered.cancelled)
+        if self._guard.is_careful:
+            report("The last starts ended early: carrying out one op after another")
+            await carry_out_pending(self._thread, recovery, self.journal, self._guard)
         for folder, state in recovery.unwritten.items():
             self.begin_checkpoint(folder, state)
         return recovered
+
+    async def record(
+        self, ops: Sequence[Op], outcomes: Sequence[Outcome], token_budget: int
+    ) -> None:
+        """A plan has ended, and the process has not."""
+        self.journal.record(ops, outcomes, token_budget)
+        for op in ops:
+            self.changed(op.adapter_id)
+        if self._guard is not None:
+            await self._guard.after()
 
     def begin_checkpoint(self, folder: str, state: AdapterState) -> None:
         """Write a copy of an adapter beside training."""

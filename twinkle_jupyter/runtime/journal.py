@@ -53,6 +53,7 @@ class Journal:
         self._durable = last_position
         self._unwritten: list[Row] = []
         self._writing: asyncio.Task[None] | None = None
+        self._has_written = asyncio.Event()
         self._failure: TwinkleError | None = None
         #: Where each op stands that was taken in and is not carried out yet.
         self._pending: dict[OpKey, int] = {}
@@ -122,6 +123,12 @@ class Journal:
         for op in ops:
             self._drop((op.adapter_id, op.sequence_id))
 
+    def refuse(self, op: Op, error: TwinkleError) -> None:
+        """An op is answered with an error and was not begun."""
+        key: Row = {"adapter": op.adapter_id, "sequence": op.sequence_id}
+        self._submit({"kind": "refused", **key, "error": encode_outcome(error)})
+        self._drop((op.adapter_id, op.sequence_id))
+
     def saved(self, folder: str) -> None:
         """A checkpoint is whole; whoever asked for it may delete it."""
         self._submit({"kind": "saved", "folder": folder})
@@ -142,18 +149,20 @@ class Journal:
         Raises:
             ServiceUnavailableError: The store cannot be written to.
         """
-        position, store = self._position, self._store
-        while store is not None and self._durable < position:
+        position = self._position
+        while self._store is not None and self._durable < position:
             if self._failure is not None:
                 raise type(self._failure)(*self._failure.args)
-            if self._writing is None:
-                self._writing = asyncio.get_running_loop().create_task(self._write(store))
-            await asyncio.wait([self._writing])
+            self._has_written.clear()
+            await self._has_written.wait()
 
     def _submit(self, entry: Row) -> None:
-        if self._store is not None:
-            self._unwritten.append(entry)
-            self._position += 1
+        if self._store is None:
+            return
+        self._unwritten.append(entry)
+        self._position += 1
+        if self._writing is None and self._failure is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write(self._store))
 
     def _forget_ops(self, adapter_id: AdapterId) -> None:
         for key in [key for key in self._pending if key[0] == adapter_id]:
@@ -164,27 +173,27 @@ class Journal:
         self._cancelled.discard(key)
 
     async def _write(self, store: StateStore) -> None:
-        """Write everything there is at once; what comes meanwhile is for the next time."""
-        entries, self._unwritten = self._unwritten, []
+        """Write everything there is at once, then what came meanwhile."""
         try:
-            last = await self._append(store, entries)
+            while self._unwritten:
+                entries, self._unwritten = self._unwritten, []
+                last = await self._append(store, entries)
+                self._durable += len(entries)
+                self._has_written.set()
+                if last != self._durable:
+                    raise ServiceUnavailableError(
+                        f"The journal {self._name!r} is written by somebody else, too.",
+                        "Only one trainer of a base model may use a store.",
+                    )
         except TwinkleError as error:
             self._fail(error)
-            return
         finally:
             self._writing = None
-        self._durable += len(entries)
-        if last != self._durable:
-            self._fail(
-                ServiceUnavailableError(
-                    f"The journal {self._name!r} is written by somebody else, too.",
-                    "Only one trainer of a base model may use a store.",
-                )
-            )
 
     def _fail(self, error: TwinkleError) -> None:
         _LOGGER.error("the journal is lost: %s", error)
         self._failure = error
+        self._has_written.set()
         self._on_lost()
 
     async def _append(self, store: StateStore, entries: Sequence[Row]) -> int:

@@ -8,7 +8,7 @@ last checkpoint, and the others are as they were.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -106,6 +106,10 @@ class Recovery:
                 self._repeat_arrival(row)
             case "removed":
                 self._drop(AdapterId(cast("str", row["adapter"])))
+            case "refused":
+                if (key := _key_of(row)) in self.recovered.pending:
+                    error = decode_outcome(cast("Row", row["error"]))
+                    self.answer(self.recovered.pending[key][1], error)
             case "saved":
                 self.unwritten.pop(cast("str", row["folder"]), None)
             case "plan":
@@ -156,11 +160,16 @@ class Recovery:
                 _LOGGER.error("op %d of %s fails now: %s", op.sequence_id, op.adapter_id, outcome)
                 self._drop(op.adapter_id)
                 continue
-            if isinstance(outcome, CheckpointCopied):
-                self.unwritten[outcome.folder] = copies[op.adapter_id]
-            self._answer(op, outcome if error is None else decode_outcome(error))
+            self.keep_copy(op, outcome, copies)
+            self.answer(op, outcome if error is None else decode_outcome(error))
 
-    def _answer(self, op: Op, outcome: Outcome) -> None:
+    def keep_copy(self, op: Op, outcome: Outcome, copies: Mapping[AdapterId, AdapterState]) -> None:
+        """Keep what a checkpoint is written from, until the journal says that it is whole."""
+        if isinstance(outcome, CheckpointCopied):
+            self.unwritten[outcome.folder] = copies[op.adapter_id]
+
+    def answer(self, op: Op, outcome: Outcome) -> None:
+        """Count a pending op as answered."""
         queue = self.recovered.queues[op.adapter_id]
         answers = dict(queue.answers)
         for number in range(queue.next_id, op.sequence_id):

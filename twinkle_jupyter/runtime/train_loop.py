@@ -277,14 +277,13 @@ class TrainLoop:
             for op, outcome in zip(ops, done.outcomes, strict=True)
         ]
         durability = self._durability
-        durability.journal.record(ops, outcomes, done.token_budget)
+        await durability.record(ops, outcomes, done.token_budget)
         for op in ops:
-            durability.changed(op.adapter_id)
             if isinstance(op, SaveCheckpoint) and op.adapter_id in done.copies:
                 durability.begin_checkpoint(op.folder, done.copies[op.adapter_id])
         async with self._slots_lock:
             cut = await durability.copy_if_due()
-        # From the copy to here nothing has changed, and from here on the next plan runs.
+        # Nothing has changed since the copy; from here on the next plan runs.
         self._feed(PlanDone(tuple(outcomes)))
         self._begin_cut(cut)
         self._plan_ended.set()
