@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.runtime.lives import Home
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.runtime.local import open_local_compute
 
@@ -15,3 +16,8 @@ from twinkle_jupyter.runtime.local import open_local_compute
 async def compute(tiny_model: Path) -> AsyncIterator[Compute]:
     async with open_local_compute(tiny_model, base_model_name="tiny") as opened:
         yield opened
+
+
+@pytest.fixture
+def home(tiny_model: Path, tmp_path: Path) -> Home:
+    return Home(tiny_model, tmp_path)
