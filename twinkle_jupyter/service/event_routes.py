@@ -48,17 +48,19 @@ async def run_events(
 async def read_log(
     store: StateStore, log: str, after: int, *, follow: bool
 ) -> AsyncGenerator[bytes]:
-    """Yield a frame for each entry beyond `after`, and heartbeats; ends after a terminal state."""
+    """Yield frames for the entries beyond `after`, and heartbeats; ends after a terminal state.
+
+    A long log goes out many frames at a time: a panel that opens late has it in a moment.
+    """
     position = after
     try:
         while True:
             entries = await store.read(log, position, _PAGE)
-            for entry in entries:
-                position = entry.position
-                yield frame(str(entry.entry["kind"]), entry.entry, position)
-                if ends_run(entry.entry):
-                    return
             if entries:
+                position = entries[-1].position
+                yield b"".join(frame(str(e.entry["kind"]), e.entry, e.position) for e in entries)
+                if ends_run(entries[-1].entry):
+                    return
                 continue
             if not follow:
                 return
