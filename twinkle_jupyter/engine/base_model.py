@@ -110,6 +110,16 @@ def load_base_model(folder: Path, dtype: str = "float32", device: str = "cpu") -
     )
 
 
+def fingerprint_base_model(folder: Path) -> str:
+    """Return the fingerprint of the base model in `folder`; raises as `load_base_model`."""
+    return _compute_fingerprint(folder, _weight_files(folder))
+
+
+def list_weight_files(folder: Path) -> list[Path]:
+    """Return its files of weights, every one of which exists; raises as `load_base_model`."""
+    return _weight_files(folder)[1:]
+
+
 def _weight_files(folder: Path) -> list[Path]:
     """Return config.json and all weight files; every one of them exists."""
     if not folder.is_dir():

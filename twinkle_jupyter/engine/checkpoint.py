@@ -26,8 +26,8 @@ from twinkle_jupyter.scheduling.request import AdapterSpec
 from twinkle_jupyter.store.artifacts import commit_folder, read_manifest
 
 _FORMAT = 2
-_CONFIG_FILE = "adapter_config.json"
-_WEIGHTS_FILE = "adapter_model.safetensors"
+CONFIG_FILE = "adapter_config.json"
+WEIGHTS_FILE = "adapter_model.safetensors"
 _OPTIMIZER_FILE = "optimizer.safetensors"
 _STATE_FILE = "trainer_state.json"
 
@@ -85,8 +85,8 @@ def save_checkpoint(
     }
 
     def write(target: Path) -> None:
-        _write_json(target / _CONFIG_FILE, _peft_config(state.spec, layout, base_model_name))
-        save_file(weights, target / _WEIGHTS_FILE, metadata={"format": "pt"})
+        _write_json(target / CONFIG_FILE, _peft_config(state.spec, layout, base_model_name))
+        save_file(weights, target / WEIGHTS_FILE, metadata={"format": "pt"})
         save_file(moments, target / _OPTIMIZER_FILE)
         _write_json(target / _STATE_FILE, dict(trainer_state))
         for name, text in (more or {}).items():
@@ -165,7 +165,7 @@ def read_spec(folder: Path, base_model_fingerprint: str) -> tuple[AdapterSpec, i
 
 
 def _read_weights(folder: Path, layout: AdapterLayout) -> Tensor:
-    tensors = _read_tensors(folder / _WEIGHTS_FILE)
+    tensors = _read_tensors(folder / WEIGHTS_FILE)
     dtype = next(iter(tensors.values())).dtype if tensors else torch.float32
     flat = torch.empty(layout.num_parameters, dtype=dtype)
     expected = layout.name_tensors(layout.split(flat))
