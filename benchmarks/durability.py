@@ -96,7 +96,7 @@ def measure(
 def main() -> int:
     """Measure and report."""
     options = parse_options(__doc__, model=True)
-    rounds, num_steps = options.rounds or (3 if options.quick else 8), 3 if options.quick else 10
+    rounds, num_steps = options.rounds or (3 if options.quick else 6), 2 if options.quick else 6
     model = options.model or DEFAULT_BASE_MODEL
     folder = ensure_base_model(model, lambda _: None)
     keep_freed_memory()
