@@ -14,6 +14,7 @@ import pytest
 from tests.runtime.lives import SPECS, A, B, C, Home, row, step_of, steps_of, weights_of
 from twinkle_jupyter.errors import ConflictError, NotFoundError, TwinkleError
 from twinkle_jupyter.example import Example
+from twinkle_jupyter.runtime.forgotten import forget_at_start
 from twinkle_jupyter.runtime.handles import AdapterPosition
 from twinkle_jupyter.runtime.train_loop import TrainLoop
 from twinkle_jupyter.scheduling.request import (
@@ -119,6 +120,20 @@ async def test_a_removed_adapter_does_not_come_back(home: Home) -> None:
     async with home.trainer() as trainer:
         assert await trainer.position(A) is None
         assert np.array_equal((await weights_of(trainer, (B,)))[0], weights[0])
+
+
+async def test_an_adapter_given_up_while_no_trainer_was_there_is_gone(home: Home) -> None:
+    async with home.trainer() as trainer:
+        for key in (A, B):
+            await trainer.create_adapter(key, SPECS[key])
+        await steps_of(trainer, (A, B), (1, 2))
+    store = SqliteStore.open(home.life / "store.sqlite3")
+    await forget_at_start(store, "journal", A)
+    await store.close()
+    for _ in range(2):
+        async with home.trainer() as trainer:
+            assert await trainer.position(A) is None
+            assert await trainer.position(B) == AdapterPosition(5, 2, has_gradient=False)
 
 
 async def test_a_loaded_checkpoint_is_not_needed_twice(home: Home, tmp_path: Path) -> None:

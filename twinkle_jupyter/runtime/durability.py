@@ -18,6 +18,7 @@ from twinkle_jupyter.runtime.checkpoint_writer import CheckpointWriter
 from twinkle_jupyter.runtime.crash_guard import CrashGuard
 from twinkle_jupyter.runtime.cuts import CopiedCut, Cuts
 from twinkle_jupyter.runtime.engine_thread import EngineThread, Progress
+from twinkle_jupyter.runtime.forgotten import find_forgotten, is_forgotten
 from twinkle_jupyter.runtime.journal import Journal
 from twinkle_jupyter.runtime.recovery import Recovered, Recovery
 from twinkle_jupyter.scheduling.events import AdapterAdded, Outcome
@@ -113,7 +114,17 @@ class Durability:
             await carry_out_pending(self._thread, recovery, self.journal, self._guard)
         for folder, state in recovery.unwritten.items():
             self.begin_checkpoint(folder, state)
+        await self._let_go(recovery, self._place)
         return recovered
+
+    async def _let_go(self, recovery: Recovery, place: JournalPlace) -> None:
+        """Remove what was given up while no trainer was there."""
+        for adapter_id in await find_forgotten(place.store, place.name):
+            if adapter_id in recovery.recovered.queues:
+                await self._thread.call(functools.partial(_drop, recovery, adapter_id))
+                self.removed(adapter_id)
+                await self.journal.flushed()
+            await is_forgotten(place.store, place.name, adapter_id)
 
     async def record(
         self, ops: Sequence[Op], outcomes: Sequence[Outcome], token_budget: int
@@ -198,3 +209,7 @@ class Durability:
 
 def _repeat(recovery: Recovery, page: Sequence[LogEntry], _: StepEngine) -> None:
     recovery.repeat(page)
+
+
+def _drop(recovery: Recovery, adapter_id: AdapterId, _: StepEngine) -> None:
+    recovery.drop(adapter_id)

@@ -105,7 +105,7 @@ class Recovery:
             case "added" | "loaded":
                 self._repeat_arrival(row)
             case "removed":
-                self._drop(AdapterId(cast("str", row["adapter"])))
+                self.drop(AdapterId(cast("str", row["adapter"])))
             case "refused":
                 if (key := _key_of(row)) in self.recovered.pending:
                     error = decode_outcome(cast("Row", row["error"]))
@@ -128,7 +128,7 @@ class Recovery:
                 self._engine.put_adapter(adapter_id, self._engine.read_checkpoint(folder))
         except TwinkleError as error:
             _LOGGER.warning("adapter %s is lost: %s", adapter_id, error)
-            self._drop(adapter_id)
+            self.drop(adapter_id)
             return
         priority = cast("Priority", row["priority"])
         added = AdapterAdded(adapter_id, cast("str", row["user"]), priority)
@@ -145,7 +145,7 @@ class Recovery:
                 continue
             if (adapter_id, number) not in self.recovered.pending:
                 _LOGGER.error("adapter %s is lost: op %d is missing", adapter_id, number)
-                self._drop(adapter_id)
+                self.drop(adapter_id)
                 continue
             ops.append(self.recovered.pending[adapter_id, number][1])
             errors[adapter_id] = failed.get(str(index))
@@ -158,7 +158,7 @@ class Recovery:
             error = errors[op.adapter_id]
             if isinstance(outcome, TwinkleError) and error is None:
                 _LOGGER.error("op %d of %s fails now: %s", op.sequence_id, op.adapter_id, outcome)
-                self._drop(op.adapter_id)
+                self.drop(op.adapter_id)
                 continue
             self.keep_copy(op, outcome, copies)
             self.answer(op, outcome if error is None else decode_outcome(error))
@@ -186,7 +186,8 @@ class Recovery:
         self.recovered.changed.add(op.adapter_id)
         self._forget((op.adapter_id, op.sequence_id))
 
-    def _drop(self, adapter_id: AdapterId) -> None:
+    def drop(self, adapter_id: AdapterId) -> None:
+        """Forget an adapter and its ops."""
         self._engine.remove_adapter(adapter_id)
         self.recovered.queues.pop(adapter_id, None)
         self.recovered.changed.discard(adapter_id)
