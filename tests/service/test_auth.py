@@ -20,7 +20,7 @@ def _routes(service: Service) -> list[tuple[str, str]]:
         for path, methods in service.app.openapi()["paths"].items()
         for method in methods
     ]
-    assert len(found) == 12
+    assert len(found) == 16
     return found
 
 

@@ -24,6 +24,7 @@ from twinkle_jupyter.launch.announce import Announcer
 from twinkle_jupyter.launch.base_model_check import check_base_model
 from twinkle_jupyter.launch.cluster_process import ClusterProcess
 from twinkle_jupyter.launch.compute_access import ComputeAccess
+from twinkle_jupyter.launch.export_process import ExportProcess
 from twinkle_jupyter.launch.lease import Lease, holder_pid
 from twinkle_jupyter.launch.local_key import local_api_key
 from twinkle_jupyter.service.app import create_app
@@ -85,7 +86,13 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
     cluster = ClusterProcess(config, Announcer(store))
     await cluster.start()
     access = ComputeAccess(store, config)
-    app = create_app(store, config, compute=access.compute, check_base_model=check_base_model)
+    app = create_app(
+        store,
+        config,
+        compute=access.compute,
+        check_base_model=check_base_model,
+        adapter_files=ExportProcess(),
+    )
     server = uvicorn.Server(
         uvicorn.Config(
             app,

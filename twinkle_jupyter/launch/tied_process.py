@@ -33,24 +33,30 @@ def start_tied(
     Returns:
         The process, with its standard output as a text pipe; the caller ends and reaps it.
     """
-    path = os.environ.get("PYTHONPATH", "")
+    command, own = tied_command(arguments)
     return subprocess.Popen(
-        [
-            sys.executable,
-            # A notebook's folder may hold a random.py of its own.
-            "-P",
-            *("-m", __name__),
-            str(os.getpid()),
-            *arguments,
-        ],
-        env=os.environ
-        | {"PYTHONPATH": f"{_PACKAGE_PARENT}{os.pathsep}{path}".rstrip(os.pathsep)}
-        | dict(environment),
+        command,
+        env=own | dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
     )
+
+
+def tied_command(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the command line and the whole environment of `python -m ARGUMENTS` tied to this."""
+    path = os.environ.get("PYTHONPATH", "")
+    command = [
+        sys.executable,
+        # A notebook's folder may hold a random.py of its own.
+        "-P",
+        *("-m", __name__),
+        str(os.getpid()),
+        *arguments,
+    ]
+    own_path = f"{_PACKAGE_PARENT}{os.pathsep}{path}".rstrip(os.pathsep)
+    return command, os.environ | {"PYTHONPATH": own_path}
 
 
 def main(arguments: list[str]) -> None:

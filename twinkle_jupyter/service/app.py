@@ -12,9 +12,11 @@ from fastapi import APIRouter, FastAPI
 
 from twinkle_jupyter import __version__
 from twinkle_jupyter.config.service_config import ServiceConfig
-from twinkle_jupyter.service import event_routes, native_routes, sample_routes
+from twinkle_jupyter.service import event_routes, export_routes, native_routes, sample_routes
+from twinkle_jupyter.service.adapter_files import AdapterFiles, NoAdapterFiles
 from twinkle_jupyter.service.auth import ApiKeyGate
 from twinkle_jupyter.service.error_bodies import UnexpectedErrors, add_error_bodies
+from twinkle_jupyter.service.exports import Exports
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.request_bodies import BodyLimit
 from twinkle_jupyter.store.interface import StateStore
@@ -35,6 +37,7 @@ def create_app(
     *,
     compute: Callable[[str], Awaitable[ServedModel]],
     check_base_model: Callable[[str], None],
+    adapter_files: AdapterFiles | None = None,
 ) -> FastAPI:
     """Put the application together. The store stays the caller's to close.
 
@@ -44,6 +47,7 @@ def create_app(
         compute: Returns the base model of this name, or raises `ServiceUnavailableError` at once
             while it is not loaded.
         check_base_model: Raises for a base model that nobody can load; may block.
+        adapter_files: Writes exports and reads imports; without it both are refused.
     """
     app = FastAPI(
         title="twinkle-jupyter",
@@ -54,9 +58,12 @@ def create_app(
         # A browser's path with or without a slash at the end is not worth a redirect.
         redirect_slashes=False,
     )
-    app.state.parts = ServiceParts(store, config, compute, check_base_model)
+    parts = ServiceParts(store, config, compute, check_base_model)
+    app.state.parts = parts
+    app.state.adapter_files = adapter_files or NoAdapterFiles()
+    app.state.exports = Exports(parts, app.state.adapter_files)
     app.include_router(_health)
-    for routes in (native_routes, event_routes, sample_routes):
+    for routes in (native_routes, event_routes, sample_routes, export_routes):
         app.include_router(
             routes.router, prefix="/api/v1", responses={"default": {"model": ErrorBody}}
         )

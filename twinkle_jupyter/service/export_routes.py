@@ -1,0 +1,81 @@
+"""Adapters out to files of other programs, and in from PEFT's: `…/exports` and `…/import`."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Depends, Request
+
+from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.service.adapter_files import AdapterFiles
+from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.exports import ExportRow, Exports
+from twinkle_jupyter.service.imports import import_adapter
+from twinkle_jupyter.service.parts import Parts, ServiceParts
+from twinkle_jupyter.service.request_bodies import body_schema, read_body
+from twinkle_jupyter.store.records import RunRow
+from twinkle_jupyter.wire.exports import ExportBody, ImportBody, StartExportBody
+from twinkle_jupyter.wire.native import AdapterBody
+
+router = APIRouter(tags=["exports"])
+
+
+async def _exports_of_app(request: Request) -> Exports:
+    return cast("Exports", request.app.state.exports)
+
+
+async def _files_of_app(request: Request) -> AdapterFiles:
+    return cast("AdapterFiles", request.app.state.adapter_files)
+
+
+_Exports = Annotated[Exports, Depends(_exports_of_app)]
+_Files = Annotated[AdapterFiles, Depends(_files_of_app)]
+
+
+@router.post(
+    "/adapters/{name}/exports", status_code=202, openapi_extra=body_schema(StartExportBody)
+)
+async def start_export(name: str, request: Request, exports: _Exports, owner: Owner) -> ExportBody:
+    """Begin to write an adapter into a folder; `GET /exports/{export}` tells how far it is."""
+    body = await read_body(request, StartExportBody)
+    return _body(await exports.start(owner, name, body))
+
+
+@router.get("/exports/{export}")
+async def get_export(export: str, exports: _Exports, owner: Owner) -> ExportBody:
+    """Tell how far an export is."""
+    return _body(await exports.get(owner, export))
+
+
+@router.delete("/exports/{export}")
+async def cancel_export(export: str, exports: _Exports, owner: Owner) -> ExportBody:
+    """End an export; nothing is left of it within a second or two."""
+    return _body(await exports.cancel(owner, export))
+
+
+@router.post("/adapters/{name}/import", status_code=201, openapi_extra=body_schema(ImportBody))
+async def import_peft(
+    name: str, request: Request, parts: Parts, files: _Files, owner: Owner
+) -> AdapterBody:
+    """Take in an adapter of PEFT's; answers when it is checked and copied."""
+    body = await read_body(request, ImportBody)
+    return _adapter_body(parts, await import_adapter(parts, files, owner, name, body))
+
+
+def _body(export: ExportRow) -> ExportBody:
+    return ExportBody.model_validate(export.to_row())
+
+
+def _adapter_body(parts: ServiceParts, run: RunRow) -> AdapterBody:
+    config = RunConfig.model_validate(run.config)
+    return AdapterBody(
+        name=run.adapter,
+        adapter_id=run.adapter_id,
+        base_model=config.base_model,
+        rank=config.rank,
+        alpha=config.lora_alpha,
+        run_id=run.run_id,
+        state=run.state,
+        step=run.step,
+        folder=str(parts.config.checkpoint_folder(run.run_id, run.checkpoint)),
+    )
