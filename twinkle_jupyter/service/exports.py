@@ -110,12 +110,12 @@ class Exports:
                 export of this user is under way.
             InvalidConfigError: Nothing can be written there, or the service is not the user's own.
         """
-        await check_folders_are_ours(self._parts, owner)
         run = await get_adapter_run(self._parts.store, owner, name)
         if run is None:
             raise NotFoundError(
                 f"There is no adapter {name!r}.", "`%twinkle adapters` lists yours."
             )
+        await check_folders_are_ours(self._parts, owner)
         checkpoint = await asyncio.to_thread(self._find_checkpoint, run, wanted.step)
         folder = Path(wanted.folder)
         await asyncio.to_thread(check_new_folder, folder)
