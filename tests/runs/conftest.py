@@ -12,7 +12,7 @@ import pytest
 
 from tests.records import SUMS
 from twinkle_jupyter.config.run_config import RunConfig
-from twinkle_jupyter.ids import RunId, new_adapter_id, new_run_id
+from twinkle_jupyter.ids import AdapterId, RunId, new_adapter_id, new_run_id
 from twinkle_jupyter.runs.driver import RunDriver
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.runtime.local import open_local_compute
@@ -33,6 +33,9 @@ class LocalProvider:
 
     async def compute(self, base_model: str, say: Callable[[str], Awaitable[None]]) -> Compute:
         return self.loaded
+
+    async def forget(self, base_model: str, adapter_id: AdapterId) -> None:
+        await self.loaded.trainer.remove_adapter(adapter_id)
 
 
 @dataclass

@@ -9,7 +9,9 @@ from pathlib import Path
 from twinkle_jupyter.actors.names import sampler_name, trainer_name
 from twinkle_jupyter.actors.ray_handles import RaySamplerHandle, RayTrainerHandle
 from twinkle_jupyter.errors import InvalidConfigError, ServiceUnavailableError
+from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runs.base_model_wishes import read_base_model, wish_again
+from twinkle_jupyter.runtime.forgotten import forget_at_start
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import BaseModelRow
@@ -37,6 +39,15 @@ class RayComputeProvider:
         sampler = RaySamplerHandle(sampler_name(base_model))
         await trainer.status()
         return Compute(trainer, sampler)
+
+    async def forget(self, base_model: str, adapter_id: AdapterId) -> None:
+        """Take an adapter off its trainer, now or when there is one again."""
+        name = trainer_name(base_model)
+        try:
+            await RayTrainerHandle(name).remove_adapter(adapter_id)
+        except ServiceUnavailableError:
+            # The actor's journal has its name.
+            await forget_at_start(self._store, name, adapter_id)
 
     async def _wait(
         self,

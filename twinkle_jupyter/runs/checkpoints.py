@@ -26,6 +26,17 @@ class Checkpoints:
         """Name the checkpoint of a step."""
         return f"step-{step:06d}"
 
+    async def find(self, newest: str) -> Path | None:
+        """Return the folder that a run goes on from, None for one that begins from nothing.
+
+        Args:
+            newest: Name of its newest checkpoint. Before its first, a fork has its origin.
+        """
+        for folder in (self.path(newest) if newest else None, self._folder.parent / "origin"):
+            if folder is not None and await asyncio.to_thread(has_folder, folder):
+                return folder
+        return None
+
     async def exists(self, name: str) -> bool:
         """Tell whether the checkpoint is whole."""
         return bool(name) and await asyncio.to_thread(has_folder, self.path(name))

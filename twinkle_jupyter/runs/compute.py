@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
+from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import Compute
 
 
@@ -27,4 +28,8 @@ class ComputeProvider(Protocol):
             ServiceUnavailableError: It cannot be loaded now.
             InvalidConfigError: It cannot be loaded at all.
         """
+        ...
+
+    async def forget(self, base_model: str, adapter_id: AdapterId) -> None:
+        """Take an adapter off its trainer, now or when there is one again; loads no model."""
         ...

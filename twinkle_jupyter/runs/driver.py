@@ -92,6 +92,8 @@ class RunDriver:
     async def _attempt(self, log: RunLog) -> None:
         row = await self._wait_until_wanted(log)
         if row is None:
+            if log.terminal_state is not None:
+                await self._let_go()
             return
         config = RunConfig.model_validate(dict(row.config))
 
@@ -139,7 +141,8 @@ class RunDriver:
             if wanted == "paused":
                 await self._save(stepper, step)
                 if await self._wait_until_wanted(log, step) is None:
-                    await stepper.end()
+                    if log.terminal_state is not None:
+                        await stepper.end()
                     return
                 stepper.restart_clock()
                 await self._enter(log, "running", step=step)
@@ -168,6 +171,12 @@ class RunDriver:
             await log.append(CommandTaken(command="stop", step=step))
         await self._enter(log, "finished" if is_whole else "stopped", step=step)
         await stepper.end()
+
+    async def _let_go(self) -> None:
+        """Give up the adapter of a run that is over and that no trainer is driven for now."""
+        row = await self._row()
+        base_model = RunConfig.model_validate(dict(row.config)).base_model
+        await self._provider.forget(base_model, row.adapter_id)
 
     async def _wait_until_wanted(self, log: RunLog, step: int | None = None) -> RunRow | None:
         """Hold a paused run; return its row when it is to run, None when it is over or we leave."""

@@ -6,10 +6,12 @@ import asyncio
 import time
 
 from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.example import Example
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runs.batches import Batches, mean_weighted
 from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.runs.events import CheckpointSavedEvent, EvalDone, Noticed, StepDone
+from twinkle_jupyter.runs.lost_answers import LostAnswers, find_lost_answers
 from twinkle_jupyter.runs.run_log import RunLog
 from twinkle_jupyter.runs.schedule import learning_rate_at
 from twinkle_jupyter.runtime.handles import Compute
@@ -17,7 +19,9 @@ from twinkle_jupyter.scheduling.request import (
     AdamWSettings,
     AdapterSpec,
     ForwardBackward,
+    ForwardBackwardResult,
     OptimStep,
+    OptimStepResult,
     SaveCheckpoint,
 )
 
@@ -42,6 +46,7 @@ class Stepper:
         self._checkpoints = checkpoints
         self._sequence_id = 0
         self._saved_step = 0
+        self._lost = LostAnswers()
         self._finished_at = time.monotonic()
 
     @property
@@ -50,19 +55,36 @@ class Stepper:
         return self._batches.total_steps
 
     async def begin(self, checkpoint: str, user: str) -> int:
-        """Put the adapter into a slot, from a checkpoint if it is whole; return its step.
+        """Find or bring the adapter into the trainer; return the step after which to go on.
 
-        It counts towards the user's share, behind what they wait for themselves.
+        It counts towards the user's share, behind what they wait for themselves. A trainer that was
+        away comes back with every op it had taken in; what it answered and nobody heard is asked
+        for again under the same sequence ids, and is the same.
         """
-        trainer = self._compute.trainer
-        await trainer.remove_adapter(self._adapter_id)
         self.restart_clock()
-        if await self._checkpoints.exists(checkpoint):
-            folder = str(self._checkpoints.path(checkpoint))
-            self._saved_step = await trainer.load_adapter(
-                self._adapter_id, folder, user=user, priority="background"
-            )
+        position = await self._compute.trainer.position(self._adapter_id)
+        if position is None:
+            self._sequence_id = 0
+            self._saved_step = await self._bring_in(checkpoint, user)
             return self._saved_step
+        self._sequence_id = position.next_sequence_id - 1
+        told = self._log.last_step
+        trainer = self._compute.trainer
+        self._lost = await find_lost_answers(trainer, self._adapter_id, position, told)
+        if self._lost.stepped is not None:
+            return told
+        if self._lost.passed is None:
+            await self._tell_eval(position.step)
+        return position.step
+
+    async def _bring_in(self, checkpoint: str, user: str) -> int:
+        """Load the newest state there is, or make the adapter; return its step."""
+        trainer = self._compute.trainer
+        folder = await self._checkpoints.find(checkpoint)
+        if folder is not None:
+            return await trainer.load_adapter(
+                self._adapter_id, str(folder), user=user, priority="background"
+            )
         config = self._config
         spec = AdapterSpec(rank=config.rank, alpha=config.lora_alpha, seed=config.seed)
         await trainer.create_adapter(self._adapter_id, spec, user=user, priority="background")
@@ -77,13 +99,7 @@ class Stepper:
             weight_decay=self._config.weight_decay,
             grad_clip_norm=self._config.grad_clip,
         )
-        trainer = self._compute.trainer
-        adapter_id = self._adapter_id
-        # Both are on their way at once; the trainer keeps them in order.
-        passed, stepped = await asyncio.gather(
-            trainer.forward_backward(ForwardBackward(adapter_id, self._next(), examples)),
-            trainer.optim_step(OptimStep(adapter_id, self._next(), settings)),
-        )
+        passed, stepped = await self._pass_and_step(examples, settings)
         now = time.monotonic()
         await self._log.append(
             StepDone(
@@ -107,9 +123,23 @@ class Stepper:
             )
             await self._log.append(Noticed(step=step, message=message))
         self._finished_at = now
-        if self._batches.evaluation and step % self._config.eval_every == 0:
-            await self._evaluate(step)
+        await self._tell_eval(step)
         return passed.loss_sum
+
+    async def _pass_and_step(
+        self, examples: tuple[Example, ...], settings: AdamWSettings
+    ) -> tuple[ForwardBackwardResult, OptimStepResult]:
+        """Send both at once, the trainer keeps them in order; less what it has answered before."""
+        trainer, adapter_id = self._compute.trainer, self._adapter_id
+        lost, self._lost = self._lost, LostAnswers()
+        if lost.passed is not None:
+            return lost.passed, lost.stepped or await trainer.optim_step(
+                OptimStep(adapter_id, self._next(), settings)
+            )
+        return await asyncio.gather(
+            trainer.forward_backward(ForwardBackward(adapter_id, self._next(), examples)),
+            trainer.optim_step(OptimStep(adapter_id, self._next(), settings)),
+        )
 
     def restart_clock(self) -> None:
         """Leave the time until now out of the next step's seconds."""
@@ -138,8 +168,11 @@ class Stepper:
         """Give the slot back."""
         await self._compute.trainer.remove_adapter(self._adapter_id)
 
-    async def _evaluate(self, step: int) -> None:
-        """Mean loss over the rows kept from training, a batch at a time."""
+    async def _tell_eval(self, step: int) -> None:
+        """Tell the mean loss over the rows kept from training when it is time, once a step."""
+        is_due = bool(self._batches.evaluation) and step % self._config.eval_every == 0
+        if not is_due or step == 0 or self._log.has(EvalDone(step=step, loss=0.0)):
+            return
         rows, size = mean_weighted(self._batches.evaluation), self._config.batch_size
         loss = 0.0
         for start in range(0, len(rows), size):
