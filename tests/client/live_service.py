@@ -18,6 +18,7 @@ from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import STARTING, ServiceUnavailableError
 from twinkle_jupyter.runs.events import RunEvent
 from twinkle_jupyter.runtime.local import open_local_compute
+from twinkle_jupyter.service.adapter_files import AdapterFiles
 from twinkle_jupyter.service.app import create_app
 from twinkle_jupyter.service.auth import create_key
 from twinkle_jupyter.service.parts import ServedModel
@@ -39,6 +40,7 @@ class LiveService:
     Args:
         home: Folder of its state; another service may go on with it.
         model: Folder of a base model to load for sampling; None for none.
+        adapter_files: Writes exports and reads imports; None for none.
     """
 
     store: SqliteStore
@@ -46,9 +48,15 @@ class LiveService:
     compute: ServedModel | None = None
     connection: Connection
 
-    def __init__(self, home: Path, model: Path | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        model: Path | None = None,
+        adapter_files: AdapterFiles | None = None,
+    ) -> None:
         self.config = ServiceConfig.load(home=home, base_model="tiny")
         self._model = model
+        self._adapter_files = adapter_files
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
@@ -93,7 +101,11 @@ class LiveService:
                 template = ChatTemplate.load(self._model)
                 self.compute = ServedModel(local.trainer, local.sampler, template)
             app = create_app(
-                self.store, self.config, compute=self._compute, check_base_model=lambda _: None
+                self.store,
+                self.config,
+                compute=self._compute,
+                check_base_model=lambda _: None,
+                adapter_files=self._adapter_files,
             )
             listening = socket.create_server(("127.0.0.1", 0))
             stack.callback(listening.close)

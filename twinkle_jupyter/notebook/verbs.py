@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from twinkle_jupyter.errors import InvalidConfigError
-from twinkle_jupyter.notebook import chat_verbs, doctor, run_verbs, service_verbs
+from twinkle_jupyter.notebook import chat_verbs, doctor, export_verbs, run_verbs, service_verbs
 from twinkle_jupyter.notebook.arguments import HelpAsked, SentenceParser, split_line
 from twinkle_jupyter.notebook.session import Session, Table
 
@@ -68,6 +68,24 @@ def _table() -> dict[str, Verb]:
         ),
         Verb("sample", "the same as chat", chat_verbs.add_chat_arguments, chat_verbs.chat),
         Verb("adapters", "list the adapters", none, chat_verbs.adapters),
+        Verb(
+            "export",
+            "write an adapter as files that other programs load",
+            export_verbs.add_export_arguments,
+            export_verbs.export,
+        ),
+        Verb(
+            "push",
+            "send an adapter to a model hub",
+            export_verbs.add_push_arguments,
+            export_verbs.push,
+        ),
+        Verb(
+            "import",
+            "take in an adapter that PEFT made",
+            export_verbs.add_import_arguments,
+            export_verbs.import_peft,
+        ),
         Verb("log", "show the service's log", service_verbs.add_log_arguments, service_verbs.log),
         Verb("doctor", "look for what is missing", none, doctor.doctor),
         Verb("debug", "show the last traceback", none, _debug),

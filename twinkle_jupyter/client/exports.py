@@ -1,0 +1,115 @@
+"""Adapters out to files and in from PEFT's, as a program asks the service for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel
+
+from twinkle_jupyter.client.discovery import Connection
+from twinkle_jupyter.client.errors_from_wire import raise_for_answer, unreachable
+from twinkle_jupyter.errors import RunFailedError
+from twinkle_jupyter.wire.exports import ExportBody, ImportBody, StartExportBody
+from twinkle_jupyter.wire.native import AdapterBody
+
+__all__ = ["ExportBody", "StartExportBody", "export_adapter", "import_adapter"]
+
+_ANSWER_S = 30.0
+#: Reading, checking and copying an adapter.
+_IMPORT_S = 120.0
+_POLL_S = 0.3
+
+
+def export_adapter(
+    connection: Connection,
+    adapter: str,
+    wanted: StartExportBody,
+    on_progress: Callable[[float], None],
+) -> ExportBody:
+    """Have an adapter written into a folder and wait for it; an interrupt ends the export.
+
+    Args:
+        connection: Of a service on this machine.
+        adapter: Its name.
+        wanted: Format, folder, step.
+        on_progress: Called some times a second with the share that is done, 0 to 1.
+
+    Raises:
+        NotFoundError: There is no such adapter, or no checkpoint of that step.
+        ConflictError: There is something in the folder, or the adapter has no weights yet.
+        InvalidConfigError: Nothing can be written there, or the service is not the user's own.
+        RunFailedError: It could not be written; says why.
+    """
+    with _open(connection) as http:
+        path = f"/adapters/{quote(adapter, safe='')}/exports"
+        export = ExportBody.model_validate_json(
+            _send(http, connection, "POST", path, wanted).content
+        )
+        try:
+            while export.state == "running":
+                on_progress(export.fraction)
+                time.sleep(_POLL_S)
+                answer = _send(http, connection, "GET", f"/exports/{export.export_id}")
+                export = ExportBody.model_validate_json(answer.content)
+        except KeyboardInterrupt:
+            _send(http, connection, "DELETE", f"/exports/{export.export_id}")
+            raise
+    if export.state == "cancelled":
+        raise RunFailedError(f"The export of adapter {adapter!r} was cancelled.")
+    if export.state == "failed":
+        raise RunFailedError(export.message, export.hint)
+    return export
+
+
+def import_adapter(
+    connection: Connection, folder: Path, adapter: str, base_model: str | None = None
+) -> AdapterBody:
+    """Take in a PEFT folder under a name that is free.
+
+    Args:
+        connection: Of a service on this machine.
+        folder: With adapter_config.json and adapter_model.safetensors; absolute.
+        adapter: Its name from now on.
+        base_model: What it was trained on; None is the service's own.
+
+    Raises:
+        NotFoundError: There is no adapter in the folder.
+        InvalidDataError: It is of a kind that is not trained here, or of another base model.
+        ConflictError: There is an adapter of that name.
+        InvalidConfigError: The name cannot be one, or the base model cannot be had.
+    """
+    body = ImportBody(folder=str(folder), base_model=base_model)
+    with _open(connection) as http:
+        path = f"/adapters/{quote(adapter, safe='')}/import"
+        return AdapterBody.model_validate_json(
+            _send(http, connection, "POST", path, body, timeout_s=_IMPORT_S).content
+        )
+
+
+def _open(connection: Connection) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {connection.api_key}"}
+    return httpx.Client(
+        base_url=f"{connection.url}/api/v1", headers=headers, trust_env=not connection.is_local
+    )
+
+
+def _send(
+    http: httpx.Client,
+    connection: Connection,
+    method: str,
+    path: str,
+    body: BaseModel | None = None,
+    *,
+    timeout_s: float = _ANSWER_S,
+) -> httpx.Response:
+    content = None if body is None else body.model_dump(mode="json")
+    try:
+        answer = http.request(method, path, json=content, timeout=timeout_s)
+    except httpx.TransportError as error:
+        raise unreachable(error, connection, timeout_s) from error
+    raise_for_answer(answer, connection)
+    return answer
