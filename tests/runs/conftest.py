@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -16,7 +17,7 @@ from twinkle_jupyter.ids import AdapterId, RunId, new_adapter_id, new_run_id
 from twinkle_jupyter.runs.driver import RunDriver
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.runtime.local import open_local_compute
-from twinkle_jupyter.store.interface import Row
+from twinkle_jupyter.store.interface import JSON, Row
 from twinkle_jupyter.store.records import RUNS_LOG, RunRow
 from twinkle_jupyter.store.sqlite import SqliteStore
 
@@ -46,7 +47,9 @@ class Workshop:
     artifacts: Path
     provider: LocalProvider
 
-    async def add_run(self, **settings: object) -> RunId:
+    async def add_run(
+        self, wishes: Sequence[Row] = (), parent: RunId | None = None, **settings: object
+    ) -> RunId:
         config = RunConfig.model_validate({"adapter": "tiny", "base_model": "tiny", **settings})
         run_id = new_run_id()
         folder = self.artifacts / "runs" / run_id
@@ -59,9 +62,32 @@ class Workshop:
             adapter="tiny",
             config=config.model_dump(mode="json"),
             fingerprint="",
+            wishes=wishes,
+            **await self._lineage(parent, run_id),
         )
         await self.store.put(RunRow.key(run_id), row.to_row())
         return run_id
+
+    async def _lineage(self, parent: RunId | None, run_id: RunId) -> dict[str, Any]:
+        """What a fork of the parent's newest checkpoint has in its row and its folder."""
+        if parent is None:
+            return {}
+        row = await self.row(parent)
+        origin = self.artifacts / "runs" / run_id / "origin"
+        shutil.copytree(self.artifacts / "runs" / parent / "checkpoints" / row.checkpoint, origin)
+        step = int(row.checkpoint.rpartition("-")[2])
+        batch_size = RunConfig.model_validate(dict(row.config)).batch_size
+        return {"parent_run": parent, "parent_step": step, "parent_rows": step * batch_size}
+
+    async def wish(self, run_id: RunId, **changes: JSON) -> None:
+        """Ask for other settings, as the service does."""
+
+        def change(row: Row | None) -> Row:
+            assert row is not None
+            return {**row, "wishes": [*cast("Sequence[Row]", row["wishes"]), changes]}
+
+        await self.store.update(RunRow.key(run_id), change)
+        await self.store.append(RUNS_LOG, {"run_id": run_id})
 
     def driver(self, run_id: RunId) -> RunDriver:
         return RunDriver(self.store, self.artifacts, self.provider, run_id)
@@ -71,10 +97,10 @@ class Workshop:
         assert row is not None
         return RunRow.from_row(row)
 
-    async def want(self, run_id: RunId, wanted: str) -> None:
+    async def want(self, run_id: RunId, wanted: str, **more: JSON) -> None:
         def change(row: Row | None) -> Row:
             assert row is not None
-            return {**row, "wanted": wanted}
+            return {**row, "wanted": wanted, **more}
 
         await self.store.update(RunRow.key(run_id), change)
         await self.store.append(RUNS_LOG, {"run_id": run_id})

@@ -36,7 +36,10 @@ class ExampleSource:
         if step < 1:
             raise ValueError(f"step={step} must be at least 1")
         start = (step - 1) * self.batch_size
-        places = range(start, start + self.batch_size)
+        return self.at(range(start, start + self.batch_size))
+
+    def at(self, places: range) -> list[int]:
+        """Return the indexes at these places, from 0, of the endless stream of epochs."""
         return [self._order(i // self.num_examples)[i % self.num_examples] for i in places]
 
     def epoch(self, step: int) -> float:

@@ -44,9 +44,9 @@ class Batches:
             source=ExampleSource(len(train_indices), config.batch_size, config.seed),
         )
 
-    def batch(self, step: int) -> tuple[Example, ...]:
-        """Return the examples of step 1, 2, 3, …, weighted so that their loss is a mean."""
-        return mean_weighted([self.train[index] for index in self.source.batch(step)])
+    def batch(self, places: range) -> tuple[Example, ...]:
+        """Return the examples at these places, weighted so that their loss is a mean."""
+        return mean_weighted([self.train[index] for index in self.source.at(places)])
 
 
 def mean_weighted(examples: Sequence[Example]) -> tuple[Example, ...]:

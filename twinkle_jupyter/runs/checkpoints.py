@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from pathlib import Path
 
 from twinkle_jupyter.store.artifacts import delete_folder, has_folder, list_folders
-
-#: The newest ones that stay; the last of a finished run is always among them.
-_KEPT = 2
 
 
 class Checkpoints:
@@ -41,11 +39,12 @@ class Checkpoints:
         """Tell whether the checkpoint is whole."""
         return bool(name) and await asyncio.to_thread(has_folder, self.path(name))
 
-    async def forget_old(self, newest: str) -> None:
-        """Delete all but the newest few, `newest` being the last one written."""
-        await asyncio.to_thread(self._forget_old, newest)
+    async def forget_old(self, newest: str, keep_last: int, kept: Collection[str]) -> None:
+        """Delete all but the newest few, of which `newest` is the last, and those in `kept`."""
+        await asyncio.to_thread(self._forget_old, newest, keep_last, kept)
 
-    def _forget_old(self, newest: str) -> None:
+    def _forget_old(self, newest: str, keep_last: int, kept: Collection[str]) -> None:
         names = sorted(name for name in list_folders(self._folder) if name <= newest)
-        for name in names[:-_KEPT]:
-            delete_folder(self.path(name))
+        for name in names[:-keep_last]:
+            if name not in kept:
+                delete_folder(self.path(name))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from twinkle_jupyter.config.run_config import RunConfig
@@ -17,13 +18,16 @@ from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.errors import NotFoundError, ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.ids import RunId, new_error_id
 from twinkle_jupyter.runs.batches import Batches
+from twinkle_jupyter.runs.checkpoint_saver import CheckpointSaver
 from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.runs.compute import ComputeProvider
+from twinkle_jupyter.runs.early_stopping import BestEval, find_best
 from twinkle_jupyter.runs.events import CommandTaken, Planned, Progress, StateChanged
 from twinkle_jupyter.runs.memory_plan import plan_memory
 from twinkle_jupyter.runs.patience import Patience
 from twinkle_jupyter.runs.probes import Probes
 from twinkle_jupyter.runs.run_log import RunLog
+from twinkle_jupyter.runs.steering import Steering
 from twinkle_jupyter.runs.stepper import Stepper
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.store.interface import JSON, Row, StateStore
@@ -33,6 +37,20 @@ from twinkle_jupyter.templates.chat_template import ChatTemplate
 _LOGGER = logging.getLogger(__name__)
 
 _WISH_POLL_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What drives the steps of one attempt."""
+
+    steering: Steering
+    stepper: Stepper
+    probes: Probes
+    saver: CheckpointSaver
+
+    async def save(self, step: int, best: BestEval | None = None) -> None:
+        """Begin to save this step."""
+        await self.saver.begin(step, self.steering.config.keep_last, best)
 
 
 class RunDriver:
@@ -102,75 +120,118 @@ class RunDriver:
 
         folder = await self._provider.folder(config.base_model, say)
         template, batches = await asyncio.to_thread(self._read_rows, folder, config)
+        steering = Steering(
+            config,
+            len(batches.train),
+            first_step=row.parent_step + 1,
+            num_rows_before=row.parent_rows,
+        )
+        steering.replay(log.steered)
         memory_bytes = await asyncio.to_thread(plan_memory, folder, batches, config, self._settings)
         await log.append(
             Planned(
-                total_steps=batches.total_steps,
+                total_steps=steering.total_steps,
                 num_train_rows=len(batches.train),
                 num_eval_rows=len(batches.evaluation),
                 memory_bytes=memory_bytes,
             )
         )
-        await self._change(total_steps=batches.total_steps)
+        await self._change(total_steps=steering.total_steps)
         compute = await self._provider.compute(config.base_model, say)
-        probes = Probes(config, row.adapter_id, template, log)
-        stepper = Stepper(compute, config, batches, row.adapter_id, log, self._checkpoints)
+        probes = Probes(steering, row.adapter_id, template, log)
+        stepper = Stepper(compute, steering, batches, row.adapter_id, log, self._checkpoints)
+        saver = CheckpointSaver(stepper, self._checkpoints, log, self._change, row.best_checkpoint)
         try:
-            await self._train(log, row, compute, stepper, probes)
+            await self._train(log, compute, _Parts(steering, stepper, probes, saver))
         except (ServiceUnavailableError, NotFoundError):
-            raise  # the trainer has lost the slot already, and the run goes on
+            raise  # the trainer comes back with the adapter, and the run goes on
         except TwinkleError:
             await stepper.end()
             raise
         finally:
             await probes.cancel()
+            await saver.cancel()
 
-    async def _train(
-        self, log: RunLog, row: RunRow, compute: Compute, stepper: Stepper, probes: Probes
-    ) -> None:
-        step = await stepper.begin(row.checkpoint, row.owner)
+    async def _train(self, log: RunLog, compute: Compute, parts: _Parts) -> None:
+        row = await self._row()
+        step = await parts.stepper.begin(row.checkpoint, row.owner)
         await self._enter(log, "running", step=step)
-        while step < stepper.total_steps:
-            if self._is_leaving:
-                await self._save(stepper, step)
-                await self._enter(log, "interrupted", "The service is stopping.", step)
-                return
-            wanted = (await self._row()).wanted
-            if wanted == "stopped":
+        while step < parts.steering.total_steps:
+            row = await self._row()
+            if row.wanted == "stopped" and not self._is_leaving:
                 break
-            if wanted == "paused":
-                await self._save(stepper, step)
-                if await self._wait_until_wanted(log, step) is None:
-                    if log.terminal_state is not None:
-                        await stepper.end()
+            if self._is_leaving or row.wanted == "paused":
+                if not await self._rest(log, parts, step):
                     return
-                stepper.restart_clock()
-                await self._enter(log, "running", step=step)
+                continue
+            if await self._steer(log, parts, row, step + 1):
                 continue
             step += 1
-            loss = await stepper.step(step)
+            loss = await parts.stepper.step(step)
             await self._change(step=max(step, log.last_step), loss=loss)
             # After the first point: it must not wait for the base model's answers.
-            probes.answer_base(compute)
-            if probes.is_due(step):
-                await probes.answer(compute, step)
-            if stepper.is_checkpoint_due(step):
-                await self._save(stepper, step)
-        await self._finish(log, stepper, probes, compute, step)
+            parts.probes.answer_base(compute)
+            if parts.probes.is_due(step):
+                await parts.probes.answer(compute, step)
+            if await self._keep(log, parts, step):
+                break
+        await self._finish(log, compute, parts, step)
 
-    async def _finish(
-        self, log: RunLog, stepper: Stepper, probes: Probes, compute: Compute, step: int
-    ) -> None:
-        is_whole = step >= stepper.total_steps
-        await self._save(stepper, step)
-        if is_whole:
-            await probes.finish()
-            await probes.answer(compute, step)
-            await probes.finish()
-        else:
+    async def _rest(self, log: RunLog, parts: _Parts, step: int) -> bool:
+        """Bring the run to a checkpoint and hold it; tell whether it is to go on here."""
+        await parts.save(step)
+        await parts.saver.finish()
+        if self._is_leaving:
+            await self._enter(log, "interrupted", "The service is stopping.", step)
+            return False
+        if await self._wait_until_wanted(log, step) is None:
+            if log.terminal_state is not None:
+                await parts.stepper.end()
+            return False
+        parts.stepper.restart_clock()
+        await self._enter(log, "running", step=step)
+        return True
+
+    async def _steer(self, log: RunLog, parts: _Parts, row: RunRow, step: int) -> bool:
+        """Take what was wished for since the last step; tell whether there was anything."""
+        if parts.stepper.has_lost_answers:
+            return False  # this step was sent with the settings that there were
+        events = parts.steering.take(row.wishes, step)
+        for event in events:
+            await log.append(event)
+        if events:
+            await self._change(total_steps=parts.steering.total_steps)
+        return bool(events)
+
+    async def _keep(self, log: RunLog, parts: _Parts, step: int) -> bool:
+        """Save what is worth it after a step; tell whether the run has waited long enough."""
+        best = find_best(log.evals)
+        if best is not None and best.step == step:
+            await parts.save(step, best)
+        elif parts.stepper.is_checkpoint_due(step):
+            await parts.save(step)
+        if best is None or not best.has_waited(parts.steering.config.patience):
+            return False
+        await self._change(keep="best", reason=best.as_reason())
+        return True
+
+    async def _finish(self, log: RunLog, compute: Compute, parts: _Parts, step: int) -> None:
+        await parts.saver.save_for_good(step, parts.steering.config.keep_last)
+        row = await self._row()
+        if row.wanted == "stopped":
             await log.append(CommandTaken(command="stop", step=step))
-        await self._enter(log, "finished" if is_whole else "stopped", step=step)
-        await stepper.end()
+        else:
+            await parts.probes.finish()
+            await parts.probes.answer(compute, step)
+            await parts.probes.finish()
+        if row.keep == "best" and row.best_checkpoint:
+            await self._change(checkpoint=row.best_checkpoint)
+        if row.wanted == "stopped":
+            await self._enter(log, "stopped", step=step)
+        else:
+            has_waited = step < parts.steering.total_steps
+            await self._enter(log, "finished", row.reason if has_waited else "", step)
+        await parts.stepper.end()
 
     async def _let_go(self) -> None:
         """Give up the adapter of a run that is over and that no trainer is driven for now."""
@@ -200,11 +261,6 @@ class RunDriver:
             if self._is_leaving:
                 return None
             await self._store.wait(RUNS_LOG, seen, _WISH_POLL_S)
-
-    async def _save(self, stepper: Stepper, step: int) -> None:
-        if name := await stepper.save(step):
-            await self._change(checkpoint=name)
-            await self._checkpoints.forget_old(name)
 
     async def _enter(
         self, log: RunLog, state: RunState, reason: str = "", step: int | None = None

@@ -150,5 +150,7 @@ class Steered(RunEvent):
     wish: int
     #: New values of settings in `config.steering.STEERABLE`.
     changes: dict[str, SettingValue]
+    #: Steps of the whole run from here on.
+    total_steps: int = 0
     #: One sentence where the change was refused, and nothing changed; else empty.
     refusal: str = ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runs.events import ProbeAnswered, Progress
 from twinkle_jupyter.runs.run_log import RunLog
+from twinkle_jupyter.runs.steering import Steering
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.sampler.interface import SampleRequest, SamplingSettings
 from twinkle_jupyter.templates.chat_template import ChatTemplate
@@ -21,9 +21,9 @@ class Probes:
     """
 
     def __init__(
-        self, config: RunConfig, adapter_id: AdapterId, template: ChatTemplate, log: RunLog
+        self, steering: Steering, adapter_id: AdapterId, template: ChatTemplate, log: RunLog
     ) -> None:
-        self._config = config
+        self._steering = steering
         self._adapter_id = adapter_id
         self._template = template
         self._log = log
@@ -31,11 +31,11 @@ class Probes:
 
     def is_due(self, step: int) -> bool:
         """Whether a round belongs to this step."""
-        return bool(self._config.probe) and step % self._config.probe_every == 0
+        return bool(self._steering.config.probe) and step % self._steering.config.probe_every == 0
 
     def answer_base(self, compute: Compute) -> None:
         """Start the round of step 0, once: what the base model says before any training."""
-        if self._round is None and self._config.probe and not self._has_round(0):
+        if self._round is None and self._steering.config.probe and not self._has_round(0):
             self._round = asyncio.create_task(self._answer(compute, 0, None))
 
     async def answer(self, compute: Compute, step: int) -> None:
@@ -65,7 +65,7 @@ class Probes:
     def _has_round(self, step: int) -> bool:
         return all(
             self._log.has(ProbeAnswered(step=step, index=index, prompt=prompt, answer=""))
-            for index, prompt in enumerate(self._config.probe)
+            for index, prompt in enumerate(self._steering.config.probe)
         )
 
     async def _answer(self, compute: Compute, step: int, adapter_id: AdapterId | None) -> None:
@@ -76,10 +76,10 @@ class Probes:
             await self._log.append(Progress(message=f"No probe answer at step {step}: {error}"))
 
     async def _answer_each(self, compute: Compute, step: int, adapter_id: AdapterId | None) -> None:
-        for index, prompt in enumerate(self._config.probe):
+        for index, prompt in enumerate(self._steering.config.probe):
             request = SampleRequest(
                 prompt=self._template.encode_prompt([{"role": "user", "content": prompt}]),
-                settings=SamplingSettings(max_tokens=self._config.probe_tokens),
+                settings=SamplingSettings(max_tokens=self._steering.config.probe_tokens),
                 stop_tokens=self._template.stop_token_ids,
                 adapter_id=adapter_id,
             )

@@ -6,7 +6,7 @@ They are the same numbers; here is where they are not told twice.
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, cast
 
 from twinkle_jupyter.runs.events import (
     CheckpointSavedEvent,
@@ -15,6 +15,7 @@ from twinkle_jupyter.runs.events import (
     ProbeAnswered,
     RunEvent,
     StateChanged,
+    Steered,
     StepDone,
 )
 from twinkle_jupyter.store.interface import Row, StateStore
@@ -26,25 +27,25 @@ _PAGE = 2000
 class RunLog:
     """Appends events of one run, skipping what is already there."""
 
-    def __init__(
-        self, store: StateStore, run_id: str, told: set[tuple[str, int, int]], state: str
-    ) -> None:
+    def __init__(self, store: StateStore, run_id: str) -> None:
         self._store = store
         self._log = RunRow.log(run_id)
-        self._told = told
-        self._state = state
+        self._told: set[tuple[str, int, int]] = set()
+        self._state = ""
+        #: Eval losses by step, in order.
+        self.evals: dict[int, float] = {}
+        #: What was changed while the run was going on, in order.
+        self.steered: list[Row] = []
 
     @classmethod
     async def open(cls, store: StateStore, run_id: str) -> Self:
         """Read what was told so far."""
-        told: set[tuple[str, int, int]] = set()
-        after, state = 0, ""
+        log, after = cls(store, run_id), 0
         while page := await store.read(RunRow.log(run_id), after, _PAGE):
-            told.update(_entry_key(entry.entry) for entry in page)
-            states = [str(e.entry["state"]) for e in page if e.entry["kind"] == StateChanged.kind]
-            state = states[-1] if states else state
+            for entry in page:
+                log._note(entry.entry)
             after = page[-1].position
-        return cls(store, run_id, told, state)
+        return log
 
     @property
     def terminal_state(self) -> RunState | None:
@@ -65,12 +66,21 @@ class RunLog:
         """Add the event unless it is there; tell whether it was added."""
         if self.has(event):
             return False
-        await self._store.append(self._log, event.to_entry())
-        if isinstance(event, StateChanged):
-            self._state = event.state
-        if (key := _event_key(event)) is not None:
-            self._told.add(key)
+        entry = event.to_entry()
+        await self._store.append(self._log, entry)
+        self._note(entry)
         return True
+
+    def _note(self, entry: Row) -> None:
+        """Remember what of an entry is asked for again."""
+        match entry["kind"]:
+            case StateChanged.kind:
+                self._state = str(entry["state"])
+            case EvalDone.kind:
+                self.evals[_number(entry, "step")] = cast("float", entry["loss"])
+            case Steered.kind:
+                self.steered.append(entry)
+        self._told.add(_entry_key(entry))
 
 
 def _event_key(event: RunEvent) -> tuple[str, int, int] | None:

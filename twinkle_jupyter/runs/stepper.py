@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 
-from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.errors import RunFailedError
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runs.batches import Batches, mean_weighted
@@ -13,7 +14,7 @@ from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.runs.events import CheckpointSavedEvent, EvalDone, Noticed, StepDone
 from twinkle_jupyter.runs.lost_answers import LostAnswers, find_lost_answers
 from twinkle_jupyter.runs.run_log import RunLog
-from twinkle_jupyter.runs.schedule import learning_rate_at
+from twinkle_jupyter.runs.steering import Steering
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.scheduling.request import (
     AdamWSettings,
@@ -32,14 +33,14 @@ class Stepper:
     def __init__(
         self,
         compute: Compute,
-        config: RunConfig,
+        steering: Steering,
         batches: Batches,
         adapter_id: AdapterId,
         log: RunLog,
         checkpoints: Checkpoints,
     ) -> None:
         self._compute = compute
-        self._config = config
+        self._steering = steering
         self._batches = batches
         self._adapter_id = adapter_id
         self._log = log
@@ -51,8 +52,13 @@ class Stepper:
 
     @property
     def total_steps(self) -> int:
-        """Steps of the whole run."""
-        return self._batches.total_steps
+        """Steps of the whole run, by the newest settings."""
+        return self._steering.total_steps
+
+    @property
+    def has_lost_answers(self) -> bool:
+        """Whether the next step, or its first half, is done already."""
+        return self._lost.passed is not None
 
     async def begin(self, checkpoint: str, user: str) -> int:
         """Find or bring the adapter into the trainer; return the step after which to go on.
@@ -85,19 +91,20 @@ class Stepper:
             return await trainer.load_adapter(
                 self._adapter_id, str(folder), user=user, priority="background"
             )
-        config = self._config
+        config = self._steering.config
         spec = AdapterSpec(rank=config.rank, alpha=config.lora_alpha, seed=config.seed)
         await trainer.create_adapter(self._adapter_id, spec, user=user, priority="background")
         return 0
 
     async def step(self, step: int) -> float:
         """Take one optimizer step, tell it, and eval when it is time; return the mean loss."""
-        examples = self._batches.batch(step)
-        rate = learning_rate_at(self._config, step, self.total_steps)
+        examples = self._batches.batch(self._steering.rows_at(step))
+        rate = self._steering.learning_rate_at(step)
+        config = self._steering.config_at(step)
         settings = AdamWSettings(
             learning_rate=rate,
-            weight_decay=self._config.weight_decay,
-            grad_clip_norm=self._config.grad_clip,
+            weight_decay=config.weight_decay,
+            grad_clip_norm=config.grad_clip,
         )
         passed, stepped = await self._pass_and_step(examples, settings)
         now = time.monotonic()
@@ -147,21 +154,34 @@ class Stepper:
 
     def is_checkpoint_due(self, step: int) -> bool:
         """Whether a checkpoint belongs to this step."""
-        return step % self._config.checkpoint_every == 0
+        return step % self._steering.config.checkpoint_every == 0
 
-    async def save(self, step: int) -> str:
-        """Write a checkpoint of this step unless the last one is of it; return its name or ""."""
-        name = self._checkpoints.name(step)
+    async def begin_save(self, step: int) -> Awaitable[str] | None:
+        """Have a checkpoint of this step written beside later ones; None where there is one.
+
+        What is returned is the checkpoint's name, once it is whole.
+        """
         if step in (0, self._saved_step):
-            return ""
-        if not await self._checkpoints.exists(name):
-            folder = str(self._checkpoints.path(name))
-            op = SaveCheckpoint(self._adapter_id, self._next(), folder)
-            saved = await self._compute.trainer.save_checkpoint(op)
-            await self._log.append(
-                CheckpointSavedEvent(step=step, name=name, size_bytes=saved.size_bytes)
-            )
+            return None
         self._saved_step = step
+        name = self._checkpoints.name(step)
+        op = None
+        if not await self._checkpoints.exists(name):
+            # Its sequence id comes before those of the next step, whenever it is sent.
+            op = SaveCheckpoint(self._adapter_id, self._next(), str(self._checkpoints.path(name)))
+        return self._save(step, name, op)
+
+    async def _save(self, step: int, name: str, op: SaveCheckpoint | None) -> str:
+        if op is None:
+            return name
+        try:
+            saved = await self._compute.trainer.save_checkpoint(op)
+        except RunFailedError:
+            self._saved_step = 0  # to be tried again
+            raise
+        await self._log.append(
+            CheckpointSavedEvent(step=step, name=name, size_bytes=saved.size_bytes)
+        )
         return name
 
     async def end(self) -> None:
@@ -170,10 +190,13 @@ class Stepper:
 
     async def _tell_eval(self, step: int) -> None:
         """Tell the mean loss over the rows kept from training when it is time, once a step."""
-        is_due = bool(self._batches.evaluation) and step % self._config.eval_every == 0
-        if not is_due or step == 0 or self._log.has(EvalDone(step=step, loss=0.0)):
+        config = self._steering.config
+        is_due = step % config.eval_every == 0 or step == self.total_steps
+        if not (self._batches.evaluation and is_due and step):
             return
-        rows, size = mean_weighted(self._batches.evaluation), self._config.batch_size
+        if self._log.has(EvalDone(step=step, loss=0.0)):
+            return
+        rows, size = mean_weighted(self._batches.evaluation), config.batch_size
         loss = 0.0
         for start in range(0, len(rows), size):
             op = ForwardBackward(

@@ -51,7 +51,8 @@ class RunRow:
     loss: float | None = None
     #: Folder name of the newest checkpoint under the run's artifacts, empty before the first.
     checkpoint: str = ""
-    #: Changes that the user asked for, oldest first, each `{setting: value}`, counted from 1.
+    #: Changes that the user asked for, oldest first, each `{setting: value}`, counted from 1; one
+    #: with `at_step` waits for that step.
     #: Which of them the run has taken, and at which step, is in its log.
     wishes: Sequence[Row] = ()
     #: Whether the run, once it is over, leaves the newest weights or the best ones.
@@ -63,6 +64,8 @@ class RunRow:
     #: The run that this one went on from, and its step; empty and 0 for one from nothing.
     parent_run: str = ""
     parent_step: int = 0
+    #: Rows that the parent had trained on by then, counted over all epochs.
+    parent_rows: int = 0
     created_at: str = field(default_factory=now)
     updated_at: str = field(default_factory=now)
 

@@ -122,6 +122,8 @@ class SteeredEvent(_Event):
     #: Number of the wish, from 1.
     wish: int
     changes: dict[str, int | float | str | tuple[str, ...] | None]
+    #: Steps of the whole run from here on.
+    total_steps: int = 0
     #: One sentence where the change was refused, and nothing changed; else empty.
     refusal: str = ""
 
