@@ -15,8 +15,10 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from tests.service.conftest import not_loaded
+from tests.service.conftest import RECORDS, not_loaded
 from twinkle_jupyter.config.service_config import ServiceConfig
+from twinkle_jupyter.engine.base_model import fingerprint_base_model
+from twinkle_jupyter.engine.checkpoint import read_spec
 from twinkle_jupyter.launch.export_process import ExportProcess
 from twinkle_jupyter.service.adapter_files import ExportJob, OnProgress
 from twinkle_jupyter.service.app import create_app
@@ -127,6 +129,32 @@ async def test_an_adapter_goes_in_and_out_by_a_process_of_its_own(desk: Desk) ->
     assert list((desk.config.artifacts / "exports").iterdir()) == []
 
 
+async def test_a_run_begins_with_the_weights_of_an_adapter(desk: Desk) -> None:
+    await desk.take_in()
+    config = {"adapter": "captain", "rank": 4, "alpha": 12.0, "base_model": str(desk.model)}
+    wanted = {"config": config, "records": RECORDS, "from_adapter": "pirate"}
+    answer = await desk.anna.post("/api/v1/runs", json=wanted)
+    assert answer.status_code == 201, answer.text
+    folder = desk.config.run_folder(answer.json()["run_id"])
+    assert sorted(path.name for path in folder.iterdir()) == ["origin", "records.jsonl"]
+    ours, theirs = (
+        load_file(where / "adapter_model.safetensors")
+        for where in (folder / "origin", desk.folder / "external")
+    )
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    spec, step = read_spec(folder / "origin", fingerprint_base_model(desk.model))
+    assert (spec.targets, step) == (("q_proj",), 0)
+
+    wrong = {"config": config | {"rank": 8}, "records": RECORDS, "from_adapter": "pirate"}
+    answer = await desk.anna.post("/api/v1/runs", json=wanted | wrong)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"] == "`rank=8` is not that of adapter 'pirate': 4."
+    answer = await desk.anna.post("/api/v1/runs", json=wanted | {"from_adapter": "nobody"})
+    assert answer.status_code == 404
+    assert len(list((desk.config.artifacts / "runs").iterdir())) == 2
+
+
 async def test_what_cannot_be_exported_is_said_before_or_in_the_answer(desk: Desk) -> None:
     path = "/api/v1/adapters/pirate/exports"
     body = {"folder": str(desk.folder / "out"), "format": "peft"}
@@ -184,8 +212,8 @@ async def test_others_have_no_export_and_a_shared_service_makes_none(desk: Desk)
     for method in ("GET", "DELETE"):
         answer = await desk.anna.request(method, "/api/v1/exports/export_1", headers=ben)
         assert answer.status_code == 404
-    body = {"folder": str(desk.folder / "two"), "format": "peft"}
-    refused = await desk.anna.post("/api/v1/adapters/pirate/exports", json=body)
+    body = {"folder": str(desk.folder / "external")}
+    refused = await desk.anna.post("/api/v1/adapters/pirate/import", json=body)
     assert refused.status_code == 422
     assert refused.json()["error"]["message"].startswith("A service that others use too takes no")
 

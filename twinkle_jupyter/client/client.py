@@ -109,8 +109,13 @@ class Client:
         self,
         config: RunConfig | Mapping[str, object],
         records: Sequence[Mapping[str, object]],
+        *,
+        from_adapter: str | None = None,
     ) -> RunBody:
         """Queue a run; the same one that is still active is returned instead of a second.
+
+        It begins with the newest weights of `from_adapter`, whose rank, alpha and base model it
+        must have, or anew.
 
         Raises:
             InvalidConfigError: Settings are wrong; all are named.
@@ -118,7 +123,8 @@ class Client:
             ConflictError: Another run of this adapter is active.
         """
         settings = config.model_dump(mode="json") if isinstance(config, BaseModel) else dict(config)
-        content = json.dumps({"config": settings, "records": list(records)}).encode()
+        body = {"config": settings, "records": list(records), "from_adapter": from_adapter}
+        content = json.dumps(body).encode()
         answer = self._send("POST", "/runs", content=content, timeout_s=UPLOAD_S)
         return RunBody.model_validate_json(answer.content)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,17 +35,22 @@ def add_train_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--wait", action="store_true", help="wait for the end; an interrupt leaves the run running"
     )
+    parser.add_argument(
+        "--from-adapter", metavar="NAME", help="begin with its newest weights, rank and alpha"
+    )
     add_run_settings(parser)
 
 
 def train(session: Session, arguments: Namespace) -> RunHandle:
     """Check everything here, then start a run and show it; returns at once."""
-    config = _config(arguments)
+    shape = _shape_of(session, arguments.from_adapter) if arguments.from_adapter else {}
+    config = _config(arguments, shape)
     data = _load_data(session, arguments.data)
     found = session.service.find()
     base_model = settle_base_model(config.base_model, found.connection if found else None)
     client = session.service.started(session.face)
-    body = client.start_run(config.model_copy(update={"base_model": base_model}), data.records)
+    config = config.model_copy(update={"base_model": base_model})
+    body = client.start_run(config, data.records, from_adapter=arguments.from_adapter)
     return _show(session, client, body, wait=arguments.wait)
 
 
@@ -103,14 +109,24 @@ def stop_run(session: Session, arguments: Namespace) -> None:
     session.face.note(f"{run.adapter} ends after step {run.step}; its weights are kept.")
 
 
-def _config(arguments: Namespace) -> RunConfig:
+def _shape_of(session: Session, name: str) -> dict[str, object]:
+    """Return what a run that begins with this adapter must have."""
+    for adapter in session.service.started(session.face).adapters():
+        if adapter.name == name:
+            return adapter.model_dump(include={"rank", "alpha", "base_model"})
+    raise NotFoundError(
+        f"There is no adapter {name!r}.", f"`{session.prefix} adapters` lists yours."
+    )
+
+
+def _config(arguments: Namespace, shape: Mapping[str, object]) -> RunConfig:
     from pydantic import ValidationError
 
     from twinkle_jupyter.config.mistakes import settings_error
     from twinkle_jupyter.config.run_config import RunConfig
 
     flags = {name: f"--{name.replace('_', '-')}" for name in RunConfig.model_fields}
-    settings = run_settings(arguments)
+    settings = {**shape, **run_settings(arguments)}
     if named := os.environ.get("TWINKLE_BASE_MODEL"):
         # What the service loads at once, and answers with as `base`.
         settings.setdefault("base_model", named)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
 import shutil
 from dataclasses import asdict, dataclass, field, replace
@@ -21,10 +20,10 @@ from twinkle_jupyter.errors import ConflictError, NotFoundError, TwinkleError
 from twinkle_jupyter.service.adapter_files import AdapterFiles, ExportJob, check_folders_are_ours
 from twinkle_jupyter.service.adapters import get_adapter_run
 from twinkle_jupyter.service.error_bodies import log_unexpected
+from twinkle_jupyter.service.held_checkpoints import find_checkpoint, hold_checkpoint, step_of
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.store.artifacts import list_folders, read_manifest
 from twinkle_jupyter.store.interface import Row
-from twinkle_jupyter.store.records import RunRow, now
+from twinkle_jupyter.store.records import now
 from twinkle_jupyter.store.whole_folder import check_new_folder, sweep_partial
 from twinkle_jupyter.wire.exports import ExportFormat, ExportState, StartExportBody
 
@@ -116,7 +115,7 @@ class Exports:
                 f"There is no adapter {name!r}.", "`%twinkle adapters` lists yours."
             )
         await check_folders_are_ours(self._parts, owner)
-        checkpoint = await asyncio.to_thread(self._find_checkpoint, run, wanted.step)
+        checkpoint = await asyncio.to_thread(find_checkpoint, self._parts, run, wanted.step)
         folder = Path(wanted.folder)
         await asyncio.to_thread(check_new_folder, folder)
         async with self._starting:
@@ -126,12 +125,12 @@ class Exports:
                 owner=owner,
                 adapter=run.adapter,
                 run_id=run.run_id,
-                step=_step(checkpoint.name),
+                step=step_of(checkpoint.name),
                 format=wanted.format,
                 folder=str(folder),
             )
             held = self._held_folder(export.export_id)
-            await asyncio.to_thread(_hold, checkpoint, held)
+            await asyncio.to_thread(hold_checkpoint, checkpoint, held)
             await self._parts.store.put(ExportRow.key(owner, export.export_id), export.to_row())
         job = ExportJob(
             base_model=str(run.config["base_model"]),
@@ -199,23 +198,6 @@ class Exports:
         key = ExportRow.key(export.owner, export.export_id)
         return ExportRow.from_row(await self._parts.store.update(key, change))
 
-    def _find_checkpoint(self, run: RunRow, step: int | None) -> Path:
-        name = run.checkpoint if step is None else f"step-{step:06d}"
-        if not name:
-            raise ConflictError(
-                f"Adapter {run.adapter!r} has no checkpoint yet.",
-                f"Watch it with `%twinkle show {run.adapter}`.",
-            )
-        folder = self._parts.config.checkpoint_folder(run.run_id, name)
-        there = list_folders(folder.parent)
-        if name not in there:
-            steps = ", ".join(str(_step(one)) for one in there)
-            raise NotFoundError(
-                f"Adapter {run.adapter!r} has no checkpoint of step {_step(name)}.",
-                f"There are those of steps {steps}." if steps else "",
-            )
-        return folder
-
     async def _make_room(self, owner: str) -> None:
         """Refuse a second one at a time, forget old rows, and let go of what nobody holds."""
         found = await self._parts.store.list_rows(ExportRow.PREFIX)
@@ -237,23 +219,6 @@ class Exports:
 
     def _held_folder(self, export_id: str) -> Path:
         return self._parts.config.artifacts / "exports" / export_id
-
-
-def _step(checkpoint: str) -> int:
-    return int(checkpoint.rpartition("-")[2])
-
-
-def _hold(checkpoint: Path, held: Path) -> None:
-    """Link every file of a checkpoint, so that it can be read after the run has let go of it."""
-    held.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        shutil.copytree(checkpoint, held, copy_function=os.link)
-        read_manifest(held)
-    except (OSError, shutil.Error, NotFoundError) as error:
-        shutil.rmtree(held, ignore_errors=True)
-        raise ConflictError(
-            "The run has just let go of this checkpoint.", "Try again: there is a newer one."
-        ) from error
 
 
 def _clear(job: ExportJob) -> None:

@@ -11,9 +11,11 @@ from twinkle_jupyter import __version__
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.service import adapters as adapter_rows
 from twinkle_jupyter.service import runs as run_rows
+from twinkle_jupyter.service.adapter_files import AdapterFiles
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.parts import Parts, ServiceParts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
+from twinkle_jupyter.service.training_on import find_first_weights
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.records import PhaseRow, RunRow
 from twinkle_jupyter.wire.native import (
@@ -53,7 +55,11 @@ async def get_service(parts: Parts, owner: Owner) -> ServiceBody:
 async def start_run(request: Request, response: Response, parts: Parts, owner: Owner) -> RunBody:
     """Queue a run; one with the same settings and records that is still active is answered."""
     body = await read_body(request, StartRunBody)
-    run, is_new = await run_rows.start_run(parts, owner, body.config, body.records)
+    first = None
+    if body.from_adapter is not None:
+        files = cast("AdapterFiles", request.app.state.adapter_files)
+        first = await find_first_weights(parts, files, owner, body.from_adapter)
+    run, is_new = await run_rows.start_run(parts, owner, body.config, body.records, first)
     response.status_code = 201 if is_new else 200
     return await _run_body(parts, run)
 

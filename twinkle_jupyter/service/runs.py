@@ -27,11 +27,13 @@ from twinkle_jupyter.errors import (
     ConflictError,
     NotFoundError,
     ServiceUnavailableError,
+    TwinkleError,
 )
 from twinkle_jupyter.ids import new_adapter_id, new_run_id
 from twinkle_jupyter.runs.events import StateChanged
 from twinkle_jupyter.service.adapters import claim_adapter, get_adapter_run
 from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.training_on import FirstWeights
 from twinkle_jupyter.store.interface import Row, StateStore
 from twinkle_jupyter.store.records import RUNS_LOG, RunRow
 
@@ -58,15 +60,18 @@ async def start_run(
     owner: str,
     config: Mapping[str, object],
     records: Sequence[Mapping[str, object]],
+    first: FirstWeights | None = None,
 ) -> tuple[RunRow, bool]:
     """Queue a run; tell whether it is new or was already active with this very input.
+
+    It begins with `first`, or with an adapter that changes nothing.
 
     Raises:
         InvalidConfigError: Settings are wrong; all are named.
         InvalidDataError: Records cannot be trained on.
         ConflictError: Another run of this adapter is active.
     """
-    checked = await asyncio.to_thread(_check, parts, config, records)
+    checked = await asyncio.to_thread(_check, parts, config, records, first)
     name = checked.config.adapter
     active = await get_adapter_run(parts.store, owner, name)
     if active is not None and not active.is_over and active.wanted == "stopped":
@@ -81,16 +86,19 @@ async def start_run(
         adapter=name,
         config=cast("Row", checked.config.model_dump(mode="json")),
         fingerprint=checked.fingerprint,
+        parent_run=first.run_id if first else "",
     )
     folder = parts.config.run_folder(run.run_id)
     await asyncio.to_thread(_write_records, folder, checked.lines)
     try:
+        if first:
+            await first.bring(owner, folder)
         winner = await claim_adapter(parts.store, owner, name, run.run_id)
         if winner is not None:
             await asyncio.to_thread(shutil.rmtree, folder)
             return _same_or_conflict(winner, checked), False
         await parts.store.put(RunRow.key(run.run_id), run.to_row())
-    except (ConflictError, ServiceUnavailableError):
+    except TwinkleError:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         raise
     await parts.store.append(
@@ -156,15 +164,20 @@ async def steer_run(store: StateStore, owner: str, name: str, command: Command) 
 
 
 def _check(
-    parts: ServiceParts, config: Mapping[str, object], records: Sequence[Mapping[str, object]]
+    parts: ServiceParts,
+    config: Mapping[str, object],
+    records: Sequence[Mapping[str, object]],
+    first: FirstWeights | None,
 ) -> _Checked:
     try:
         checked = RunConfig.model_validate(config)
     except ValidationError as error:
         raise settings_error(error) from error
+    if first:
+        first.check(checked)
     parts.check_base_model(checked.base_model)
     clean = check_records(records)
-    settings = checked.model_dump_json()
+    settings = checked.model_dump_json() + (first.run_id if first else "")
     digest = hashlib.sha256(f"{settings}\n{fingerprint(clean)}".encode()).hexdigest()
     lines = "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in clean)
     return _Checked(checked, lines, digest)

@@ -59,6 +59,8 @@ class StartRunBody(_Request):
 
     config: dict[str, JsonValue]
     records: list[dict[str, JsonValue]]
+    #: An adapter whose newest weights the run begins with; None begins anew.
+    from_adapter: str | None = Field(default=None, min_length=1, max_length=64)
 
 
 class RunBody(_Answer):

@@ -1,0 +1,58 @@
+"""A run's checkpoint, found by its step, and held while somebody reads it beside the run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from twinkle_jupyter.errors import ConflictError, NotFoundError
+from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.store.artifacts import list_folders, read_manifest
+from twinkle_jupyter.store.records import RunRow
+
+
+def find_checkpoint(parts: ServiceParts, run: RunRow, step: int | None) -> Path:
+    """Return the folder of a step's checkpoint, or of the one that the run stands for.
+
+    Raises:
+        ConflictError: The run has none yet.
+        NotFoundError: There is none of that step.
+    """
+    name = run.checkpoint if step is None else f"step-{step:06d}"
+    if not name:
+        raise ConflictError(
+            f"Adapter {run.adapter!r} has no checkpoint yet.",
+            f"Watch it with `%twinkle show {run.adapter}`.",
+        )
+    folder = parts.config.checkpoint_folder(run.run_id, name)
+    there = list_folders(folder.parent)
+    if name not in there:
+        steps = ", ".join(str(step_of(one)) for one in there)
+        raise NotFoundError(
+            f"Adapter {run.adapter!r} has no checkpoint of step {step_of(name)}.",
+            f"There are those of steps {steps}." if steps else "",
+        )
+    return folder
+
+
+def step_of(checkpoint: str) -> int:
+    """Return the step that a checkpoint's name says."""
+    return int(checkpoint.rpartition("-")[2])
+
+
+def hold_checkpoint(checkpoint: Path, held: Path) -> None:
+    """Link every file of a checkpoint, so that it can be read after the run has let go of it.
+
+    Raises:
+        ConflictError: The run was faster.
+    """
+    held.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copytree(checkpoint, held, copy_function=os.link)
+        read_manifest(held)
+    except (OSError, shutil.Error, NotFoundError) as error:
+        shutil.rmtree(held, ignore_errors=True)
+        raise ConflictError(
+            "The run has just let go of this checkpoint.", "Try again: there is a newer one."
+        ) from error

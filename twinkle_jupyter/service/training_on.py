@@ -1,0 +1,89 @@
+"""A run that begins with the weights of an adapter that is there, on data of its own.
+
+It is a new training: its steps begin at 1 and its optimizer has no memory. Which weights it begins
+with lies in its folder before anybody can see the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.errors import InvalidConfigError, NotFoundError
+from twinkle_jupyter.service.adapter_files import AdapterFiles
+from twinkle_jupyter.service.adapters import get_adapter_run
+from twinkle_jupyter.service.held_checkpoints import find_checkpoint, hold_checkpoint
+from twinkle_jupyter.service.parts import ServiceParts
+
+#: Where a run looks for what it begins with.
+_ORIGIN = "origin"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstWeights:
+    """An adapter that a run is to begin with."""
+
+    parts: ServiceParts
+    files: AdapterFiles
+    #: Of the adapter.
+    name: str
+    run_id: str
+    #: Of its checkpoint.
+    base_model: str
+    rank: int
+    alpha: float
+
+    def check(self, config: RunConfig) -> None:
+        """See that a run of this configuration can begin with it.
+
+        Raises:
+            InvalidConfigError: Rank, alpha or base model differ; all are named.
+        """
+        wanted = {"rank": config.rank, "alpha": config.lora_alpha, "base_model": config.base_model}
+        there = {"rank": self.rank, "alpha": self.alpha, "base_model": self.base_model}
+        wrong = [
+            f"`{name}={wanted[name]}` is not that of adapter {self.name!r}: {value}."
+            for name, value in there.items()
+            if wanted[name] != value
+        ]
+        if wrong:
+            raise InvalidConfigError(" ".join(wrong), "Leave them out to take the adapter's.")
+
+    async def bring(self, owner: str, run_folder: Path) -> None:
+        """Write the weights at step 0 into the folder of the new run.
+
+        Raises:
+            ConflictError: The adapter has no checkpoint, or has just let go of it.
+        """
+        run = await get_adapter_run(self.parts.store, owner, self.name)
+        if run is None:
+            raise NotFoundError(f"Adapter {self.name!r} is gone.")
+        checkpoint = await asyncio.to_thread(find_checkpoint, self.parts, run, None)
+        held = run_folder / "held"
+        await asyncio.to_thread(hold_checkpoint, checkpoint, held)
+        try:
+            await self.files.import_peft(held, self.base_model, run_folder / _ORIGIN)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, held, ignore_errors=True)
+
+
+async def find_first_weights(
+    parts: ServiceParts, files: AdapterFiles, owner: str, name: str
+) -> FirstWeights:
+    """Find the adapter to begin with.
+
+    Raises:
+        NotFoundError: This user has no such adapter.
+        ConflictError: It has no checkpoint yet.
+    """
+    run = await get_adapter_run(parts.store, owner, name)
+    if run is None:
+        raise NotFoundError(f"There is no adapter {name!r}.", "`%twinkle adapters` lists yours.")
+    await asyncio.to_thread(find_checkpoint, parts, run, None)
+    config = RunConfig.model_validate(run.config)
+    return FirstWeights(
+        parts, files, name, run.run_id, config.base_model, config.rank, config.lora_alpha
+    )
