@@ -178,13 +178,13 @@ class Journal:
             while self._unwritten:
                 entries, self._unwritten = self._unwritten, []
                 last = await self._append(store, entries)
-                self._durable += len(entries)
-                self._has_written.set()
-                if last != self._durable:
+                if last != self._durable + len(entries):
                     raise ServiceUnavailableError(
                         f"The journal {self._name!r} is written by somebody else, too.",
                         "Only one trainer of a base model may use a store.",
                     )
+                self._durable = last
+                self._has_written.set()
         except TwinkleError as error:
             self._fail(error)
         finally:
