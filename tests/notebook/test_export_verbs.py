@@ -1,4 +1,4 @@
-"""Adapters out and in as they are typed, with the real service, process and library."""
+"""Adapters out and in as they are typed, with the real service, engine and library."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from transformers import AutoModelForCausalLM
 from tests.client.hub_stand_in import TOKEN, HubStandIn
 from tests.client.live_service import LiveService
 from tests.notebook.conftest import PlainShell
+from tests.service.in_thread_files import InThread
 from twinkle_jupyter.errors import ConflictError, NotAllowedError
-from twinkle_jupyter.launch.export_process import ExportProcess
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
@@ -36,7 +36,7 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[LiveService]:
-    with LiveService(tmp_path / "service", adapter_files=ExportProcess()) as service:
+    with LiveService(tmp_path / "service", adapter_files=InThread()) as service:
         yield service
 
 

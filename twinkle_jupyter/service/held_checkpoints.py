@@ -19,21 +19,22 @@ def find_checkpoint(parts: ServiceParts, run: RunRow, step: int | None) -> Path:
         ConflictError: The run has none yet.
         NotFoundError: There is none of that step.
     """
-    name = run.checkpoint if step is None else f"step-{step:06d}"
+    root = parts.config.checkpoint_folder(run.run_id, "-").parent
+    there = list_folders(root)
+    # A run that failed may have written one that its row does not know of.
+    name = (run.checkpoint or max(there, default="")) if step is None else f"step-{step:06d}"
     if not name:
         raise ConflictError(
             f"Adapter {run.adapter!r} has no checkpoint yet.",
             f"Watch it with `%twinkle show {run.adapter}`.",
         )
-    folder = parts.config.checkpoint_folder(run.run_id, name)
-    there = list_folders(folder.parent)
     if name not in there:
         steps = ", ".join(str(step_of(one)) for one in there)
         raise NotFoundError(
             f"Adapter {run.adapter!r} has no checkpoint of step {step_of(name)}.",
             f"There are those of steps {steps}." if steps else "",
         )
-    return folder
+    return root / name
 
 
 def step_of(checkpoint: str) -> int:
