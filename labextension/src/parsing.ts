@@ -1,125 +1,13 @@
 /**
- * The only place where JSON from outside becomes one of wire.ts's types. What is malformed becomes
- * null or a neutral value, never an exception: a panel outlives a newer service.
+ * Where JSON of the service becomes one of wire.ts's types. What is malformed becomes null or a
+ * neutral value, never an exception: a panel outlives a newer service.
  */
 
-import {
-  RUN_STATES,
-  type CommandName,
-  type Frame,
-  type PhaseSeconds,
-  type Point,
-  type RunBundle,
-  type RunEvent,
-  type RunState,
-  type Snapshot,
-  type SnapshotProbe,
-  type WireError
-} from './wire';
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function number(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? value : null;
-}
-
-function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function isRunState(value: unknown): value is RunState {
-  return RUN_STATES.some(state => state === value);
-}
+import { isFields, isRunState, number, parsePhases, text, type Fields } from './fields';
+import type { CommandName, Frame, RunEvent, RunFacts, WireError } from './wire';
 
 function isCommandName(value: unknown): value is CommandName {
   return value === 'pause' || value === 'resume' || value === 'stop';
-}
-
-function parsePoint(value: unknown): Point | null {
-  const pair = list(value);
-  const step = number(pair[0]);
-  const loss = number(pair[1]);
-  return step === null || loss === null ? null : [step, loss];
-}
-
-function parsePoints(value: unknown): Point[] {
-  return list(value)
-    .map(parsePoint)
-    .filter((point): point is Point => point !== null)
-    .sort((a, b) => a[0] - b[0]);
-}
-
-function parsePhases(fields: Fields, suffix: string): PhaseSeconds {
-  const seconds = (phase: string) => number(fields[phase + suffix]) ?? 0;
-  return {
-    queue: seconds('queue'),
-    forward: seconds('forward'),
-    backward: seconds('backward'),
-    optimizer: seconds('optimizer')
-  };
-}
-
-function parseSnapshotProbe(value: unknown): SnapshotProbe | null {
-  const index = isFields(value) ? number(value['index']) : null;
-  if (!isFields(value) || index === null) {
-    return null;
-  }
-  const before = value['before'];
-  const probe = {
-    index,
-    prompt: text(value['prompt']),
-    step: number(value['step']) ?? 0,
-    answer: text(value['answer'])
-  };
-  return isFields(before)
-    ? { ...probe, before: { step: number(before['step']) ?? 0, answer: text(before['answer']) } }
-    : probe;
-}
-
-function parseSnapshot(value: unknown): Snapshot | null {
-  if (!isFields(value) || !isRunState(value['state'])) {
-    return null;
-  }
-  return {
-    state: value['state'],
-    step: number(value['step']) ?? 0,
-    total_steps: number(value['total_steps']) ?? 0,
-    reason: text(value['reason']),
-    message: text(value['message']),
-    last_event_id: number(value['last_event_id']) ?? 0,
-    learning_rate: number(value['learning_rate']),
-    seconds_per_step: number(value['seconds_per_step']),
-    tokens_per_second: number(value['tokens_per_second']),
-    grad_norm: number(value['grad_norm']),
-    phase_seconds: isFields(value['phase_seconds']) ? parsePhases(value['phase_seconds'], '') : null,
-    memory_bytes: number(value['memory_bytes']) ?? 0,
-    notice: text(value['notice']),
-    points: parsePoints(value['points']),
-    eval_points: parsePoints(value['eval_points']),
-    probes: list(value['probes'])
-      .map(parseSnapshotProbe)
-      .filter((probe): probe is SnapshotProbe => probe !== null)
-  };
-}
-
-/** Read the MIME type's content; null when it names no run. */
-export function parseRunBundle(value: unknown): RunBundle | null {
-  if (!isFields(value) || text(value['run_id']) === '') {
-    return null;
-  }
-  return {
-    run_id: text(value['run_id']),
-    adapter: text(value['adapter']),
-    snapshot: parseSnapshot(value['snapshot'])
-  };
 }
 
 /** Read an error body; what is missing becomes a sentence that still says something. */
@@ -188,6 +76,16 @@ function parseCommand(fields: Fields, at: string): RunEvent | null {
   return isCommandName(command) ? { kind: 'command', at, command, step } : null;
 }
 
+function parseSteered(fields: Fields, at: string): RunEvent | null {
+  const step = number(fields['step']);
+  const changes = fields['changes'];
+  if (step === null || !isFields(changes)) {
+    return null;
+  }
+  const totalSteps = number(fields['total_steps']) ?? 0;
+  return { kind: 'steered', at, step, changes, totalSteps, refusal: text(fields['refusal']) };
+}
+
 function parseKnown(fields: Fields, at: string): RunEvent | null {
   switch (fields['kind']) {
     case 'state':
@@ -210,6 +108,8 @@ function parseKnown(fields: Fields, at: string): RunEvent | null {
       };
     case 'command':
       return parseCommand(fields, at);
+    case 'steered':
+      return parseSteered(fields, at);
     default:
       return null;
   }
@@ -245,6 +145,14 @@ export function parseFrame(value: unknown): Frame | null {
     default:
       return null;
   }
+}
+
+/** Read the service's `Run`; null when it is none. */
+export function parseRunFacts(value: unknown): RunFacts | null {
+  if (!isFields(value) || text(value['run_id']) === '') {
+    return null;
+  }
+  return { parentRun: text(value['parent_run']), parentStep: number(value['parent_step']) ?? 0 };
 }
 
 export interface CommandResult {

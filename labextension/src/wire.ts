@@ -19,6 +19,14 @@ export type RunState = (typeof RUN_STATES)[number];
 
 export type CommandName = 'pause' | 'resume' | 'stop';
 
+/** What a panel can ask for: the log has the first three as `command`, changes as `steered`. */
+export type ActionName = CommandName | 'set' | 'checkpoint' | 'fork';
+
+/** An action's body, as the service's route takes it. */
+export type ActionBody = Readonly<Record<string, unknown>>;
+
+export type Changes = Readonly<Record<string, unknown>>;
+
 export interface StateEvent {
   readonly kind: 'state';
   readonly at: string;
@@ -96,6 +104,18 @@ export interface CommandEvent {
   readonly step: number;
 }
 
+/** Settings changed while the run was going on; before the first step that they affect. */
+export interface SteeredEvent {
+  readonly kind: 'steered';
+  readonly at: string;
+  readonly step: number;
+  readonly changes: Changes;
+  /** Of the whole run from here on; 0 where it is not told. */
+  readonly totalSteps: number;
+  /** Why nothing was changed; else empty. */
+  readonly refusal: string;
+}
+
 /** A kind that the panel does not show; its id still counts. */
 export interface OtherEvent {
   readonly kind: 'other';
@@ -111,6 +131,7 @@ export type RunEvent =
   | EvalEvent
   | ProbeEvent
   | CommandEvent
+  | SteeredEvent
   | OtherEvent;
 
 export interface WireError {
@@ -128,6 +149,18 @@ export type Frame =
 /** `[step, loss]`. */
 export type Point = readonly [step: number, loss: number];
 
+export type MarkKind = 'steered' | 'command' | 'interrupted';
+
+/** Something on the plot that happened before a step; what is of one kind at one step is one. */
+export interface Mark {
+  readonly step: number;
+  readonly kind: MarkKind;
+  /** A few characters beside the line. */
+  readonly label: string;
+  /** Everything, for a tooltip. */
+  readonly text: string;
+}
+
 export interface SnapshotProbe {
   readonly index: number;
   readonly prompt: string;
@@ -135,6 +168,8 @@ export interface SnapshotProbe {
   readonly answer: string;
   /** The base model's answer, once there is a newer one. */
   readonly before?: { readonly step: number; readonly answer: string };
+  /** `[step, answer]` from the first to the newest, thinned; once there are more than two. */
+  readonly history?: readonly (readonly [step: number, answer: string])[];
 }
 
 export interface Snapshot {
@@ -154,6 +189,14 @@ export interface Snapshot {
   readonly points: readonly Point[];
   readonly eval_points: readonly Point[];
   readonly probes: readonly SnapshotProbe[];
+  readonly marks: readonly Mark[];
+}
+
+/** What the service says of a run besides its log. */
+export interface RunFacts {
+  /** The run that this one was forked from; empty: none. */
+  readonly parentRun: string;
+  readonly parentStep: number;
 }
 
 /** The content of `application/vnd.twinkle.run+json`. */

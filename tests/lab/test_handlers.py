@@ -99,6 +99,17 @@ class TestProxy:
             {"path": "/api/v1/runs", "body": '{"a": 1}'},
         )
 
+    async def test_a_body_larger_than_any_wish_is_not_passed_on(self, jp_fetch: Fetch) -> None:
+        body = "x" * (8 * 2**20 + 1)
+        with pytest.raises(HTTPClientError) as caught:
+            await jp_fetch(
+                "twinkle-jupyter", "api", "runs", "run_a", "set", method="POST", body=body
+            )
+
+        response = cast("HTTPResponse", caught.value.response)
+        assert caught.value.code == 413
+        assert json.loads(response.body)["error"]["message"] == "The request is larger than 8 MiB."
+
     async def test_an_error_body_passes(self, jp_fetch: Fetch) -> None:
         with pytest.raises(HTTPClientError) as caught:
             await jp_fetch("twinkle-jupyter", "api", "runs", "nobody")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,6 +78,7 @@ def test_a_snapshot_has_what_the_panel_shows() -> None:
                 "before": {"step": 0, "answer": "SmolLM"},
             }
         ],
+        "marks": [],
     }
 
 
@@ -158,3 +160,77 @@ def test_steps_of_an_earlier_release_have_no_phases() -> None:
         "seconds": 1,
     }
     assert phase_line(snapshot([(1, step)])) == ""
+
+
+def _steered(step: int, changes: dict[str, object], total_steps: int, refusal: str = "") -> Entry:
+    return {
+        "kind": "steered",
+        "step": step,
+        "wish": 1,
+        "changes": changes,
+        "total_steps": total_steps,
+        "refusal": refusal,
+    }
+
+
+def test_what_was_steered_is_one_mark_a_step_and_a_refusal_changes_nothing() -> None:
+    entries = [
+        _steered(12, {"learning_rate": 0.0003}, 40),
+        _steered(12, {"steps": 80}, 80),
+        _steered(20, {"steps": 2}, 2, "Step 19 was taken."),
+        {"kind": "command", "step": 21, "command": "pause"},
+    ]
+
+    picture = snapshot(enumerate(entries, start=1))
+
+    assert picture["total_steps"] == 80
+    assert picture["marks"] == [
+        {
+            "step": 12,
+            "kind": "steered",
+            "label": "lr 3e-4, steps 80",
+            "text": "learning_rate = 3e-4; steps = 80",
+        },
+        {
+            "step": 20,
+            "kind": "steered",
+            "label": "refused",
+            "text": "steps = 2: Step 19 was taken.",
+        },
+        {"step": 21, "kind": "command", "label": "pause", "text": "pause"},
+    ]
+    assert "lr 3e-4, steps 80" in run_html("pirate", {**picture, "points": [(1, 2.0), (30, 1.0)]})
+    assert json.dumps(plotly_figure(picture)).count("lr 3e-4, steps 80") == 1
+
+
+def test_a_mark_tells_how_long_a_run_was_interrupted_and_why() -> None:
+    def state(name: str, second: int, reason: str = "") -> Entry:
+        at = f"2026-01-01T00:00:{second:02}.000+00:00"
+        return {"kind": "state", "state": name, "step": 7, "reason": reason, "at": at}
+
+    entries = [state("interrupted", 1, "The trainer ended."), state("queued", 3)]
+    assert snapshot(enumerate(entries, start=1))["marks"] == []
+    assert snapshot(enumerate([*entries, state("running", 5)], start=1))["marks"] == [
+        {
+            "step": 7,
+            "kind": "interrupted",
+            "label": "interrupted 4 s",
+            "text": "interrupted 4 s: The trainer ended.",
+        }
+    ]
+
+
+def test_the_answers_along_a_run_are_kept_spread_evenly_and_bounded() -> None:
+    few = snapshot([(n, _probe(10 * n, f"answer {n}")) for n in range(1, 4)])
+    assert few["probes"][0]["history"] == [(10, "answer 1"), (20, "answer 2"), (30, "answer 3")]
+
+    many = [(n, {**_probe(n // 20, "word " * 100), "index": n % 20}) for n in range(1, 8001)]
+    marks = [(9000 + n, _steered(n, {"schedule": "x" * 999}, 9)) for n in range(900)]
+    picture = snapshot([*many, *marks])
+
+    assert len(json.dumps(picture)) < 150_000
+    assert len(picture["marks"]) == 60
+    long = snapshot([(n, _probe(n, "x")) for n in range(1, 2001)])["probes"][0]["history"]
+    gaps = [after[0] - before[0] for before, after in pairwise(long)]
+    assert (len(long), long[0][0], long[-1][0]) == (40, 1, 2000)
+    assert max(gaps) < 150

@@ -17,6 +17,7 @@ from tornado.web import authenticated
 
 from twinkle_jupyter.errors import (
     ConflictError,
+    InvalidDataError,
     NotFoundError,
     ServiceUnavailableError,
     TwinkleError,
@@ -30,11 +31,20 @@ if TYPE_CHECKING:
 #: What Jupyter's authorizer is asked about.
 AUTH_RESOURCE = "twinkle"
 
+#: What a browser asks of a run is short; data sets go to the service directly.
+MAX_BODY_BYTES = 8 * 2**20
+
 #: Segments of ids and names only: no `..`, no `//`, no encoded slash, no other host.
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 #: Jupyter's own secrets in a query, which are none of the service's business.
 _JUPYTER_QUERY = frozenset({"token", "_xsrf"})
-_STATUS = {"not_allowed": 401, "conflict": 409, "not_found": 404, "service_unavailable": 503}
+_STATUS = {
+    "not_allowed": 401,
+    "conflict": 409,
+    "invalid_data": 413,
+    "not_found": 404,
+    "service_unavailable": 503,
+}
 _PASSED_ON = ("Content-Type", "Retry-After", "Cache-Control")
 
 
@@ -148,6 +158,10 @@ class ProxyHandler(TwinkleHandler):
             return
         if connection is None:
             await self.fail(not_running())
+            return
+        if len(self.request.body) > MAX_BODY_BYTES:
+            limit = MAX_BODY_BYTES // 2**20
+            await self.fail(InvalidDataError(f"The request is larger than {limit} MiB."))
             return
         query = parse_qsl(self.request.query, keep_blank_values=True)
         headers = authorization(connection)

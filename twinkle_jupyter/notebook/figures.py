@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 
-from twinkle_jupyter.notebook.snapshot import Point, Probe, Snapshot
+from twinkle_jupyter.notebook.probe_history import Probe
+from twinkle_jupyter.notebook.run_marks import Mark
+from twinkle_jupyter.notebook.snapshot import Point, Snapshot
 
 _WIDTH, _HEIGHT = 640, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 12, 30
@@ -80,7 +82,8 @@ def run_svg(picture: Snapshot) -> str:
         f"{_axes(low, high, first, last)}"
         f'<polyline fill="none" stroke="{_BLUE}" stroke-width="1.5" '
         f'points="{_path(points, place)}"/>'
-        f"{_dots(evals, place)}</svg>"
+        f"{_dots(evals, place)}{_best(evals, place)}"
+        f"{_mark_lines(picture['marks'], place, low)}</svg>"
     )
 
 
@@ -95,8 +98,34 @@ def plotly_figure(picture: Snapshot) -> dict[str, object]:
         "xaxis": {"title": {"text": "step"}, "automargin": True},
         "yaxis": {"title": {"text": "loss"}, "automargin": True},
         "showlegend": len(traces) > 1,
+        "shapes": [_shape(mark) for mark in picture["marks"]],
+        "annotations": [_note(mark) for mark in picture["marks"] if mark["kind"] != "command"],
     }
     return {"data": traces, "layout": layout, "config": {"responsive": True}}
+
+
+def _shape(mark: Mark) -> dict[str, object]:
+    width = 7 if mark["kind"] == "interrupted" else 1
+    line = {"color": "gray", "width": width, "dash": _DASHES.get(mark["kind"], "solid")}
+    across = {"x0": mark["step"], "x1": mark["step"], "yref": "paper", "y0": 0, "y1": 1}
+    opacity = 0.8 if mark["kind"] == "steered" else 0.3
+    return {"type": "line", **across, "line": line, "opacity": opacity}
+
+
+_DASHES = {"command": "dot"}
+
+
+def _note(mark: Mark) -> dict[str, object]:
+    return {
+        "x": mark["step"],
+        "y": 1,
+        "yref": "paper",
+        "xanchor": "left",
+        "yanchor": "top",
+        "showarrow": False,
+        "text": escape(mark["label"]),
+        "hovertext": escape(f"step {mark['step']}: {mark['text']}"),
+    }
 
 
 def _trace(name: str, points: Sequence[Point], mode: str) -> dict[str, object]:
@@ -134,6 +163,41 @@ def _path(points: Sequence[Point], place: Place) -> str:
 def _dots(points: Sequence[Point], place: Place) -> str:
     placed = [place(point) for point in points]
     return "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{_ORANGE}"/>' for x, y in placed)
+
+
+def _best(evals: Sequence[Point], place: Place) -> str:
+    if not evals:
+        return ""
+    best = min(evals, key=lambda point: point[1])
+    x, y = place(best)
+    return (
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6.5" fill="none" stroke="{_ORANGE}">'
+        f"<title>best: {best[1]:.3f} at step {best[0]}</title></circle>"
+    )
+
+
+def _mark_lines(marks: Sequence[Mark], place: Place, low: float) -> str:
+    """Draw lines across, and labels where they do not lie over each other."""
+    drawn: list[str] = []
+    free = -1.0
+    for mark in marks:
+        x, _ = place((mark["step"], low))
+        x = min(max(x, _LEFT), _WIDTH - _RIGHT)
+        width, opacity = (7, 0.3) if mark["kind"] == "interrupted" else (1, 0.6)
+        label_width = 6.0 * len(mark["label"])
+        start = x + 4 if x + 4 + label_width < _WIDTH else x - 4 - label_width
+        label = ""
+        if mark["kind"] == "command":
+            opacity = 0.25
+        elif start > free:
+            label = f'<text x="{start:.1f}" y="{_TOP + 9}">{escape(mark["label"])}</text>'
+            free = start + label_width
+        drawn.append(
+            f"<g><title>step {mark['step']}: {escape(mark['text'])}</title>"
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}" '
+            f'stroke="currentColor" stroke-width="{width}" stroke-opacity="{opacity}"/>{label}</g>'
+        )
+    return "".join(drawn)
 
 
 def _probe_table(probes: Sequence[Probe]) -> str:

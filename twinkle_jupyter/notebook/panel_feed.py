@@ -10,9 +10,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
-from twinkle_jupyter.errors import TwinkleError
+from twinkle_jupyter.errors import InvalidDataError, TwinkleError
 
 if TYPE_CHECKING:
     from twinkle_jupyter.client.event_stream import EventStream
@@ -51,7 +51,7 @@ class PanelFeed:
         elif message.get("type") == "command":
             threading.Thread(
                 target=self._command,
-                args=(str(message.get("command")),),
+                args=(str(message.get("command")), message.get("body")),
                 name="twinkle-panel-command",
                 daemon=True,
             ).start()
@@ -62,15 +62,62 @@ class PanelFeed:
             self._subscription.close()
             self._subscription = None
 
-    def _command(self, command: str) -> None:
-        acts = {"pause": self._run.pause, "resume": self._run.resume, "stop": self._run.stop}
+    def _command(self, command: str, body: object) -> None:
         error = None
         try:
-            if command in acts:
-                acts[command]()
+            obey(cast("Steerable", self._run.client), self._run.run_id, command, body)
         except TwinkleError as caught:
             error = caught.as_fields()
         self._send({"type": "command-result", "command": command, "error": error})
+
+
+class Steerable(Protocol):
+    """The part of a client that steers runs."""
+
+    def pause(self, name: str) -> object:
+        """Pause before the next step."""
+
+    def resume(self, name: str) -> object:
+        """Go on."""
+
+    def stop(self, name: str, *, keep: str = "last") -> object:
+        """End before the next step; `keep="best"` keeps the weights of the lowest eval loss."""
+
+    def set(self, name: str, **changes: object) -> object:
+        """Change settings from the next step on."""
+
+    def checkpoint(self, name: str) -> object:
+        """Make a checkpoint at the next step."""
+
+    def fork(self, name: str, *, adapter: str, **changes: object) -> object:
+        """Start a run from these weights."""
+
+
+def obey(client: Steerable, run_id: str, command: str, body: object) -> None:
+    """Do what a panel asks for.
+
+    Raises:
+        TwinkleError: It was refused.
+        InvalidDataError: There is no such command, or its body is none.
+    """
+    fields = body if isinstance(body, Mapping) else {}
+    if command == "pause":
+        client.pause(run_id)
+    elif command == "resume":
+        client.resume(run_id)
+    elif command == "stop":
+        if fields.get("keep") == "best":
+            client.stop(run_id, keep="best")
+        else:
+            client.stop(run_id)
+    elif command == "checkpoint":
+        client.checkpoint(run_id)
+    elif command == "set" and isinstance(changes := fields.get("changes"), Mapping):
+        client.set(run_id, **changes)
+    elif command == "fork" and isinstance(adapter := fields.get("adapter"), str):
+        client.fork(run_id, adapter=adapter)
+    else:
+        raise InvalidDataError(f"The panel cannot ask for {command!r} like this.")
 
 
 class _Subscription:

@@ -12,6 +12,15 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TypedDict, TypeVar, cast
 
+from twinkle_jupyter.notebook.probe_history import Probe, ProbeAnswer, add_answer, with_history
+from twinkle_jupyter.notebook.run_marks import (
+    Mark,
+    add_mark,
+    command_mark,
+    interruption_mark,
+    steered_mark,
+)
+
 #: Points of a curve in a snapshot at most.
 MAX_POINTS = 500
 #: Rates are those of so many newest steps.
@@ -20,23 +29,6 @@ RECENT_STEPS = 10
 Entry = Mapping[str, object]
 Point = tuple[int, float]
 T = TypeVar("T")
-
-
-class ProbeAnswer(TypedDict):
-    """An answer to a probe and the step whose weights gave it."""
-
-    step: int
-    answer: str
-
-
-class Probe(TypedDict, total=False):
-    """One probe: its newest answer, and its first where there is a newer one."""
-
-    index: int
-    prompt: str
-    step: int
-    answer: str
-    before: ProbeAnswer
 
 
 class PhaseSeconds(TypedDict):
@@ -69,6 +61,8 @@ class Snapshot(TypedDict):
     points: list[Point]
     eval_points: list[Point]
     probes: list[Probe]
+    #: What happened along the way, by step.
+    marks: list[Mark]
 
 
 @dataclass(slots=True)
@@ -89,6 +83,10 @@ class RunPicture:
     points: list[Point] = field(default_factory=list)
     eval_points: list[Point] = field(default_factory=list)
     probes: dict[int, Probe] = field(default_factory=dict)
+    histories: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
+    marks: list[Mark] = field(default_factory=list)
+    #: Step, reason and time of the interruption that goes on.
+    interruption: tuple[int, str, str] | None = None
     #: Tokens and seconds of the newest steps.
     recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=RECENT_STEPS))
 
@@ -120,8 +118,15 @@ class RunPicture:
             "notice": self.notice,
             "points": thin_out(self.points, MAX_POINTS),
             "eval_points": thin_out(self.eval_points, MAX_POINTS),
-            "probes": [self.probes[index] for index in sorted(self.probes)],
+            "probes": self._probes(),
+            "marks": list(self.marks),
         }
+
+    def _probes(self) -> list[Probe]:
+        order = sorted(self.probes)
+        return with_history(
+            [self.probes[index] for index in order], [self.histories[index] for index in order]
+        )
 
     def _seconds_per_step(self) -> float | None:
         # The median: the first step after a pause carries the pause in its seconds.
@@ -137,6 +142,12 @@ class RunPicture:
         self.state = str(entry["state"])
         self.reason = str(entry.get("reason", ""))
         self.message = ""
+        at = str(entry.get("at", ""))
+        if self.state == "interrupted":
+            self.interruption = self.interruption or (_whole(entry["step"]), self.reason, at)
+        elif self.interruption is not None and self.state != "queued":
+            add_mark(self.marks, interruption_mark(*self.interruption, until=at))
+            self.interruption = None
 
     def take_progress(self, entry: Entry) -> None:
         """Something is under way before or between steps."""
@@ -166,6 +177,18 @@ class RunPicture:
         """Something that a person should know of, and that the run went on after."""
         self.notice = str(entry["message"])
 
+    def take_command(self, entry: Entry) -> None:
+        """A person paused, resumed or stopped the run."""
+        add_mark(self.marks, command_mark(_whole(entry["step"]), str(entry["command"])))
+
+    def take_steered(self, entry: Entry) -> None:
+        """Settings changed while the run was going on, or a change was refused."""
+        changes = cast("Mapping[str, object]", entry["changes"])
+        refusal = str(entry.get("refusal", ""))
+        add_mark(self.marks, steered_mark(_whole(entry["step"]), changes, refusal))
+        if not refusal and entry.get("total_steps"):
+            self.total_steps = _whole(entry["total_steps"])
+
     def take_eval(self, entry: Entry) -> None:
         """Loss on the rows kept from training."""
         _append_finite(self.eval_points, entry)
@@ -184,6 +207,7 @@ class RunPicture:
             first: ProbeAnswer = {"step": known["step"], "answer": known["answer"]}
             probe["before"] = known.get("before", first)
         self.probes[index] = probe
+        add_answer(self.histories.setdefault(index, []), step, answer)
 
 
 _TAKE = {
@@ -194,6 +218,8 @@ _TAKE = {
     "notice": RunPicture.take_notice,
     "eval": RunPicture.take_eval,
     "probe": RunPicture.take_probe,
+    "command": RunPicture.take_command,
+    "steered": RunPicture.take_steered,
 }
 
 

@@ -2,7 +2,7 @@
 
 import { CommandFailedError, type Disposable, type Notice, type Transport } from '../panels/transport';
 import { parseCommandResult, parseFrame, type CommandResult } from '../parsing';
-import type { CommandName } from '../wire';
+import type { ActionBody, ActionName, RunFacts } from '../wire';
 
 /** The part of anywidget's model that the host uses. */
 export interface WidgetModel {
@@ -32,7 +32,12 @@ export class CommTransport implements Transport {
     return { dispose: () => this.model.off('msg:custom', onMessage) };
   }
 
-  command(name: CommandName): Promise<void> {
+  /** The comm carries the log and commands only. */
+  facts(): Promise<RunFacts | null> {
+    return Promise.resolve(null);
+  }
+
+  command(name: ActionName, body?: ActionBody): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (result: CommandResult): void => {
         clearTimeout(timer);
@@ -54,7 +59,7 @@ export class CommTransport implements Transport {
         settle({ command: name, error: { code: 'service_unavailable', message, hint: '' } });
       }, PATIENCE_MS);
       this.model.on('msg:custom', onMessage);
-      this.model.send({ type: 'command', command: name });
+      this.model.send({ type: 'command', command: name, ...(body === undefined ? {} : { body }) });
     });
   }
 }

@@ -3,7 +3,7 @@
  * traits `run_id`, `adapter` and `snapshot`. Small by intent: it travels in every output.
  */
 
-import { parseRunBundle } from '../parsing';
+import { parseRunBundle } from '../bundleParsing';
 import { RunPanel } from '../panels/run/panel';
 import { createSvgPlot } from '../panels/run/svgPlot';
 import { CommTransport, type WidgetModel } from './commTransport';

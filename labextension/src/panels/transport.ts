@@ -3,7 +3,7 @@
  * websocket or the kernel's comm. A panel knows only this.
  */
 
-import type { CommandName, Frame, WireError } from '../wire';
+import type { ActionBody, ActionName, Frame, RunFacts, WireError } from '../wire';
 
 export interface Disposable {
   dispose(): void;
@@ -26,7 +26,10 @@ export interface Transport {
    * Steer the run. Resolves once the service has taken the command; rejects with a
    * `CommandFailedError` otherwise.
    */
-  command(name: CommandName): Promise<void>;
+  command(name: ActionName, body?: ActionBody): Promise<void>;
+
+  /** What the service says of the run besides its log; null where it cannot be asked. */
+  facts(): Promise<RunFacts | null>;
 }
 
 /** A command that was not taken: one sentence for the person who clicked. */

@@ -9,8 +9,9 @@
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { pictureFigure, pictureHtml, pictureText } from '../panels/run/picture';
-import { isOver, snapshotOf, type RunView } from '../panels/run/model';
-import { parseRunBundle } from '../parsing';
+import { isOver, type RunView } from '../panels/run/model';
+import { snapshotOf } from '../panels/run/snapshots';
+import { parseRunBundle } from '../bundleParsing';
 import { RUN_MIME_TYPE } from '../wire';
 import { acquireLease } from './pageLease';
 

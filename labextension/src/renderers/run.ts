@@ -10,7 +10,7 @@ import type { ServerConnection } from '@jupyterlab/services';
 import { Widget } from '@lumino/widgets';
 import { RunPanel } from '../panels/run/panel';
 import { createPlotlyPlot } from '../panels/run/plotlyPlot';
-import { parseRunBundle } from '../parsing';
+import { parseRunBundle } from '../bundleParsing';
 import { RUN_MIME_TYPE, type RunBundle } from '../wire';
 import { PictureKeeper } from './pictureKeeper';
 import { WebsocketTransport } from './websocketTransport';

@@ -6,8 +6,8 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import { CommandFailedError, type Disposable, type Notice, type Transport } from '../panels/transport';
-import { parseErrorBody, parseFrame } from '../parsing';
-import type { CommandName, Frame } from '../wire';
+import { parseErrorBody, parseFrame, parseRunFacts } from '../parsing';
+import type { ActionBody, ActionName, Frame, RunFacts } from '../wire';
 
 const NAMESPACE = 'twinkle-jupyter';
 const FIRST_RETRY_MS = 250;
@@ -26,12 +26,22 @@ export class WebsocketTransport implements Transport {
     return new Subscription(this.runId, this.settings, after, onNotice);
   }
 
-  async command(name: CommandName): Promise<void> {
-    const path = URLExt.join(NAMESPACE, 'api/runs', encodeURIComponent(this.runId), name);
-    const url = URLExt.join(this.settings.baseUrl, path);
+  async facts(): Promise<RunFacts | null> {
+    try {
+      const response = await ServerConnection.makeRequest(this.url(), {}, this.settings);
+      return response.ok ? parseRunFacts(parseJson(await response.text())) : null;
+    } catch {
+      return null;
+    }
+  }
+
+  async command(name: ActionName, body?: ActionBody): Promise<void> {
+    const url = this.url(name === 'checkpoint' ? 'checkpoints' : name);
+    const json = { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
+    const init = { method: 'POST', ...(body === undefined ? {} : json) };
     let response: Response;
     try {
-      response = await ServerConnection.makeRequest(url, { method: 'POST' }, this.settings);
+      response = await ServerConnection.makeRequest(url, init, this.settings);
     } catch {
       throw new CommandFailedError({
         code: 'service_unavailable',
@@ -42,6 +52,11 @@ export class WebsocketTransport implements Transport {
     if (!response.ok) {
       throw new CommandFailedError(parseErrorBody(parseJson(await response.text())));
     }
+  }
+
+  private url(action = ''): string {
+    const path = URLExt.join(NAMESPACE, 'api/runs', encodeURIComponent(this.runId), action);
+    return URLExt.join(this.settings.baseUrl, path);
   }
 }
 

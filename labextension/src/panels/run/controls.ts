@@ -3,9 +3,10 @@
  * log shows the new state. Stop asks once more, in its own place.
  */
 
-import type { CommandName } from '../../wire';
+import type { ActionBody, CommandName } from '../../wire';
 import { element, setText } from './dom';
-import { isOver, type RunView } from './model';
+import { formatLoss } from './format';
+import { bestOf, isOver, type RunView } from './model';
 
 const PENDING: Readonly<Record<CommandName, string>> = {
   pause: 'Pausing…',
@@ -22,6 +23,7 @@ export class RunControls {
   private readonly resume = button('resume', 'Resume');
   private readonly stop = button('stop', 'Stop');
   private readonly confirm = button('stop-confirm', 'Stop the run');
+  private readonly confirmBest = button('stop-best', 'Stop, keep the best');
   private readonly keep = button('stop-cancel', 'Keep going');
   private readonly error = element('div', 'jp-twinkle-command-error', { role: 'alert' });
 
@@ -31,19 +33,20 @@ export class RunControls {
   private pending: CommandName | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly send: (command: CommandName) => Promise<void>) {
+  constructor(private readonly send: (command: CommandName, body?: ActionBody) => Promise<void>) {
     this.pause.onclick = () => void this.command('pause');
     this.resume.onclick = () => void this.command('resume');
     this.stop.onclick = () => this.ask(true);
     this.keep.onclick = () => this.ask(false);
     this.confirm.onclick = () => void this.command('stop');
+    this.confirmBest.onclick = () => void this.command('stop', { keep: 'best' });
     this.node.onkeydown = event => {
       if (event.key === 'Escape' && this.isAsking) {
         event.stopPropagation();
         this.ask(false);
       }
     };
-    this.node.append(this.error, this.keep, this.confirm, this.pause, this.resume, this.stop);
+    this.node.append(this.error, this.keep, this.confirmBest, this.confirm, this.pause, this.resume, this.stop);
   }
 
   show(view: RunView, canSteer: boolean): void {
@@ -66,7 +69,7 @@ export class RunControls {
     (isAsking ? this.confirm : this.stop).focus();
   }
 
-  private async command(name: CommandName): Promise<void> {
+  private async command(name: CommandName, body?: ActionBody): Promise<void> {
     this.settle();
     this.isAsking = false;
     this.pending = name;
@@ -77,7 +80,7 @@ export class RunControls {
     setText(this.error, '');
     this.render();
     try {
-      await this.send(name);
+      await this.send(name, body);
     } catch (error) {
       this.settle();
       setText(this.error, error instanceof Error ? error.message : String(error));
@@ -102,6 +105,8 @@ export class RunControls {
     show(this.resume, isShown && view.state === 'paused', isEnabled);
     show(this.stop, isShown, isEnabled);
     show(this.confirm, isAsking, this.canSteer);
+    show(this.confirmBest, isAsking, this.canSteer && view.evalPoints.length > 0);
+    this.confirmBest.title = bestTitle(view);
     show(this.keep, isAsking, true);
     setText(this.pause, pending === 'pause' ? PENDING.pause : 'Pause');
     setText(this.resume, pending === 'resume' ? PENDING.resume : 'Resume');
@@ -109,7 +114,14 @@ export class RunControls {
   }
 }
 
-function button(action: string, label: string): HTMLButtonElement {
+function bestTitle(view: RunView): string {
+  const best = bestOf(view.evalPoints);
+  return best === null
+    ? 'There is no held-out loss yet'
+    : `Keep the weights of step ${best[0]}, held-out loss ${formatLoss(best[1])}`;
+}
+
+export function button(action: string, label: string): HTMLButtonElement {
   return element('button', 'jp-twinkle-button', { type: 'button', 'data-action': action }, label);
 }
 

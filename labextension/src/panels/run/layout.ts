@@ -1,5 +1,6 @@
 /** The fixed parts of the panel and how they follow a view. The plot and the buttons are apart. */
 
+import type { RunFacts } from '../../wire';
 import { element, setAttribute, setText } from './dom';
 import {
   formatDuration,
@@ -13,11 +14,11 @@ import {
 } from './format';
 import { stateIcon } from './icons';
 import { describeLoss } from './lossSvg';
-import { isOver, secondsLeft, secondsTaken, type Connection, type RunView } from './model';
+import { bestOf, isOver, secondsLeft, secondsTaken, type Connection, type RunView } from './model';
 import { ProbeList } from './probeList';
 
 const DETAILS_TITLE =
-  'The newest step: gradient norm before clipping, and where its time went (waiting is for others); ' +
+  'The lowest held-out loss; of the newest step the gradient norm before clipping, and where its time went (waiting is for others); ' +
   'the memory that the trainer needs at most for this run is an estimate';
 
 interface Figure {
@@ -51,7 +52,6 @@ export class PanelLayout {
   private readonly details = element('div', 'jp-twinkle-details', { title: DETAILS_TITLE, hidden: '' });
   private readonly reason = element('div', 'jp-twinkle-reason', { hidden: '' });
   private readonly plotFrame = element('div', 'jp-twinkle-plot', { role: 'img' }, this.plot);
-  private readonly probes = new ProbeList();
   private readonly figures = {
     train: figure('Train loss', 'jp-twinkle-mod-train'),
     eval: figure('Held-out loss', 'jp-twinkle-mod-eval'),
@@ -60,19 +60,29 @@ export class PanelLayout {
     learningRate: figure('Learning rate')
   };
 
-  constructor(runId: string, adapter: string, controls: HTMLElement) {
+  private readonly origin = element('span', 'jp-twinkle-origin', { hidden: '' });
+  private readonly probes: ProbeList;
+
+  constructor(
+    runId: string,
+    adapter: string,
+    parts: { readonly controls: HTMLElement; readonly steering: HTMLElement },
+    onSelect: (step: number | null) => void
+  ) {
+    this.probes = new ProbeList(onSelect);
     const title = element('span', 'jp-twinkle-title', { title: runId }, adapter || runId);
     this.root = element(
       'section',
       'jp-twinkle-run',
       { role: 'region', 'aria-label': `Run of ${adapter || runId}`, 'data-twinkle-run': runId },
-      element('div', 'jp-twinkle-head', {}, title, this.state, this.connection, controls),
+      element('div', 'jp-twinkle-head', {}, title, this.origin, this.state, this.connection, parts.controls),
       this.progress,
       element('div', 'jp-twinkle-caption', {}, this.steps, this.message),
       this.reason,
       this.notice,
       element('dl', 'jp-twinkle-figures', {}, ...Object.values(this.figures).map(f => f.node)),
       this.details,
+      parts.steering,
       this.plotFrame,
       this.probes.node
     );
@@ -92,7 +102,13 @@ export class PanelLayout {
     this.connection.title = text;
   }
 
-  show(view: RunView, isLive: boolean): void {
+  /** Say which run this one was forked from. */
+  showOrigin(facts: RunFacts): void {
+    setText(this.origin, `from ${facts.parentRun}@${facts.parentStep}`);
+    this.origin.hidden = facts.parentRun === '';
+  }
+
+  show(view: RunView, isLive: boolean, selected: number | null): void {
     this.icon.show(view.state);
     setText(this.stateWord, STATE_WORDS[view.state]);
     this.showProgress(view);
@@ -106,7 +122,7 @@ export class PanelLayout {
     this.showFigures(view, isLive);
     setAttribute(this.plotFrame, 'aria-label', describeLoss(view));
     this.plotFrame.classList.toggle('jp-twinkle-mod-empty', view.points.length === 0);
-    this.probes.show(view.probes);
+    this.probes.show(view.probes, selected);
   }
 
   private showProgress(view: RunView): void {
@@ -149,7 +165,9 @@ function figure(name: string, modifier = ''): Figure {
 function detailsOf(view: RunView): string {
   const norm = view.gradNorm === null ? '' : `gradient norm ${formatLoss(view.gradNorm)}`;
   const memory = view.memoryBytes > 0 ? `needs about ${formatMemory(view.memoryBytes)}` : '';
-  return [norm, formatPhases(view.phases), memory].filter(part => part !== '').join(' · ');
+  const best = bestOf(view.evalPoints);
+  const lowest = best === null ? '' : `best held-out loss ${formatLoss(best[1])} at step ${best[0]}`;
+  return [lowest, norm, formatPhases(view.phases), memory].filter(part => part !== '').join(' · ');
 }
 
 function messageOf(view: RunView): string {

@@ -1,6 +1,6 @@
 /** What draws the loss: the interface both drawings have, and what they share. */
 
-import type { Point } from '../../wire';
+import type { Mark, Point } from '../../wire';
 import { thin } from './model';
 
 export interface LossData {
@@ -8,6 +8,10 @@ export interface LossData {
   readonly evalPoints: readonly Point[];
   /** 0 while it is not known. */
   readonly totalSteps: number;
+  /** What happened along the way. */
+  readonly marks?: readonly Mark[];
+  /** The step whose answers are shown; null or absent: the newest. */
+  readonly selected?: number | null;
 }
 
 /** Resolved CSS colours, as a drawing library can read them. */
@@ -27,7 +31,8 @@ export interface LossPlot {
   dispose(): void;
 }
 
-export type CreateLossPlot = (host: HTMLElement) => Promise<LossPlot>;
+/** `onPick` is told the step where a person clicked. */
+export type CreateLossPlot = (host: HTMLElement, onPick: (step: number) => void) => Promise<LossPlot>;
 
 const MAX_DRAWN_POINTS = 2000;
 const MIN_SMOOTHED_POINTS = 50;

@@ -1,15 +1,19 @@
 /**
  * The loss as SVG text, without a DOM: the live drawing outside of JupyterLab and the picture
- * that a saved notebook keeps. Only numbers and the given colours go into it.
+ * that a saved notebook keeps. What goes into it is numbers, the given colours and escaped marks.
  */
 
-import type { Point } from '../../wire';
+import type { Mark, Point } from '../../wire';
+import { escapeHtml } from './escape';
 import { formatCount } from './format';
 import { lastStepShown, linesOf, type LossData, type PlotColours } from './lossPlot';
+import { bestOf } from './model';
 
 const MARGIN = { left: 46, right: 12, top: 12, bottom: 34 };
 const NUM_Y_TICKS = 5;
 const PIXELS_PER_X_TICK = 90;
+/** Of a label's font, about. */
+const PIXELS_PER_CHAR = 6;
 
 interface Frame {
   readonly width: number;
@@ -31,10 +35,13 @@ export function lossSvg(
   const isSmoothed = lines.smoothed.length > 0;
   const parts = [
     axes(frame, colours),
+    marks(data.marks ?? [], frame, colours),
+    selection(data.selected ?? null, frame, colours),
     polyline(lines.points, frame, colours.train, isSmoothed ? 1 : 2, isSmoothed ? 0.4 : 1),
     polyline(lines.smoothed, frame, colours.train, 2, 1),
     polyline(lines.evalPoints, frame, colours.eval, 1.5, 1),
     ...lines.evalPoints.map(point => dot(point, frame, colours.eval)),
+    star(bestOf(data.evalPoints), frame, colours),
     ...(lines.points.length === 1 ? lines.points.map(p => dot(p, frame, colours.train)) : [])
   ];
   const box = `viewBox="0 0 ${size.width} ${size.height}" width="100%" height="${size.height}"`;
@@ -132,6 +139,61 @@ function polyline(
 
 function dot([step, loss]: Point, frame: Frame, colour: string): string {
   return `<circle cx="${round(frame.x(step))}" cy="${round(frame.y(loss))}" r="3.5" fill="${colour}"/>`;
+}
+
+/** The step at a distance from the left edge of a drawing of this width. */
+export function stepAt(data: LossData, width: number, x: number): number {
+  const share = (x - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
+  return Math.round(Math.min(1, Math.max(0, share)) * lastStepShown(data));
+}
+
+/** Lines across the plot, with labels where they do not lie over each other. */
+function marks(all: readonly Mark[], frame: Frame, colours: PlotColours): string {
+  const ends = [-Infinity, -Infinity];
+  const right = frame.width - MARGIN.right;
+  return all
+    .map(mark => {
+      const x = round(frame.x(mark.step));
+      const width = PIXELS_PER_CHAR * mark.label.length;
+      const start = x + 4 + width > right ? x - 4 - width : x + 4;
+      const row = ends.findIndex(end => end < start);
+      const y = MARGIN.top + 9 + 13 * row;
+      const isFaint = mark.kind === 'command';
+      const label =
+        row === -1 || isFaint ? '' : `<text x="${start}" y="${y}" fill="${colours.muted}">${escapeHtml(mark.label)}</text>`;
+      if (label !== '') {
+        ends[row] = start + width + 6;
+      }
+      const isGap = mark.kind === 'interrupted';
+      const line =
+        `stroke="${isGap ? colours.eval : colours.muted}" stroke-width="${isGap ? 7 : 1}" ` +
+        `opacity="${isFaint || isGap ? 0.3 : 0.8}"${isFaint ? ' stroke-dasharray="2 3"' : ''}`;
+      const path = `M${x} ${MARGIN.top}V${frame.height - MARGIN.bottom}`;
+      // The wide invisible line is what a pointer can meet.
+      const reach = `<path d="${path}" stroke="transparent" stroke-width="9"/>`;
+      const title = `<title>${escapeHtml(`step ${mark.step}: ${mark.text}`)}</title>`;
+      return `<g data-mark="${mark.kind}">${title}<path d="${path}" ${line}/>${reach}${label}</g>`;
+    })
+    .join('');
+}
+
+function selection(step: number | null, frame: Frame, colours: PlotColours): string {
+  if (step === null) {
+    return '';
+  }
+  const path = `M${round(frame.x(step))} ${MARGIN.top}V${frame.height - MARGIN.bottom}`;
+  return `<path data-selected="${step}" d="${path}" stroke="${colours.train}" stroke-width="1.5" stroke-dasharray="5 3"/>`;
+}
+
+function star(best: Point | null, frame: Frame, colours: PlotColours): string {
+  if (best === null) {
+    return '';
+  }
+  const [x, y] = [round(frame.x(best[0])), round(frame.y(best[1]))];
+  return (
+    `<g data-best="${best[0]}"><title>best: ${best[1].toFixed(3)} at step ${best[0]}</title>` +
+    `<circle cx="${x}" cy="${y}" r="6.5" fill="none" stroke="${colours.eval}" stroke-width="1.8"/></g>`
+  );
 }
 
 function round(pixels: number): number {

@@ -6,32 +6,21 @@
 import type {
   CommandName,
   Frame,
+  Mark,
   PhaseSeconds,
   Point,
   RunEvent,
   RunState,
-  Snapshot,
-  SnapshotProbe,
   StateEvent,
-  StepEvent
+  StepEvent,
+  SteeredEvent
 } from '../../wire';
+import { insertAnswer, type ProbeView } from './answers';
+import { addMark, interruptionMark, steeredMark, type Interruption } from './marks';
 import { median } from './median';
 
 /** `saved`: a stored picture, nothing is coming. `ended`: the log is complete. */
 export type Connection = 'waiting' | 'live' | 'saved' | 'ended';
-
-export interface Answer {
-  readonly step: number;
-  readonly answer: string;
-}
-
-export interface ProbeView {
-  readonly index: number;
-  readonly prompt: string;
-  readonly newest: Answer;
-  /** The first answer, as a rule the base model's; null while it is also the newest. */
-  readonly before: Answer | null;
-}
 
 interface Timing {
   readonly seconds: number;
@@ -63,6 +52,10 @@ export interface RunView {
   readonly points: readonly Point[];
   readonly evalPoints: readonly Point[];
   readonly probes: readonly ProbeView[];
+  /** What happened along the way, by step. */
+  readonly marks: readonly Mark[];
+  /** Since when the run is interrupted, and why; null while it is not. */
+  readonly interruption: Interruption | null;
   /** A command that the log has and the state does not show yet. */
   readonly wanted: CommandName | null;
   readonly lastEventId: number;
@@ -72,7 +65,6 @@ export interface RunView {
 }
 
 const NUM_TIMINGS = 15;
-const MAX_SNAPSHOT_POINTS = 500;
 
 /** The view of a run of which nothing is known yet. */
 export function emptyView(runId: string, adapter: string): RunView {
@@ -95,6 +87,8 @@ export function emptyView(runId: string, adapter: string): RunView {
     points: [],
     evalPoints: [],
     probes: [],
+    marks: [],
+    interruption: null,
     wanted: null,
     lastEventId: 0,
     startedAt: '',
@@ -103,59 +97,9 @@ export function emptyView(runId: string, adapter: string): RunView {
   };
 }
 
-/** The view that a stored snapshot describes. */
-export function viewOfSnapshot(runId: string, adapter: string, snapshot: Snapshot): RunView {
-  return {
-    ...emptyView(runId, adapter),
-    state: snapshot.state,
-    reason: snapshot.reason,
-    step: snapshot.step,
-    totalSteps: snapshot.total_steps,
-    message: snapshot.message,
-    learningRate: snapshot.learning_rate,
-    secondsPerStep: snapshot.seconds_per_step,
-    tokensPerSecond: snapshot.tokens_per_second,
-    gradNorm: snapshot.grad_norm,
-    phases: snapshot.phase_seconds,
-    memoryBytes: snapshot.memory_bytes,
-    notice: snapshot.notice,
-    points: snapshot.points,
-    evalPoints: snapshot.eval_points,
-    probes: snapshot.probes.map(probe => ({
-      index: probe.index,
-      prompt: probe.prompt,
-      newest: { step: probe.step, answer: probe.answer },
-      before: probe.before ?? null
-    })),
-    lastEventId: snapshot.last_event_id
-  };
-}
-
-/** The snapshot that a notebook keeps of a view. */
-export function snapshotOf(view: RunView): Snapshot {
-  return {
-    state: view.state,
-    step: view.step,
-    total_steps: view.totalSteps,
-    reason: view.reason,
-    message: view.message,
-    last_event_id: view.lastEventId,
-    learning_rate: view.learningRate,
-    seconds_per_step: view.secondsPerStep,
-    tokens_per_second: view.tokensPerSecond,
-    grad_norm: view.gradNorm,
-    phase_seconds: view.phases,
-    memory_bytes: view.memoryBytes,
-    notice: view.notice,
-    points: thin(view.points, MAX_SNAPSHOT_POINTS),
-    eval_points: thin(view.evalPoints, MAX_SNAPSHOT_POINTS),
-    probes: view.probes.map(snapshotProbe)
-  };
-}
-
-function snapshotProbe(probe: ProbeView): SnapshotProbe {
-  const newest = { index: probe.index, prompt: probe.prompt, ...probe.newest };
-  return probe.before === null ? newest : { ...newest, before: probe.before };
+/** The step whose held-out loss is the lowest; null before the first. */
+export function bestOf(evalPoints: readonly Point[]): Point | null {
+  return evalPoints.reduce<Point | null>((best, point) => (best === null || point[1] < best[1] ? point : best), null);
 }
 
 export function isOver(state: RunState): boolean {
@@ -163,13 +107,13 @@ export function isOver(state: RunState): boolean {
 }
 
 /** At most `max` of the points, evenly over them; the first and the last stay. */
-export function thin(points: readonly Point[], max: number): readonly Point[] {
+export function thin<T>(points: readonly T[], max: number): readonly T[] {
   if (points.length <= max) {
     return points;
   }
   const stride = (points.length - 1) / (max - 1);
   return Array.from({ length: max }, (_, i) => points[Math.round(i * stride)]).filter(
-    (point): point is Point => point !== undefined
+    (point): point is T & {} => point !== undefined
   );
 }
 
@@ -194,6 +138,7 @@ export function applyFrames(view: RunView, frames: readonly Frame[]): RunView {
     points: [...view.points],
     evalPoints: [...view.evalPoints],
     probes: [...view.probes],
+    marks: [...view.marks],
     timings: [...view.timings]
   };
   for (const frame of frames) {
@@ -215,6 +160,7 @@ type Draft = { -readonly [Key in keyof RunView]: RunView[Key] } & {
   points: Point[];
   evalPoints: Point[];
   probes: ProbeView[];
+  marks: Mark[];
   timings: Timing[];
 };
 
@@ -241,17 +187,34 @@ function applyEvent(draft: Draft, event: RunEvent): void {
       insertPoint(draft.evalPoints, [event.step, event.loss]);
       break;
     case 'probe':
-      insertAnswer(draft.probes, event.index, event.prompt, event);
+      insertAnswer(draft.probes, event);
       break;
     case 'command':
       draft.wanted = event.command;
+      addMark(draft.marks, { step: event.step, kind: 'command', label: event.command, text: event.command });
+      break;
+    case 'steered':
+      applySteered(draft, event);
       break;
     case 'other':
       break;
   }
 }
 
+function applySteered(draft: Draft, event: SteeredEvent): void {
+  addMark(draft.marks, steeredMark(event));
+  if (event.refusal === '' && event.totalSteps > 0) {
+    draft.totalSteps = event.totalSteps;
+  }
+}
+
 function applyState(draft: Draft, event: StateEvent): void {
+  if (event.state === 'interrupted') {
+    draft.interruption ??= { at: event.at, step: event.step, reason: event.reason };
+  } else if (draft.interruption !== null && event.state !== 'queued') {
+    addMark(draft.marks, interruptionMark(draft.interruption, event));
+    draft.interruption = null;
+  }
   draft.state = event.state;
   draft.reason = event.reason;
   draft.step = Math.max(draft.step, event.step);
@@ -284,17 +247,4 @@ function insertPoint(points: Point[], point: Point): void {
   }
   const isThere = points[place]?.[0] === point[0];
   points.splice(place, isThere ? 1 : 0, point);
-}
-
-function insertAnswer(probes: ProbeView[], index: number, prompt: string, said: Answer): void {
-  const newest: Answer = { step: said.step, answer: said.answer };
-  const place = probes.findIndex(probe => probe.index >= index);
-  const known = probes[place];
-  if (known?.index !== index) {
-    probes.splice(place === -1 ? probes.length : place, 0, { index, prompt, newest, before: null });
-  } else if (newest.step > known.newest.step) {
-    probes[place] = { index, prompt, newest, before: known.before ?? known.newest };
-  } else if (newest.step === known.newest.step) {
-    probes[place] = { ...known, newest };
-  }
 }

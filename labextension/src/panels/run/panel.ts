@@ -3,7 +3,7 @@
  * a second and only while it can be seen. It knows neither JupyterLab nor the kernel.
  */
 
-import type { CommandName, Frame, Snapshot } from '../../wire';
+import type { Frame, Snapshot } from '../../wire';
 import type { Disposable, Notice, Transport } from '../transport';
 import { readColours } from './colours';
 import { RunControls } from './controls';
@@ -13,10 +13,11 @@ import {
   applyFrames,
   emptyView,
   isOver,
-  viewOfSnapshot,
   type Connection,
   type RunView
 } from './model';
+import { viewOfSnapshot } from './snapshots';
+import { RunSteering } from './steering';
 
 export interface RunPanelOptions {
   readonly runId: string;
@@ -40,6 +41,7 @@ export class RunPanel implements Disposable {
 
   private readonly layout: PanelLayout;
   private readonly controls: RunControls;
+  private readonly steering: RunSteering;
   private readonly subscription: Disposable;
   private readonly resizing: ResizeObserver;
   private readonly seeing: IntersectionObserver;
@@ -59,14 +61,19 @@ export class RunPanel implements Disposable {
 
   private plot: LossPlot | null = null;
   private isPlotAsked = false;
+  private isOriginAsked = false;
+  /** The step whose answers are shown; null: the newest. */
+  private selected: number | null = null;
   private colours: PlotColours | null = null;
 
   constructor(private readonly options: RunPanelOptions) {
     const { runId, adapter, snapshot } = options;
     this.log = emptyView(runId, adapter);
     this.picture = snapshot === null ? this.log : viewOfSnapshot(runId, adapter, snapshot);
-    this.controls = new RunControls((command: CommandName) => options.transport.command(command));
-    this.layout = new PanelLayout(runId, adapter, this.controls.node);
+    this.controls = new RunControls((command, body) => options.transport.command(command, body));
+    this.steering = new RunSteering((action, body) => options.transport.command(action, body));
+    const parts = { controls: this.controls.node, steering: this.steering.node };
+    this.layout = new PanelLayout(runId, adapter, parts, step => this.select(step));
     this.node = this.layout.root;
     this.resizing = new ResizeObserver(() => this.plot?.resize());
     this.resizing.observe(this.layout.plot);
@@ -214,8 +221,10 @@ export class RunPanel implements Disposable {
     this.isStale = false;
     const view = this.view;
     const isLive = this.connection === 'live';
-    this.layout.show(view, isLive);
+    this.layout.show(view, isLive, this.selected);
     this.controls.show(view, isLive);
+    this.steering.show(view, isLive);
+    this.askForOrigin();
     if (view.points.length + view.evalPoints.length === 0) {
       return;
     }
@@ -223,8 +232,33 @@ export class RunPanel implements Disposable {
       this.askForPlot();
     } else {
       this.colours ??= readColours(this.node);
-      this.plot.draw(view, this.colours);
+      this.plot.draw({ ...view, selected: this.selected }, this.colours);
     }
+  }
+
+  private select(step: number | null): void {
+    this.selected = step;
+    this.requestDraw();
+  }
+
+  /** A click on the plot; without an answer to show there is nothing to select. */
+  private pick(step: number): void {
+    if (this.view.probes.length > 0) {
+      this.select(Math.max(0, step));
+    }
+  }
+
+  /** Once, and only when the service is known to be there. */
+  private askForOrigin(): void {
+    if (this.isOriginAsked || (this.connection !== 'live' && this.connection !== 'ended')) {
+      return;
+    }
+    this.isOriginAsked = true;
+    void this.options.transport.facts().then(facts => {
+      if (facts !== null && !this.isDisposed) {
+        this.layout.showOrigin(facts);
+      }
+    });
   }
 
   private askForPlot(): void {
@@ -232,7 +266,7 @@ export class RunPanel implements Disposable {
       return;
     }
     this.isPlotAsked = true;
-    void this.options.createPlot(this.layout.plot).then(plot => {
+    void this.options.createPlot(this.layout.plot, step => this.pick(step)).then(plot => {
       if (this.isDisposed) {
         plot.dispose();
         return;

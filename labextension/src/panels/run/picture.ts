@@ -4,14 +4,18 @@
  * models wrote is escaped and cut, so that it stays under 20 kB.
  */
 
+import { escapeHtml } from './escape';
 import { formatLearningRate, formatLoss, formatProgress, formatRate, STATE_WORDS } from './format';
 import type { LossData, PlotColours } from './lossPlot';
 import { lossSvg } from './lossSvg';
-import { thin, type ProbeView, type RunView } from './model';
+import { markNotes, markShapes } from './plotlyMarks';
+import type { ProbeView } from './answers';
+import { thin, type RunView } from './model';
 
 const MAX_POINTS = 250;
 const MAX_EVAL_POINTS = 50;
 const MAX_PROBES = 6;
+const MAX_MARKS = 12;
 const MAX_PROMPT_CHARS = 160;
 const MAX_ANSWER_CHARS = 240;
 const SIZE = { width: 720, height: 240 };
@@ -32,7 +36,8 @@ export function pictureHtml(view: RunView): string {
   const data: LossData = {
     points: thin(view.points, MAX_POINTS),
     evalPoints: thin(view.evalPoints, MAX_EVAL_POINTS),
-    totalSteps: view.totalSteps
+    totalSteps: view.totalSteps,
+    marks: view.marks.slice(-MAX_MARKS)
   };
   const values: readonly (readonly [string, string])[] = [
     ['Train loss', formatLoss(view.points.at(-1)?.[1])],
@@ -62,12 +67,18 @@ export function pictureText(view: RunView): string {
 export function pictureFigure(view: RunView) {
   const points = thin(view.points, MAX_POINTS);
   const evalPoints = thin(view.evalPoints, MAX_EVAL_POINTS);
+  const marks = view.marks.slice(-MAX_MARKS);
   return {
     data: [
       { type: 'scatter', name: 'train', x: points.map(p => p[0]), y: points.map(p => p[1]) },
       { type: 'scatter', name: 'held-out', x: evalPoints.map(p => p[0]), y: evalPoints.map(p => p[1]) }
     ],
-    layout: { xaxis: { title: { text: 'step' } }, yaxis: { title: { text: 'loss' } } }
+    layout: {
+      xaxis: { title: { text: 'step' } },
+      yaxis: { title: { text: 'loss' } },
+      shapes: markShapes(marks, NEUTRAL.grid),
+      annotations: markNotes(marks, NEUTRAL.eval)
+    }
   };
 }
 
@@ -100,16 +111,4 @@ function probeTable(probes: readonly ProbeView[]): string {
 function cut(text: string, max: number): string {
   const chars = Array.from(text);
   return chars.length <= max ? text : `${chars.slice(0, max).join('')}…`;
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;'
-};
-
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, char => ESCAPES[char] ?? char);
 }

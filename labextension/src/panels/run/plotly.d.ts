@@ -7,7 +7,13 @@ declare module 'plotly.js-basic-dist-min' {
     data: readonly Json[],
     layout: Json,
     config: Json
-  ): Promise<HTMLElement>;
+  ): Promise<PlotlyHost>;
+  export interface PlotlyClick {
+    readonly points: readonly { readonly x: unknown }[];
+  }
+  export interface PlotlyHost extends HTMLElement {
+    on(event: 'plotly_click', listener: (click: PlotlyClick) => void): void;
+  }
   export function purge(host: HTMLElement): void;
   export const Plots: { resize(host: HTMLElement): void };
 }

@@ -7,6 +7,10 @@
 import type { Point } from '../../wire';
 import { lastStepShown, linesOf, type CreateLossPlot, type LossData, type LossPlot, type PlotColours } from './lossPlot';
 
+import { bestOf } from './model';
+import { markNotes, markShapes, selectionShape } from './plotlyMarks';
+
+type PlotlyClick = import('plotly.js-basic-dist-min').PlotlyClick;
 type Plotly = typeof import('plotly.js-basic-dist-min');
 
 const CONFIG = {
@@ -22,12 +26,16 @@ class PlotlyPlot implements LossPlot {
 
   constructor(
     private readonly host: HTMLElement,
-    private readonly plotly: Plotly
+    private readonly plotly: Plotly,
+    private readonly onPick: (step: number) => void
   ) {}
 
   draw(data: LossData, colours: PlotColours): void {
-    this.isDrawn = true;
-    void this.plotly.react(this.host, traces(data, colours), layout(data, colours), CONFIG);
+    const drawn = this.plotly.react(this.host, traces(data, colours), layout(data, colours), CONFIG);
+    if (!this.isDrawn) {
+      this.isDrawn = true;
+      void drawn.then(host => host.on('plotly_click', click => this.onClick(click)));
+    }
   }
 
   resize(): void {
@@ -36,16 +44,24 @@ class PlotlyPlot implements LossPlot {
     }
   }
 
+  private onClick(click: PlotlyClick): void {
+    const step = click.points[0]?.x;
+    if (typeof step === 'number') {
+      this.onPick(Math.round(step));
+    }
+  }
+
   dispose(): void {
     this.plotly.purge(this.host);
   }
 }
 
-export const createPlotlyPlot: CreateLossPlot = async host =>
-  new PlotlyPlot(host, await import('plotly.js-basic-dist-min'));
+export const createPlotlyPlot: CreateLossPlot = async (host, onPick) =>
+  new PlotlyPlot(host, await import('plotly.js-basic-dist-min'), onPick);
 
 function traces(data: LossData, colours: PlotColours) {
   const lines = linesOf(data);
+  const best = bestOf(data.evalPoints);
   const isSmoothed = lines.smoothed.length > 0;
   const hovertemplate = 'step %{x}: %{y:.4f}<extra>%{fullData.name}</extra>';
   return [
@@ -72,6 +88,13 @@ function traces(data: LossData, colours: PlotColours) {
       line: { color: colours.eval, width: 1.5 },
       marker: { size: 7 },
       hovertemplate
+    },
+    {
+      ...axesOf(best === null ? [] : [best]),
+      name: 'best',
+      mode: 'markers',
+      marker: { size: 13, symbol: 'circle-open', color: colours.eval, line: { width: 2 } },
+      hovertemplate
     }
   ];
 }
@@ -88,7 +111,14 @@ function layout(data: LossData, colours: PlotColours) {
     linecolor: colours.grid,
     tickfont: { color: colours.muted }
   };
+  const marks = data.marks ?? [];
+  const selected = data.selected ?? null;
   return {
+    shapes: [
+      ...markShapes(marks, colours.muted),
+      ...(selected === null ? [] : [selectionShape(selected, colours.train)])
+    ],
+    annotations: markNotes(marks, colours.muted, lastStepShown(data)),
     uirevision: 'run',
     autosize: true,
     margin: { l: 44, r: 12, t: 12, b: 36 },

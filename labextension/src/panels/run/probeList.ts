@@ -1,7 +1,10 @@
-/** What the probes answer: each prompt with its first and its newest answer. */
+/**
+ * What the probes answer: each prompt with its first answer and the one at a step, which is the
+ * newest until a person goes back along the run.
+ */
 
 import { element, setAttribute, setText } from './dom';
-import type { ProbeView } from './model';
+import { answerAt, answerSteps, changedPieces, type Answer, type ProbeView } from './answers';
 
 interface Row {
   readonly node: HTMLElement;
@@ -9,37 +12,67 @@ interface Row {
   readonly before: HTMLElement;
   readonly step: HTMLElement;
   readonly answer: HTMLElement;
+  /** What is shown, and what it was compared with. */
+  said: Answer | null;
+  last: Answer | null;
 }
 
 export class ProbeList {
   readonly node = element('div', 'jp-twinkle-probes', { hidden: '' });
   private readonly rows: Row[] = [];
+  private readonly slider = element('input', 'jp-twinkle-scrub', { type: 'range', min: '0', 'aria-label': 'Step of the answers' });
+  private readonly place = element('span', 'jp-twinkle-scrub-step');
+  private readonly live = element('button', 'jp-twinkle-button', { type: 'button', 'data-action': 'live' }, 'Newest');
+  private readonly scrub = element('div', 'jp-twinkle-scrub-row', {}, this.slider, this.place, this.live);
+  private steps: readonly number[] = [];
 
-  constructor() {
-    this.node.append(element('div', 'jp-twinkle-probes-title', {}, 'Answers while it learns'));
+  /** `onSelect` is told the step to show; null: the newest. */
+  constructor(onSelect: (step: number | null) => void) {
+    this.slider.oninput = () => {
+      const place = Number(this.slider.value);
+      onSelect(place >= this.steps.length - 1 ? null : (this.steps[place] ?? null));
+    };
+    this.slider.onkeydown = event => event.stopPropagation();
+    this.live.onclick = () => onSelect(null);
+    const title = element('div', 'jp-twinkle-probes-title', {}, 'Answers while it learns');
+    this.node.append(element('div', 'jp-twinkle-probes-head', {}, title, this.scrub));
   }
 
-  show(probes: readonly ProbeView[]): void {
+  show(probes: readonly ProbeView[], selected: number | null): void {
     this.node.hidden = probes.length === 0;
+    this.showScrub(probes, selected);
     while (this.rows.length > probes.length) {
       this.rows.pop()?.node.remove();
     }
-    probes.forEach((probe, place) => this.showProbe(probe, place));
+    probes.forEach((probe, place) => this.showProbe(probe, place, selected));
   }
 
-  private showProbe(probe: ProbeView, place: number): void {
+  private showScrub(probes: readonly ProbeView[], selected: number | null): void {
+    this.steps = answerSteps(probes);
+    this.scrub.hidden = this.steps.length < 2;
+    const last = this.steps.length - 1;
+    const before = this.steps.filter(step => step <= (selected ?? Infinity)).length - 1;
+    const place = selected === null ? last : Math.max(0, before);
+    const step = this.steps[place] ?? 0;
+    this.slider.max = String(last);
+    this.slider.value = String(place);
+    const said = stepWords(step);
+    setAttribute(this.slider, 'aria-valuetext', selected === null ? `${said}, the newest` : said);
+    setText(this.place, said);
+    this.live.disabled = selected === null;
+  }
+
+  private showProbe(probe: ProbeView, place: number, selected: number | null): void {
+    const { said, last } = answerAt(probe, selected ?? Infinity);
+    const before = probe.before !== null && said.step > probe.before.step ? probe.before : null;
     const row = this.rows[place] ?? this.addRow();
     setAttribute(row.node, 'data-probe-index', String(probe.index));
-    setAttribute(row.node, 'data-probe-step', String(probe.newest.step));
+    setAttribute(row.node, 'data-probe-step', String(said.step));
     setText(row.prompt, probe.prompt);
-    setText(row.step, probe.newest.step === 0 ? 'base model' : `step ${probe.newest.step}`);
-    if (row.answer.textContent !== probe.newest.answer) {
-      row.answer.textContent = probe.newest.answer;
-      row.answer.classList.toggle('jp-twinkle-fresh', probe.before !== null);
-      row.answer.onanimationend = () => row.answer.classList.remove('jp-twinkle-fresh');
-    }
-    setText(row.before, probe.before?.answer ?? '');
-    row.node.classList.toggle('jp-twinkle-mod-compared', probe.before !== null);
+    setText(row.step, stepWords(said.step));
+    showAnswer(row, said, last, selected === null && before !== null);
+    setText(row.before, before?.answer ?? '');
+    row.node.classList.toggle('jp-twinkle-mod-compared', before !== null);
   }
 
   private addRow(): Row {
@@ -57,9 +90,35 @@ export class ProbeList {
       step,
       answer
     );
-    const row = { node, prompt, before, step, answer };
+    const row: Row = { node, prompt, before, step, answer, said: null, last: null };
     this.rows.push(row);
     this.node.append(node);
     return row;
   }
+}
+
+/** A new answer flashes while a person looks at the newest. */
+function showAnswer(row: Row, said: Answer, last: Answer | null, mayFlash: boolean): void {
+  const isNew = row.said?.answer !== said.answer;
+  if (isNew || row.last?.answer !== last?.answer) {
+    row.answer.replaceChildren(...piecesOf(said, last));
+    row.answer.classList.toggle('jp-twinkle-fresh', isNew && mayFlash);
+    row.answer.onanimationend = () => row.answer.classList.remove('jp-twinkle-fresh');
+  }
+  row.said = said;
+  row.last = last;
+}
+
+function stepWords(step: number): string {
+  return step === 0 ? 'base model' : `step ${step}`;
+}
+
+/** An answer with what is new in it marked; the first one has nothing to be compared with. */
+function piecesOf(said: Answer, last: Answer | null): (Node | string)[] {
+  if (last === null) {
+    return [said.answer];
+  }
+  return changedPieces(said.answer, last.answer).map(({ text, isNew }) =>
+    isNew ? element('mark', 'jp-twinkle-changed', {}, text) : text
+  );
 }

@@ -158,7 +158,7 @@
   opacity: 0.5;
 }
 
-.jp-twinkle-button[data-action='stop-confirm'] {
+.jp-twinkle-button:is([data-action='stop-confirm'], [data-action='stop-best']) {
   border-color: var(--jp-twinkle-error);
   color: var(--jp-twinkle-error);
   font-weight: 600;
@@ -374,6 +374,114 @@
   border-radius: 3px;
 }
 
+.jp-twinkle-origin {
+  color: var(--jp-twinkle-muted);
+  font-size: 0.92em;
+}
+
+.jp-twinkle-steer {
+  margin: 4px 0;
+}
+
+.jp-twinkle-steer-title {
+  width: max-content;
+  color: var(--jp-twinkle-muted);
+  cursor: pointer;
+  font-size: 0.92em;
+}
+
+.jp-twinkle-steer-title:focus-visible,
+.jp-twinkle-entry:focus-visible {
+  outline: 2px solid var(--jp-twinkle-train);
+  outline-offset: 1px;
+}
+
+.jp-twinkle-steer-row {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  gap: 6px 18px;
+  margin-top: 6px;
+}
+
+.jp-twinkle-steer-field {
+  display: flex;
+  align-items: center;
+  gap: 6px;
+}
+
+.jp-twinkle-steer-label {
+  min-width: 6em;
+  color: var(--jp-twinkle-muted);
+  font-size: 0.92em;
+}
+
+.jp-twinkle-entry {
+  box-sizing: border-box;
+  width: 7em;
+  height: 26px;
+  padding: 0 8px;
+  border: 1px solid var(--jp-twinkle-border);
+  border-radius: 4px;
+  background: transparent;
+  color: inherit;
+  font: inherit;
+}
+
+.jp-twinkle-entry[data-entry='adapter'] {
+  width: 14em;
+}
+
+.jp-twinkle-entry::placeholder {
+  color: var(--jp-twinkle-muted);
+  opacity: 0.8;
+}
+
+.jp-twinkle-button:is([data-action='rate-half'], [data-action='rate-double']) {
+  min-width: 3.4em;
+}
+
+.jp-twinkle-steer-said:not(:empty) {
+  margin-top: 6px;
+  color: var(--jp-twinkle-muted);
+  font-size: 0.92em;
+  overflow-wrap: anywhere;
+}
+
+.jp-twinkle-steer-said.jp-twinkle-mod-problem {
+  color: var(--jp-twinkle-error);
+}
+
+.jp-twinkle-probes-head,
+.jp-twinkle-scrub-row {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  gap: 4px 10px;
+}
+
+.jp-twinkle-probes-head {
+  justify-content: space-between;
+}
+
+.jp-twinkle-scrub {
+  width: 16em;
+  max-width: 100%;
+  accent-color: var(--jp-twinkle-train);
+}
+
+.jp-twinkle-scrub-step {
+  min-width: 5.5em;
+  color: var(--jp-twinkle-muted);
+  font-size: 0.92em;
+}
+
+.jp-twinkle-changed {
+  border-radius: 2px;
+  background: color-mix(in srgb, var(--jp-twinkle-train) 16%, transparent);
+  color: inherit;
+}
+
 .jp-twinkle-fresh {
   animation: jp-twinkle-flash 0.9s ease-out;
 }
@@ -413,4 +521,4 @@
     transform: none;
   }
 }
-`,""]),n.d(t,{},{A:o})},314(e){e.exports=function(e){var t=[];return t.toString=function(){return this.map(function(t){var n="",r=void 0!==t[5];return t[4]&&(n+="@supports (".concat(t[4],") {")),t[2]&&(n+="@media ".concat(t[2]," {")),r&&(n+="@layer".concat(t[5].length>0?" ".concat(t[5]):""," {")),n+=e(t),r&&(n+="}"),t[2]&&(n+="}"),t[4]&&(n+="}"),n}).join("")},t.i=function(e,n,r,i,a){"string"==typeof e&&(e=[[null,e,void 0]]);var o={};if(r)for(var p=0;p<this.length;p++){var l=this[p][0];null!=l&&(o[l]=!0)}for(var s=0;s<e.length;s++){var d=[].concat(e[s]);r&&o[d[0]]||(void 0!==a&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=a),n&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=n),i&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=i):d[4]="".concat(i)),t.push(d))}},t}},601(e){e.exports=function(e){return e[1]}},665(e,t,n){n.r(t);var r=n(72),i=n.n(r),a=n(825),o=n.n(a),p=n(659),l=n.n(p),s=n(56),d=n.n(s),c=n(540),w=n.n(c),u=n(113),k=n.n(u),f=n(646),j={};j.styleTagTransform=k(),j.setAttributes=d(),j.insert=l().bind(null,"head"),j.domAPI=o(),j.insertStyleElement=w(),i()(f.A,j);let v=f.A&&f.A.locals?f.A.locals:void 0;n.d(t,{},{default:v})},72(e){var t=[];function n(e){for(var n=-1,r=0;r<t.length;r++)if(t[r].identifier===e){n=r;break}return n}function r(e,r){for(var i={},a=[],o=0;o<e.length;o++){var p=e[o],l=r.base?p[0]+r.base:p[0],s=i[l]||0,d="".concat(l," ").concat(s);i[l]=s+1;var c=n(d),w={css:p[1],media:p[2],sourceMap:p[3],supports:p[4],layer:p[5]};if(-1!==c)t[c].references++,t[c].updater(w);else{var u=function(e,t){var n=t.domAPI(t);return n.update(e),function(t){t?(t.css!==e.css||t.media!==e.media||t.sourceMap!==e.sourceMap||t.supports!==e.supports||t.layer!==e.layer)&&n.update(e=t):n.remove()}}(w,r);r.byIndex=o,t.splice(o,0,{identifier:d,updater:u,references:1})}a.push(d)}return a}e.exports=function(e,i){var a=r(e=e||[],i=i||{});return function(e){e=e||[];for(var o=0;o<a.length;o++){var p=n(a[o]);t[p].references--}for(var l=r(e,i),s=0;s<a.length;s++){var d=n(a[s]);0===t[d].references&&(t[d].updater(),t.splice(d,1))}a=l}}},659(e){var t={};e.exports=function(e,n){var r=function(e){if(void 0===t[e]){var n=document.querySelector(e);if(window.HTMLIFrameElement&&n instanceof window.HTMLIFrameElement)try{n=n.contentDocument.head}catch(e){n=null}t[e]=n}return t[e]}(e);if(!r)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");r.appendChild(n)}},540(e){e.exports=function(e){var t=document.createElement("style");return e.setAttributes(t,e.attributes),e.insert(t,e.options),t}},56(e,t,n){e.exports=function(e){var t=n.nc;t&&e.setAttribute("nonce",t)}},825(e){e.exports=function(e){if("u"<typeof document)return{update:function(){},remove:function(){}};var t=e.insertStyleElement(e);return{update:function(n){var r,i,a;r="",n.supports&&(r+="@supports (".concat(n.supports,") {")),n.media&&(r+="@media ".concat(n.media," {")),(i=void 0!==n.layer)&&(r+="@layer".concat(n.layer.length>0?" ".concat(n.layer):""," {")),r+=n.css,i&&(r+="}"),n.media&&(r+="}"),n.supports&&(r+="}"),(a=n.sourceMap)&&"u">typeof btoa&&(r+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),e.styleTagTransform(r,t,e.options)},remove:function(){var e;null===(e=t).parentNode||e.parentNode.removeChild(e)}}}},113(e){e.exports=function(e,t){if(t.styleSheet)t.styleSheet.cssText=e;else{for(;t.firstChild;)t.removeChild(t.firstChild);t.appendChild(document.createTextNode(e))}}}}]);
+`,""]),n.d(t,{},{A:o})},314(e){e.exports=function(e){var t=[];return t.toString=function(){return this.map(function(t){var n="",r=void 0!==t[5];return t[4]&&(n+="@supports (".concat(t[4],") {")),t[2]&&(n+="@media ".concat(t[2]," {")),r&&(n+="@layer".concat(t[5].length>0?" ".concat(t[5]):""," {")),n+=e(t),r&&(n+="}"),t[2]&&(n+="}"),t[4]&&(n+="}"),n}).join("")},t.i=function(e,n,r,i,a){"string"==typeof e&&(e=[[null,e,void 0]]);var o={};if(r)for(var p=0;p<this.length;p++){var l=this[p][0];null!=l&&(o[l]=!0)}for(var s=0;s<e.length;s++){var d=[].concat(e[s]);r&&o[d[0]]||(void 0!==a&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=a),n&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=n),i&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=i):d[4]="".concat(i)),t.push(d))}},t}},601(e){e.exports=function(e){return e[1]}},665(e,t,n){n.r(t);var r=n(72),i=n.n(r),a=n(825),o=n.n(a),p=n(659),l=n.n(p),s=n(56),d=n.n(s),w=n(540),c=n.n(w),u=n(113),k=n.n(u),j=n(646),f={};f.styleTagTransform=k(),f.setAttributes=d(),f.insert=l().bind(null,"head"),f.domAPI=o(),f.insertStyleElement=c(),i()(j.A,f);let m=j.A&&j.A.locals?j.A.locals:void 0;n.d(t,{},{default:m})},72(e){var t=[];function n(e){for(var n=-1,r=0;r<t.length;r++)if(t[r].identifier===e){n=r;break}return n}function r(e,r){for(var i={},a=[],o=0;o<e.length;o++){var p=e[o],l=r.base?p[0]+r.base:p[0],s=i[l]||0,d="".concat(l," ").concat(s);i[l]=s+1;var w=n(d),c={css:p[1],media:p[2],sourceMap:p[3],supports:p[4],layer:p[5]};if(-1!==w)t[w].references++,t[w].updater(c);else{var u=function(e,t){var n=t.domAPI(t);return n.update(e),function(t){t?(t.css!==e.css||t.media!==e.media||t.sourceMap!==e.sourceMap||t.supports!==e.supports||t.layer!==e.layer)&&n.update(e=t):n.remove()}}(c,r);r.byIndex=o,t.splice(o,0,{identifier:d,updater:u,references:1})}a.push(d)}return a}e.exports=function(e,i){var a=r(e=e||[],i=i||{});return function(e){e=e||[];for(var o=0;o<a.length;o++){var p=n(a[o]);t[p].references--}for(var l=r(e,i),s=0;s<a.length;s++){var d=n(a[s]);0===t[d].references&&(t[d].updater(),t.splice(d,1))}a=l}}},659(e){var t={};e.exports=function(e,n){var r=function(e){if(void 0===t[e]){var n=document.querySelector(e);if(window.HTMLIFrameElement&&n instanceof window.HTMLIFrameElement)try{n=n.contentDocument.head}catch(e){n=null}t[e]=n}return t[e]}(e);if(!r)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");r.appendChild(n)}},540(e){e.exports=function(e){var t=document.createElement("style");return e.setAttributes(t,e.attributes),e.insert(t,e.options),t}},56(e,t,n){e.exports=function(e){var t=n.nc;t&&e.setAttribute("nonce",t)}},825(e){e.exports=function(e){if("u"<typeof document)return{update:function(){},remove:function(){}};var t=e.insertStyleElement(e);return{update:function(n){var r,i,a;r="",n.supports&&(r+="@supports (".concat(n.supports,") {")),n.media&&(r+="@media ".concat(n.media," {")),(i=void 0!==n.layer)&&(r+="@layer".concat(n.layer.length>0?" ".concat(n.layer):""," {")),r+=n.css,i&&(r+="}"),n.media&&(r+="}"),n.supports&&(r+="}"),(a=n.sourceMap)&&"u">typeof btoa&&(r+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),e.styleTagTransform(r,t,e.options)},remove:function(){var e;null===(e=t).parentNode||e.parentNode.removeChild(e)}}}},113(e){e.exports=function(e,t){if(t.styleSheet)t.styleSheet.cssText=e;else{for(;t.firstChild;)t.removeChild(t.firstChild);t.appendChild(document.createTextNode(e))}}}}]);

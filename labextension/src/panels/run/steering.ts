@@ -1,0 +1,182 @@
+/**
+ * Learning rate, total steps, a checkpoint, a fork: what a person changes while the run goes on.
+ * What cannot be right is said here; what the service refuses is said in its words.
+ */
+
+import type { ActionBody, ActionName, Changes } from '../../wire';
+import { button } from './controls';
+import { element, setText } from './dom';
+import { formatLearningRate } from './format';
+import { shortChanges } from './marks';
+import { isOver, type RunView } from './model';
+
+type Send = (action: ActionName, body?: ActionBody) => Promise<void>;
+
+const ADAPTER_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+export class RunSteering {
+  readonly node = element('details', 'jp-twinkle-steer', { hidden: '' });
+  private readonly rate = entry('learning-rate', 'decimal');
+  private readonly steps = entry('steps', 'numeric');
+  private readonly name = entry('adapter', 'text');
+  private readonly actions = [
+    button('rate-half', '×0.5'),
+    button('rate-double', '×2'),
+    button('apply', 'Apply'),
+    button('checkpoint', 'Checkpoint now'),
+    button('fork', 'Fork here')
+  ] as const;
+  private readonly said = element('div', 'jp-twinkle-steer-said', { role: 'status' });
+
+  private view: RunView | null = null;
+  private isBusy = false;
+
+  constructor(private readonly send: Send) {
+    const [half, double, apply, checkpoint, fork] = this.actions;
+    half.onclick = () => this.scale(0.5);
+    double.onclick = () => this.scale(2);
+    apply.onclick = () => this.apply();
+    checkpoint.onclick = () => void this.act('checkpoint', {}, 'A checkpoint is made at the next step.');
+    fork.onclick = () => this.fork();
+    onEnter(this.rate, () => this.apply());
+    onEnter(this.steps, () => this.apply());
+    onEnter(this.name, () => this.fork());
+    this.name.placeholder = 'name of the new adapter';
+    this.node.append(
+      element('summary', 'jp-twinkle-steer-title', {}, 'Steer'),
+      element(
+        'div',
+        'jp-twinkle-steer-row',
+        {},
+        labelled('Learning rate', this.rate, half, double),
+        labelled('Total steps', this.steps, apply)
+      ),
+      element('div', 'jp-twinkle-steer-row', {}, labelled('New run', this.name, fork), checkpoint),
+      this.said
+    );
+  }
+
+  show(view: RunView, isLive: boolean): void {
+    this.view = view;
+    const canSteer = isLive && !isOver(view.state);
+    // What was said of a fork outlives the run.
+    this.node.hidden = !canSteer && this.said.textContent === '';
+    this.rate.placeholder = formatLearningRate(view.learningRate);
+    this.steps.placeholder = view.totalSteps > 0 ? String(view.totalSteps) : '';
+    for (const action of this.actions) {
+      action.disabled = !canSteer || this.isBusy;
+    }
+    const knowsRate = view.learningRate !== null;
+    this.actions[0].disabled ||= !knowsRate;
+    this.actions[1].disabled ||= !knowsRate;
+  }
+
+  private scale(factor: number): void {
+    const rate = this.view?.learningRate ?? null;
+    if (rate !== null) {
+      this.rate.value = formatLearningRate(factor * (readRate(this.rate.value) ?? rate));
+    }
+  }
+
+  private apply(): void {
+    const changes = readChanges(this.rate.value, this.steps.value, this.view?.step ?? 0);
+    if (typeof changes === 'string') {
+      this.tell(changes, true);
+      return;
+    }
+    void this.act('set', { changes }, `${shortChanges(changes)} from the next step on.`).then(isTaken => {
+      if (isTaken) {
+        this.rate.value = this.steps.value = '';
+      }
+    });
+  }
+
+  private fork(): void {
+    const adapter = this.name.value.trim();
+    if (!ADAPTER_NAME.test(adapter)) {
+      this.tell('Give the new adapter a name of letters, digits, dots, dashes and underscores.', true);
+      this.name.focus();
+      return;
+    }
+    const body = { step: null, adapter, changes: {} };
+    void this.act('fork', body, `${adapter} goes on from here: %twinkle show ${adapter}`).then(isTaken => {
+      if (isTaken) {
+        this.name.value = '';
+      }
+    });
+  }
+
+  private async act(action: ActionName, body: ActionBody, done: string): Promise<boolean> {
+    this.setBusy(true);
+    this.tell('…', false);
+    try {
+      await this.send(action, body);
+      this.tell(done, false);
+      return true;
+    } catch (error) {
+      this.tell(error instanceof Error ? error.message : String(error), true);
+      return false;
+    } finally {
+      this.setBusy(false);
+    }
+  }
+
+  private setBusy(isBusy: boolean): void {
+    this.isBusy = isBusy;
+    for (const action of this.actions) {
+      action.disabled = isBusy;
+    }
+  }
+
+  private tell(text: string, isProblem: boolean): void {
+    this.said.classList.toggle('jp-twinkle-mod-problem', isProblem);
+    setText(this.said, text);
+  }
+}
+
+/** The changes that the entries ask for, or one sentence why they are none. */
+export function readChanges(rateText: string, stepsText: string, step: number): Changes | string {
+  const changes: Record<string, number> = {};
+  if (rateText.trim() !== '') {
+    const rate = readRate(rateText);
+    if (rate === null) {
+      return `The learning rate must be a number above 0 and at most 1, such as 3e-4, not “${rateText.trim()}”.`;
+    }
+    changes['learning_rate'] = rate;
+  }
+  if (stepsText.trim() !== '') {
+    const steps = Number(stepsText);
+    if (!Number.isInteger(steps) || steps <= step) {
+      return `Total steps must be a whole number above the ${step} taken, not “${stepsText.trim()}”.`;
+    }
+    changes['steps'] = steps;
+  }
+  return Object.keys(changes).length > 0 ? changes : 'Enter a learning rate or a number of steps first.';
+}
+
+function readRate(text: string): number | null {
+  const rate = Number(text.trim().replace(',', '.'));
+  return text.trim() !== '' && rate > 0 && rate <= 1 ? rate : null;
+}
+
+function entry(name: string, inputMode: string): HTMLInputElement {
+  const input = element('input', 'jp-twinkle-entry', { type: 'text', inputmode: inputMode, 'data-entry': name });
+  input.autocomplete = 'off';
+  return input;
+}
+
+function labelled(text: string, input: HTMLInputElement, ...buttons: HTMLElement[]): HTMLElement {
+  input.setAttribute('aria-label', text);
+  return element('div', 'jp-twinkle-steer-field', {}, element('span', 'jp-twinkle-steer-label', {}, text), input, ...buttons);
+}
+
+/** A notebook's own shortcuts stay away while one types. */
+function onEnter(input: HTMLInputElement, act: () => void): void {
+  input.onkeydown = event => {
+    event.stopPropagation();
+    if (event.key === 'Enter') {
+      event.preventDefault();
+      act();
+    }
+  };
+}
