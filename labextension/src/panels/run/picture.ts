@@ -76,8 +76,8 @@ export function pictureFigure(view: RunView) {
     layout: {
       xaxis: { title: { text: 'step' } },
       yaxis: { title: { text: 'loss' } },
-      shapes: markShapes(marks, NEUTRAL.grid),
-      annotations: markNotes(marks, NEUTRAL.eval)
+      shapes: markShapes(marks, { muted: 'gray', eval: NEUTRAL.eval }),
+      annotations: markNotes(marks, 'gray', view.step)
     }
   };
 }

@@ -115,7 +115,7 @@ function layout(data: LossData, colours: PlotColours) {
   const selected = data.selected ?? null;
   return {
     shapes: [
-      ...markShapes(marks, colours.muted),
+      ...markShapes(marks, colours),
       ...(selected === null ? [] : [selectionShape(selected, colours.train)])
     ],
     annotations: markNotes(marks, colours.muted, lastStepShown(data)),

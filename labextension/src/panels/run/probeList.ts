@@ -118,7 +118,10 @@ function piecesOf(said: Answer, last: Answer | null): (Node | string)[] {
   if (last === null) {
     return [said.answer];
   }
-  return changedPieces(said.answer, last.answer).map(({ text, isNew }) =>
-    isNew ? element('mark', 'jp-twinkle-changed', {}, text) : text
-  );
+  let wasNew = false;
+  return changedPieces(said.answer, last.answer).flatMap(({ text, isNew }) => {
+    const space = wasNew || !isNew ? '' : (/^\s*/.exec(text)?.[0] ?? '');
+    wasNew = isNew;
+    return isNew ? [space, element('mark', 'jp-twinkle-changed', {}, text.slice(space.length))] : [text];
+  });
 }
