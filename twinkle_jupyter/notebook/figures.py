@@ -179,7 +179,7 @@ def _best(evals: Sequence[Point], place: Place) -> str:
 def _mark_lines(marks: Sequence[Mark], place: Place, low: float) -> str:
     """Draw lines across, and labels where they do not lie over each other."""
     drawn: list[str] = []
-    free = -1.0
+    ends = [-1.0, -1.0]
     for mark in marks:
         x, _ = place((mark["step"], low))
         x = min(max(x, _LEFT), _WIDTH - _RIGHT)
@@ -189,9 +189,10 @@ def _mark_lines(marks: Sequence[Mark], place: Place, low: float) -> str:
         label = ""
         if mark["kind"] == "command":
             opacity = 0.25
-        elif start > free:
-            label = f'<text x="{start:.1f}" y="{_TOP + 9}">{escape(mark["label"])}</text>'
-            free = start + label_width
+        elif (row := next((row for row, end in enumerate(ends) if end < start), None)) is not None:
+            y = _TOP + 9 + 13 * row
+            label = f'<text x="{start:.1f}" y="{y}">{escape(mark["label"])}</text>'
+            ends[row] = start + label_width
         drawn.append(
             f"<g><title>step {mark['step']}: {escape(mark['text'])}</title>"
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}" '
