@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
@@ -24,6 +25,7 @@ from twinkle_jupyter.scheduling.request import (
     ForwardBackwardResult,
     OptimStep,
 )
+from twinkle_jupyter.store.artifacts import has_folder
 from twinkle_jupyter.store.sqlite import SqliteStore
 
 A, B, C = AdapterId("a"), AdapterId("b"), AdapterId("c")
@@ -72,16 +74,34 @@ class Home:
         return trainer, store
 
     def end_life(self) -> None:
+        """Give the next trainer what is on disk now."""
         before = self.life
         self.num_lives += 1
-        self.life.mkdir()
-        with (
-            closing(sqlite3.connect(before / "store.sqlite3")) as source,
-            closing(sqlite3.connect(self.life / "store.sqlite3")) as target,
-        ):
-            source.backup(target)
-        if (before / "cuts").exists():
-            shutil.copytree(before / "cuts", self.life / "cuts")
+        # A kill stops everything at once; copying does not, and a cut may be on its way meanwhile.
+        # One that was torn on purpose stays so, however often it is copied.
+        for _ in range(20):
+            shutil.rmtree(self.life, ignore_errors=True)
+            if _copy(before, self.life):
+                break
+
+
+def _copy(source: Path, target: Path) -> bool:
+    """Copy a life; tell whether the folders are those that the store names."""
+    target.mkdir()
+    try:
+        if (source / "cuts").exists():
+            ignored = shutil.ignore_patterns(".*")
+            shutil.copytree(source / "cuts", target / "cuts", ignore=ignored)
+    except (shutil.Error, OSError):
+        return False
+    with (
+        closing(sqlite3.connect(source / "store.sqlite3")) as live,
+        closing(sqlite3.connect(target / "store.sqlite3")) as copy,
+    ):
+        live.backup(copy)
+        found = copy.execute("SELECT value FROM rows WHERE key = 'trainer/journal'").fetchone()
+    names = json.loads(found[0])["folders"].values() if found else ()
+    return all(has_folder(target / "cuts" / name) for name in names)
 
 
 def row(adapter_id: AdapterId, step: int) -> Example:
