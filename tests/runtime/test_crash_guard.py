@@ -40,6 +40,8 @@ async def test_an_op_that_ends_every_process_is_refused_in_the_end(
         ending = asyncio.create_task(ended.wait())
         await asyncio.wait([working, ending], return_when=asyncio.FIRST_COMPLETED)
         has_ended = ending.done()
+        # What was taken in is being written while it is computed: here it just came to disk.
+        await trainer._durability.journal.flushed()
         await asyncio.to_thread(home.end_life)
         ending.cancel()
         is_over.set()
