@@ -86,6 +86,23 @@ async def test_a_stopped_run_keeps_its_last_checkpoint(workshop: Workshop) -> No
     assert row.checkpoint == f"step-{row.step:06d}"
 
 
+async def test_a_run_stopped_while_nobody_drives_it_keeps_its_newest_step(
+    workshop: Workshop,
+) -> None:
+    run_id = await workshop.add_run(steps=500, checkpoint_every=400)
+    driving = asyncio.create_task(workshop.driver(run_id).drive())
+    await workshop.wait_for(run_id, "step", step=7)
+    driving.cancel()
+    await asyncio.gather(driving, return_exceptions=True)
+    await workshop.want(run_id, "stopped")
+
+    await workshop.driver(run_id).drive()
+
+    row = await workshop.row(run_id)
+    assert (row.state, row.checkpoint) == ("stopped", f"step-{row.step:06d}")
+    assert row.step >= 7
+
+
 async def test_a_run_stopped_before_its_first_step_is_over_without_one(workshop: Workshop) -> None:
     run_id = await workshop.add_run(steps=5)
     await workshop.want(run_id, "stopped")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.datasets.example_source import ExampleSource, split
@@ -47,6 +49,16 @@ class Batches:
     def batch(self, places: range) -> tuple[Example, ...]:
         """Return the examples at these places, weighted so that their loss is a mean."""
         return mean_weighted([self.train[index] for index in self.source.at(places)])
+
+
+def read_rows(records: Path, model_folder: Path, config: RunConfig) -> tuple[ChatTemplate, Batches]:
+    """Read a run's records, JSON Lines, and encode them with the base model's template.
+
+    Raises as `Batches.build`.
+    """
+    lines = records.read_text(encoding="utf-8").splitlines()
+    template = ChatTemplate.load(model_folder)
+    return template, Batches.build([json.loads(line) for line in lines if line], template, config)
 
 
 def mean_weighted(examples: Sequence[Example]) -> tuple[Example, ...]:

@@ -24,6 +24,11 @@ class Checkpoints:
         """Name the checkpoint of a step."""
         return f"step-{step:06d}"
 
+    @staticmethod
+    def step(name: str) -> int:
+        """Return the step that a checkpoint is named for; 0 for no name."""
+        return int(name.rpartition("-")[2]) if name else 0
+
     async def find(self, newest: str) -> Path | None:
         """Return the folder that a run goes on from, None for one that begins from nothing.
 

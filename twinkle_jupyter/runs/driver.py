@@ -1,23 +1,23 @@
 """Drives one run: rows in, ops to the trainer, events into the log. Survives everything it calls.
 
 The driver is a client like any other. It reads what the user wants (`RunRow.wanted`) before each
-step, so a command takes effect at the next step wherever it came from, and it always goes on from
-the newest whole checkpoint: whatever died, the curve is that of an unbroken run.
+step, so a command takes effect at the next step wherever it came from, and it goes on where the
+trainer is: whatever died, the curve is that of an unbroken run.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.errors import NotFoundError, ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.ids import RunId, new_error_id
-from twinkle_jupyter.runs.batches import Batches
+from twinkle_jupyter.runs.batches import read_rows
 from twinkle_jupyter.runs.checkpoint_saver import CheckpointSaver
 from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.runs.compute import ComputeProvider
@@ -26,13 +26,13 @@ from twinkle_jupyter.runs.events import CommandTaken, Planned, Progress, StateCh
 from twinkle_jupyter.runs.memory_plan import plan_memory
 from twinkle_jupyter.runs.patience import Patience
 from twinkle_jupyter.runs.probes import Probes
+from twinkle_jupyter.runs.row_of_run import RowOfRun
 from twinkle_jupyter.runs.run_log import RunLog
 from twinkle_jupyter.runs.steering import Steering
 from twinkle_jupyter.runs.stepper import Stepper
 from twinkle_jupyter.runtime.handles import Compute
-from twinkle_jupyter.store.interface import JSON, Row, StateStore
+from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import RUNS_LOG, RunRow, RunState
-from twinkle_jupyter.templates.chat_template import ChatTemplate
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -69,6 +69,7 @@ class RunDriver:
         self._provider = provider
         self._run_id = run_id
         self._settings = settings or TrainerSettings()
+        self._row = RowOfRun(store, run_id)
         self._checkpoints = Checkpoints(self._folder)
         self._is_leaving = False
 
@@ -80,9 +81,9 @@ class RunDriver:
         """Drive until the run is over, or until `leave` was heard."""
         log = await RunLog.open(self._store, self._run_id)
         if log.terminal_state is not None:
-            await self._change(state=log.terminal_state)
+            await self._row.change(state=log.terminal_state)
             return
-        if (await self._row()).state == "running":
+        if (await self._row.get()).state == "running":
             await self._enter(log, "interrupted", "The service ended while the run was going on.")
         patience = Patience(log.last_step)
         while not self._is_leaving:
@@ -119,7 +120,9 @@ class RunDriver:
             await log.append(Progress(message=message))
 
         folder = await self._provider.folder(config.base_model, say)
-        template, batches = await asyncio.to_thread(self._read_rows, folder, config)
+        template, batches = await asyncio.to_thread(
+            read_rows, self._folder / "records.jsonl", folder, config
+        )
         steering = Steering(
             config,
             len(batches.train),
@@ -136,11 +139,13 @@ class RunDriver:
                 memory_bytes=memory_bytes,
             )
         )
-        await self._change(total_steps=steering.total_steps)
+        await self._row.change(total_steps=steering.total_steps)
         compute = await self._provider.compute(config.base_model, say)
         probes = Probes(steering, row.adapter_id, template, log)
         stepper = Stepper(compute, steering, batches, row.adapter_id, log, self._checkpoints)
-        saver = CheckpointSaver(stepper, self._checkpoints, log, self._change, row.best_checkpoint)
+        saver = CheckpointSaver(
+            stepper, self._checkpoints, log, self._row.change, row.best_checkpoint
+        )
         try:
             await self._train(log, compute, _Parts(steering, stepper, probes, saver))
         except (ServiceUnavailableError, NotFoundError):
@@ -153,22 +158,20 @@ class RunDriver:
             await saver.cancel()
 
     async def _train(self, log: RunLog, compute: Compute, parts: _Parts) -> None:
-        row = await self._row()
+        row = await self._row.get()
         step = await parts.stepper.begin(row.checkpoint, row.owner)
         await self._enter(log, "running", step=step)
         while step < parts.steering.total_steps:
-            row = await self._row()
-            if row.wanted == "stopped" and not self._is_leaving:
+            before = await self._before_step(log, parts, step)
+            if before == "leave":
+                return
+            if before == "stop":
                 break
-            if self._is_leaving or row.wanted == "paused":
-                if not await self._rest(log, parts, step):
-                    return
-                continue
-            if await self._steer(log, parts, row, step + 1):
+            if before == "look again":
                 continue
             step += 1
             loss = await parts.stepper.step(step)
-            await self._change(step=max(step, log.last_step), loss=loss)
+            await self._row.change(step=max(step, log.last_step), loss=loss)
             # After the first point: it must not wait for the base model's answers.
             parts.probes.answer_base(compute)
             if parts.probes.is_due(step):
@@ -176,6 +179,19 @@ class RunDriver:
             if await self._keep(log, parts, step):
                 break
         await self._finish(log, compute, parts, step)
+
+    async def _before_step(
+        self, log: RunLog, parts: _Parts, step: int
+    ) -> Literal["go", "look again", "stop", "leave"]:
+        """Do what is wanted of the run after `step`; tell how it goes on."""
+        if parts.stepper.has_lost_answers:
+            return "go"  # the next step is done already, with the settings that there were
+        row = await self._row.get()
+        if row.wanted == "stopped" and not self._is_leaving:
+            return "stop"
+        if self._is_leaving or row.wanted == "paused":
+            return "look again" if await self._rest(log, parts, step) else "leave"
+        return "look again" if await self._steer(log, parts, row, step + 1) else "go"
 
     async def _rest(self, log: RunLog, parts: _Parts, step: int) -> bool:
         """Bring the run to a checkpoint and hold it; tell whether it is to go on here."""
@@ -194,13 +210,11 @@ class RunDriver:
 
     async def _steer(self, log: RunLog, parts: _Parts, row: RunRow, step: int) -> bool:
         """Take what was wished for since the last step; tell whether there was anything."""
-        if parts.stepper.has_lost_answers:
-            return False  # this step was sent with the settings that there were
         events = parts.steering.take(row.wishes, step)
         for event in events:
             await log.append(event)
         if events:
-            await self._change(total_steps=parts.steering.total_steps)
+            await self._row.change(total_steps=parts.steering.total_steps)
         return bool(events)
 
     async def _keep(self, log: RunLog, parts: _Parts, step: int) -> bool:
@@ -212,12 +226,12 @@ class RunDriver:
             await parts.save(step)
         if best is None or not best.has_waited(parts.steering.config.patience):
             return False
-        await self._change(keep="best", reason=best.as_reason())
+        await self._row.change(keep="best", reason=best.as_reason())
         return True
 
     async def _finish(self, log: RunLog, compute: Compute, parts: _Parts, step: int) -> None:
         await parts.saver.save_for_good(step, parts.steering.config.keep_last)
-        row = await self._row()
+        row = await self._row.get()
         if row.wanted == "stopped":
             await log.append(CommandTaken(command="stop", step=step))
         else:
@@ -225,7 +239,7 @@ class RunDriver:
             await parts.probes.answer(compute, step)
             await parts.probes.finish()
         if row.keep == "best" and row.best_checkpoint:
-            await self._change(checkpoint=row.best_checkpoint)
+            await self._row.change(checkpoint=row.best_checkpoint)
         if row.wanted == "stopped":
             await self._enter(log, "stopped", step=step)
         else:
@@ -235,7 +249,7 @@ class RunDriver:
 
     async def _let_go(self) -> None:
         """Give up the adapter of a run that is over and that no trainer is driven for now."""
-        row = await self._row()
+        row = await self._row.get()
         base_model = RunConfig.model_validate(dict(row.config)).base_model
         await self._provider.forget(base_model, row.adapter_id)
 
@@ -244,8 +258,14 @@ class RunDriver:
         is_told = False
         while True:
             seen = await self._store.last_position(RUNS_LOG)
-            row = await self._row()
+            row = await self._row.get()
             at = row.step if step is None else step
+            if (
+                row.wanted == "stopped"
+                and step is None
+                and log.last_step > Checkpoints.step(row.checkpoint)
+            ):
+                return row  # it ends by the trainer, which has what no checkpoint has
             if row.wanted == "stopped":
                 await log.append(CommandTaken(command="stop", step=at))
                 await self._enter(log, "stopped", step=at)
@@ -265,32 +285,11 @@ class RunDriver:
     async def _enter(
         self, log: RunLog, state: RunState, reason: str = "", step: int | None = None
     ) -> None:
-        at = (await self._row()).step if step is None else step
+        at = (await self._row.get()).step if step is None else step
         await log.append(StateChanged(state=state, step=at, reason=reason))
-        await self._change(state=state, reason=reason)
+        await self._row.change(state=state, reason=reason)
 
     async def _enter_once(self, log: RunLog, state: RunState, reason: str) -> None:
         """Enter a state unless the run is in it already, for whatever reason."""
-        if (await self._row()).state != state:
+        if (await self._row.get()).state != state:
             await self._enter(log, state, reason)
-
-    async def _row(self) -> RunRow:
-        row = await self._store.get(RunRow.key(self._run_id))
-        if row is None:
-            raise TwinkleError(f"Run {self._run_id} is not in the store.")
-        return RunRow.from_row(row)
-
-    async def _change(self, **changes: JSON) -> None:
-        def change(row: Row | None) -> Row:
-            if row is None:
-                raise TwinkleError(f"Run {self._run_id} is not in the store.")
-            return RunRow.from_row(row).changed(**changes).to_row()
-
-        await self._store.update(RunRow.key(self._run_id), change)
-
-    def _read_rows(self, model_folder: Path, config: RunConfig) -> tuple[ChatTemplate, Batches]:
-        lines = (self._folder / "records.jsonl").read_text(encoding="utf-8").splitlines()
-        template = ChatTemplate.load(model_folder)
-        return template, Batches.build(
-            [json.loads(line) for line in lines if line], template, config
-        )

@@ -1,0 +1,37 @@
+"""The row of one run in the store: read before each step, changed a field at a time."""
+
+from __future__ import annotations
+
+from twinkle_jupyter.errors import TwinkleError
+from twinkle_jupyter.ids import RunId
+from twinkle_jupyter.store.interface import JSON, Row, StateStore
+from twinkle_jupyter.store.records import RunRow
+
+
+class RowOfRun:
+    """Reads and changes a row that others change, too.
+
+    Raises:
+        TwinkleError: From every method: the row is gone.
+    """
+
+    def __init__(self, store: StateStore, run_id: RunId) -> None:
+        self._store = store
+        self._run_id = run_id
+
+    async def get(self) -> RunRow:
+        """Return the row as it is now."""
+        return self._checked(await self._store.get(RunRow.key(self._run_id)))
+
+    async def change(self, **changes: JSON) -> None:
+        """Change these fields, whatever the others are by now."""
+
+        def change(row: Row | None) -> Row:
+            return self._checked(row).changed(**changes).to_row()
+
+        await self._store.update(RunRow.key(self._run_id), change)
+
+    def _checked(self, row: Row | None) -> RunRow:
+        if row is None:
+            raise TwinkleError(f"Run {self._run_id} is not in the store.")
+        return RunRow.from_row(row)
