@@ -202,7 +202,7 @@ def test_completion_offers_verbs_flags_names_and_data(kernel: Kernel, tmp_path: 
         matches: list[str] = reply["content"]["matches"]
         return matches
 
-    assert offered("%twinkle tr") == ["train"]
+    assert offered("%twinkle tra") == ["train"]
     assert offered("run = %twinkle train rows --learn") == ["--learning-rate"]
     assert offered("%twinkle train rows --schedule c") == ["constant", "cosine"]
     assert offered("%twinkle train ro") == ["rows"]

@@ -2,35 +2,61 @@
 
 from __future__ import annotations
 
+import json
+
+import httpx
 import pytest
 
+from twinkle_jupyter.client.commands import RunCommands
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.notebook.panel_feed import obey
+from twinkle_jupyter.wire.native import CheckpointBody, RunBody
+
+RUN = RunBody(
+    run_id="run_a",
+    adapter="a",
+    state="running",
+    wanted="running",
+    reason="",
+    step=1,
+    total_steps=9,
+    loss=None,
+    config={},
+    checkpoint="",
+    checkpoint_folder="",
+    created_at="",
+    updated_at="",
+    last_event_id=1,
+)
+KEPT = CheckpointBody(
+    step=1,
+    name="step-000001",
+    folder="/f",
+    size_bytes=1,
+    created_at="",
+    is_best=False,
+    label="",
+    expires_at="",
+)
 
 
-class Told:
+class Told(RunCommands):
     """Writes down what it is asked for."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[object, ...]] = []
+        self.calls: list[tuple[str, object]] = []
 
-    def pause(self, name: str) -> None:
-        self.calls.append(("pause", name))
-
-    def resume(self, name: str) -> None:
-        self.calls.append(("resume", name))
-
-    def stop(self, name: str, *, keep: str = "last") -> None:
-        self.calls.append(("stop", name, keep))
-
-    def set(self, name: str, **changes: object) -> None:
-        self.calls.append(("set", name, changes))
-
-    def checkpoint(self, name: str) -> None:
-        self.calls.append(("checkpoint", name))
-
-    def fork(self, name: str, *, adapter: str, **changes: object) -> None:
-        self.calls.append(("fork", name, adapter, changes))
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        timeout_s: float | None = None,
+    ) -> httpx.Response:
+        self.calls.append((path, json.loads(content) if content else None))
+        answer = KEPT if path.endswith("/checkpoints") else RUN
+        return httpx.Response(200, content=answer.model_dump_json())
 
 
 def test_each_command_of_the_panel_reaches_the_client_with_its_body() -> None:
@@ -45,13 +71,13 @@ def test_each_command_of_the_panel_reaches_the_client_with_its_body() -> None:
     obey(told, "run_a", "fork", {"step": None, "adapter": "next", "changes": {}})
 
     assert told.calls == [
-        ("pause", "run_a"),
-        ("resume", "run_a"),
-        ("stop", "run_a", "last"),
-        ("stop", "run_a", "best"),
-        ("set", "run_a", {"learning_rate": 3e-4, "steps": 80}),
-        ("checkpoint", "run_a"),
-        ("fork", "run_a", "next", {}),
+        ("/runs/run_a/pause", None),
+        ("/runs/run_a/resume", None),
+        ("/runs/run_a/stop", {"keep": "last"}),
+        ("/runs/run_a/stop", {"keep": "best"}),
+        ("/runs/run_a/set", {"changes": {"learning_rate": 3e-4, "steps": 80}}),
+        ("/runs/run_a/checkpoints", {"name": "", "ttl_seconds": None}),
+        ("/runs/run_a/fork", {"step": None, "adapter": "next", "changes": {}}),
     ]
 
 

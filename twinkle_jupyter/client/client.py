@@ -6,15 +6,15 @@ Every call is bounded in time. Answers are the bodies of the native protocol.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 import httpx
 from pydantic import BaseModel
 
 from twinkle_jupyter.client.answers import AnswerPart, read_answer
+from twinkle_jupyter.client.commands import RunCommands, checked_name
 from twinkle_jupyter.client.discovery import Connection, find_connection
 from twinkle_jupyter.client.errors_from_wire import (
     no_service,
@@ -22,7 +22,6 @@ from twinkle_jupyter.client.errors_from_wire import (
     unreachable,
 )
 from twinkle_jupyter.client.event_stream import EventStream, LinkState
-from twinkle_jupyter.errors import NotFoundError
 from twinkle_jupyter.wire.native import (
     AdapterBody,
     AdapterListBody,
@@ -51,11 +50,6 @@ UPLOAD_S = 120.0
 #: Until the next piece of an answer: a long prompt on a slow machine takes a while.
 SAMPLE_S = 300.0
 
-#: An adapter's name or a run id.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-Answer = TypeVar("Answer", bound=BaseModel)
-
 
 def connect(url: str = "", api_key: str = "") -> Client:
     """Return a client of the service that arguments, environment or connection file name.
@@ -71,7 +65,7 @@ def connect(url: str = "", api_key: str = "") -> Client:
     return Client(connection)
 
 
-class Client:
+class Client(RunCommands):
     """Calls one service, on whichever port it comes back after a restart.
 
     Args:
@@ -138,7 +132,7 @@ class Client:
         Raises:
             NotFoundError: There is no such run.
         """
-        return self._call("GET", f"/runs/{_part(name)}", RunBody)
+        return self._call("GET", f"/runs/{checked_name(name)}", RunBody)
 
     def hold(self, name: str) -> Run:
         """Return the run as an object with state, history and commands.
@@ -149,18 +143,6 @@ class Client:
         from twinkle_jupyter.client.run import Run
 
         return Run(self, self.run(name).run_id)
-
-    def pause(self, name: str) -> RunBody:
-        """Let the run rest before its next step; raises `ConflictError` when it is over."""
-        return self._command(name, "pause")
-
-    def resume(self, name: str) -> RunBody:
-        """Let a paused run go on; raises `ConflictError` when it is over."""
-        return self._command(name, "resume")
-
-    def stop(self, name: str) -> RunBody:
-        """End the run before its next step; raises `ConflictError` when it is over."""
-        return self._command(name, "stop")
 
     def adapters(self) -> list[AdapterBody]:
         """List all adapters by name."""
@@ -173,7 +155,7 @@ class Client:
             NotFoundError: There is no such adapter.
             ConflictError: It is being trained.
         """
-        self._send("DELETE", f"/adapters/{_part(name)}")
+        self._send("DELETE", f"/adapters/{checked_name(name)}")
 
     def sample(
         self, model: str, messages: Sequence[Mapping[str, str]], **settings: float
@@ -221,12 +203,6 @@ class Client:
         run_id = run if run.startswith("run_") else self.run(run).run_id
         return EventStream(self._find, run_id, after=after, follow=follow, on_link=on_link)
 
-    def _command(self, name: str, command: Literal["pause", "resume", "stop"]) -> RunBody:
-        return self._call("POST", f"/runs/{_part(name)}/{command}", RunBody)
-
-    def _call(self, method: str, path: str, model: type[Answer]) -> Answer:
-        return model.model_validate_json(self._send(method, path).content)
-
     def _send(
         self,
         method: str,
@@ -272,13 +248,3 @@ def _open(connection: Connection) -> httpx.Client:
         "Content-Type": "application/json",
     }
     return httpx.Client(headers=headers, trust_env=not connection.is_local)
-
-
-def _part(name: str) -> str:
-    """Return a name as a part of a path; what cannot be a name is not asked for."""
-    if _NAME.fullmatch(name) is None:
-        raise NotFoundError(
-            f"There is no run or adapter {name!r}.",
-            "Names have letters, digits, `.`, `_` and `-`; `%twinkle runs` lists yours.",
-        )
-    return name

@@ -10,7 +10,7 @@ import difflib
 import re
 import shlex
 from argparse import Action, ArgumentError, ArgumentParser, HelpFormatter, Namespace
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NoReturn, get_args
 
 from twinkle_jupyter.errors import InvalidConfigError
@@ -133,12 +133,14 @@ def split_line(line: str) -> list[str]:
         ) from error
 
 
-def add_run_settings(parser: ArgumentParser) -> None:
-    """Add one flag for each field of `RunConfig`."""
+def add_run_settings(parser: ArgumentParser, only: Collection[str] | None = None) -> None:
+    """Add one flag for each field of `RunConfig`, or for `only` some of them."""
     from twinkle_jupyter.config.run_config import RunConfig
 
     group = parser.add_argument_group("settings of the run")
     for name, field in RunConfig.model_fields.items():
+        if only is not None and name not in only:
+            continue
         is_many = field.default == ()
         group.add_argument(
             f"--{name.replace('_', '-')}",

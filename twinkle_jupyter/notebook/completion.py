@@ -30,7 +30,22 @@ WAIT_S = 0.25
 _LINE = re.compile(r"(?:^|=)\s*%{1,2}twinkle\s+(?P<rest>.*)$")
 _TO_ESCAPE = re.compile(r"[\s'\"\\]")
 _DATA_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
-_NAMED = frozenset({"show", "pause", "resume", "stop-run", "chat", "sample"})
+_NAMED = frozenset(
+    (
+        "chat",
+        "checkpoint",
+        "checkpoints",
+        "fork",
+        "pause",
+        "resume",
+        "rewind",
+        "sample",
+        "set",
+        "show",
+        "stop-run",
+        "tree",
+    )
+)
 
 
 def make_matcher(session: Session) -> Matcher:

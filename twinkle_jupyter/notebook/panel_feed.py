@@ -10,11 +10,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
 from twinkle_jupyter.errors import InvalidDataError, TwinkleError
 
 if TYPE_CHECKING:
+    from twinkle_jupyter.client.commands import RunCommands
     from twinkle_jupyter.client.event_stream import EventStream
     from twinkle_jupyter.notebook.run_handle import RunHandle
 
@@ -65,35 +66,13 @@ class PanelFeed:
     def _command(self, command: str, body: object) -> None:
         error = None
         try:
-            obey(cast("Steerable", self._run.client), self._run.run_id, command, body)
+            obey(self._run.client, self._run.run_id, command, body)
         except TwinkleError as caught:
             error = caught.as_fields()
         self._send({"type": "command-result", "command": command, "error": error})
 
 
-class Steerable(Protocol):
-    """The part of a client that steers runs."""
-
-    def pause(self, name: str) -> object:
-        """Pause before the next step."""
-
-    def resume(self, name: str) -> object:
-        """Go on."""
-
-    def stop(self, name: str, *, keep: str = "last") -> object:
-        """End before the next step; `keep="best"` keeps the weights of the lowest eval loss."""
-
-    def set(self, name: str, **changes: object) -> object:
-        """Change settings from the next step on."""
-
-    def checkpoint(self, name: str) -> object:
-        """Make a checkpoint at the next step."""
-
-    def fork(self, name: str, *, adapter: str, **changes: object) -> object:
-        """Start a run from these weights."""
-
-
-def obey(client: Steerable, run_id: str, command: str, body: object) -> None:
+def obey(client: RunCommands, run_id: str, command: str, body: object) -> None:
     """Do what a panel asks for.
 
     Raises:

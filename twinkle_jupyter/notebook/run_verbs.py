@@ -7,7 +7,7 @@ import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from twinkle_jupyter.errors import ConflictError, InvalidDataError, NotFoundError, RunFailedError
 from twinkle_jupyter.notebook.arguments import add_run_settings, run_settings
@@ -51,7 +51,7 @@ def train(session: Session, arguments: Namespace) -> RunHandle:
     client = session.service.started(session.face)
     config = config.model_copy(update={"base_model": base_model})
     body = client.start_run(config, data.records, from_adapter=arguments.from_adapter)
-    return _show(session, client, body, wait=arguments.wait)
+    return show_run(session, client, body, wait=arguments.wait)
 
 
 def add_show_arguments(parser: ArgumentParser) -> None:
@@ -70,7 +70,7 @@ def show(session: Session, arguments: Namespace) -> RunHandle:
         if not bodies:
             raise NotFoundError("There is no run yet.", "`%twinkle train DATA` starts one.")
         body = bodies[0]
-    return _show(session, client, body, wait=arguments.wait)
+    return show_run(session, client, body, wait=arguments.wait)
 
 
 def runs(session: Session, _: Namespace) -> None:
@@ -91,22 +91,34 @@ def add_name_argument(parser: ArgumentParser) -> None:
 def pause(session: Session, arguments: Namespace) -> None:
     """Let a run rest before its next step."""
     client = session.service.running()
-    run = client.pause(_active_name(client, arguments.name))
+    run = client.pause(active_name(client, arguments.name))
     session.face.note(f"{run.adapter} rests at step {run.step}: `%twinkle resume {run.adapter}`.")
 
 
 def resume(session: Session, arguments: Namespace) -> None:
     """Let a paused run go on."""
     client = session.service.running()
-    run = client.resume(_active_name(client, arguments.name))
+    run = client.resume(active_name(client, arguments.name))
     session.face.note(f"{run.adapter} goes on after step {run.step}.")
 
 
+def add_stop_arguments(parser: ArgumentParser) -> None:
+    """Take a run, and which of its weights to keep."""
+    add_name_argument(parser)
+    parser.add_argument(
+        "--keep-best",
+        action="store_true",
+        help="leave the weights with the lowest eval loss, not the newest",
+    )
+
+
 def stop_run(session: Session, arguments: Namespace) -> None:
-    """End a run; its newest weights are kept."""
+    """End a run; its newest or its best weights are kept."""
     client = session.service.running()
-    run = client.stop(_active_name(client, arguments.name))
-    session.face.note(f"{run.adapter} ends after step {run.step}; its weights are kept.")
+    keep: Literal["last", "best"] = "best" if arguments.keep_best else "last"
+    run = client.stop(active_name(client, arguments.name), keep=keep)
+    kept = f"those of step {run.best_step}, the best," if arguments.keep_best else "its weights"
+    session.face.note(f"{run.adapter} ends after step {run.step}; {kept} are kept.")
 
 
 def _shape_of(session: Session, name: str) -> dict[str, object]:
@@ -162,7 +174,7 @@ def _load_body(body: str, name: str) -> LoadedRecords:
         return load_records(path, name=name)
 
 
-def _show(session: Session, client: Client, body: RunBody, *, wait: bool) -> RunHandle:
+def show_run(session: Session, client: Client, body: RunBody, *, wait: bool) -> RunHandle:
     """Show the panel, and wait for the end if asked to; an interrupt ends the waiting only."""
     run = RunHandle(client, body.run_id, body.adapter, session.face)
     if not wait:
@@ -195,7 +207,7 @@ def _wait(session: Session, run: RunHandle) -> RunPicture:
     return picture
 
 
-def _active_name(client: Client, name: str | None) -> str:
+def active_name(client: Client, name: str | None) -> str:
     """Return the name that was given, or that of the only run that is not over."""
     if name:
         return name

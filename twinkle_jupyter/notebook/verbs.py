@@ -8,7 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from twinkle_jupyter.errors import InvalidConfigError
-from twinkle_jupyter.notebook import chat_verbs, doctor, export_verbs, run_verbs, service_verbs
+from twinkle_jupyter.notebook import (
+    chat_verbs,
+    doctor,
+    export_verbs,
+    run_verbs,
+    service_verbs,
+    steer_verbs,
+)
 from twinkle_jupyter.notebook.arguments import HelpAsked, SentenceParser, split_line
 from twinkle_jupyter.notebook.session import Session, Table
 
@@ -43,31 +50,49 @@ def _debug(session: Session, _: Namespace) -> None:
     session.face.text(session.last_traceback or "There was no error of our own making so far.")
 
 
-def _table() -> dict[str, Verb]:
-    none = service_verbs.no_arguments
-    verbs = [
-        Verb("status", "show the service and its newest runs", none, service_verbs.status),
-        Verb("start", "start the service and wait until it is ready", none, service_verbs.start),
-        Verb("stop", "end the service; runs go on at its next start", none, service_verbs.stop),
-        Verb("train", "train an adapter", run_verbs.add_train_arguments, run_verbs.train),
-        Verb("show", "show a run's panel", run_verbs.add_show_arguments, run_verbs.show),
-        Verb("runs", "list all runs", none, run_verbs.runs),
-        Verb("pause", "let a run rest", run_verbs.add_name_argument, run_verbs.pause),
-        Verb("resume", "let a paused run go on", run_verbs.add_name_argument, run_verbs.resume),
+def _steering_verbs() -> list[Verb]:
+    return [
         Verb(
-            "stop-run",
-            "end a run; its weights are kept",
-            run_verbs.add_name_argument,
-            run_verbs.stop_run,
+            "set",
+            "change settings of a run that goes on",
+            steer_verbs.add_set_arguments,
+            steer_verbs.set_run,
         ),
         Verb(
-            "chat",
-            "ask a model, or two side by side",
-            chat_verbs.add_chat_arguments,
-            chat_verbs.chat,
+            "fork",
+            "start a run from a step of another one",
+            steer_verbs.add_fork_arguments,
+            steer_verbs.fork,
         ),
-        Verb("sample", "the same as chat", chat_verbs.add_chat_arguments, chat_verbs.chat),
-        Verb("adapters", "list the adapters", none, chat_verbs.adapters),
+        Verb(
+            "rewind",
+            "go on from an earlier step",
+            steer_verbs.add_rewind_arguments,
+            steer_verbs.rewind,
+        ),
+        Verb(
+            "checkpoint",
+            "save what a run has now, and keep it",
+            steer_verbs.add_checkpoint_arguments,
+            steer_verbs.checkpoint,
+        ),
+        Verb(
+            "checkpoints",
+            "list a run's checkpoints",
+            steer_verbs.add_checkpoints_arguments,
+            steer_verbs.checkpoints,
+        ),
+        Verb(
+            "tree",
+            "show which run went on from which",
+            steer_verbs.add_tree_arguments,
+            steer_verbs.tree,
+        ),
+    ]
+
+
+def _export_verbs() -> list[Verb]:
+    return [
         Verb(
             "export",
             "write an adapter as files that other programs load",
@@ -86,12 +111,40 @@ def _table() -> dict[str, Verb]:
             export_verbs.add_import_arguments,
             export_verbs.import_peft,
         ),
+    ]
+
+
+def _table() -> dict[str, Verb]:
+    none = service_verbs.no_arguments
+    verbs = [
+        Verb("status", "show the service and its newest runs", none, service_verbs.status),
+        Verb("start", "start the service and wait until it is ready", none, service_verbs.start),
+        Verb("stop", "end the service; runs go on at its next start", none, service_verbs.stop),
+        Verb("train", "train an adapter", run_verbs.add_train_arguments, run_verbs.train),
+        Verb("show", "show a run's panel", run_verbs.add_show_arguments, run_verbs.show),
+        Verb("runs", "list all runs", none, run_verbs.runs),
+        Verb("pause", "let a run rest", run_verbs.add_name_argument, run_verbs.pause),
+        Verb("resume", "let a paused run go on", run_verbs.add_name_argument, run_verbs.resume),
+        Verb(
+            "stop-run",
+            "end a run; its weights are kept",
+            run_verbs.add_stop_arguments,
+            run_verbs.stop_run,
+        ),
+        Verb(
+            "chat",
+            "ask a model, or two side by side",
+            chat_verbs.add_chat_arguments,
+            chat_verbs.chat,
+        ),
+        Verb("sample", "the same as chat", chat_verbs.add_chat_arguments, chat_verbs.chat),
+        Verb("adapters", "list the adapters", none, chat_verbs.adapters),
         Verb("log", "show the service's log", service_verbs.add_log_arguments, service_verbs.log),
         Verb("doctor", "look for what is missing", none, doctor.doctor),
         Verb("debug", "show the last traceback", none, _debug),
         Verb("help", "list the verbs", none, _help),
     ]
-    return {verb.name: verb for verb in verbs}
+    return {verb.name: verb for verb in (*verbs, *_steering_verbs(), *_export_verbs())}
 
 
 VERBS: dict[str, Verb] = _table()

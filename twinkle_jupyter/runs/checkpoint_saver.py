@@ -7,27 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Protocol
 
 from twinkle_jupyter.errors import RunFailedError
 from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.runs.early_stopping import BestEval
 from twinkle_jupyter.runs.events import Noticed
+from twinkle_jupyter.runs.row_of_run import RowOfRun
 from twinkle_jupyter.runs.run_log import RunLog
 from twinkle_jupyter.runs.stepper import Stepper
-from twinkle_jupyter.store.interface import JSON
 
 #: Attempts at a run's last checkpoint, and the pause between two.
 _MAX_ATTEMPTS = 5
 _PAUSE_S = 1.0
-
-
-class ChangeRow(Protocol):
-    """Changes fields of the run's row."""
-
-    def __call__(self, **changes: JSON) -> Awaitable[None]:
-        """Change these fields."""
-        ...
 
 
 class CheckpointSaver:
@@ -37,7 +28,7 @@ class CheckpointSaver:
         stepper: Whose steps these are.
         checkpoints: Where they lie.
         log: Told of what could not be written.
-        change: Changes the run's row.
+        row: The run's row.
         best_checkpoint: Name of the best one so far, which stays.
     """
 
@@ -46,13 +37,13 @@ class CheckpointSaver:
         stepper: Stepper,
         checkpoints: Checkpoints,
         log: RunLog,
-        change: ChangeRow,
+        row: RowOfRun,
         best_checkpoint: str,
     ) -> None:
         self._stepper = stepper
         self._checkpoints = checkpoints
         self._log = log
-        self._change = change
+        self._row = row
         self._best_checkpoint = best_checkpoint
         self._saving: asyncio.Task[None] | None = None
 
@@ -113,8 +104,9 @@ class CheckpointSaver:
             await self._keep(name, keep_last, best)
 
     async def _keep(self, name: str, keep_last: int, best: BestEval | None) -> None:
-        await self._change(checkpoint=name)
+        await self._row.change(checkpoint=name)
         if best is not None:
             self._best_checkpoint = name
-            await self._change(best_checkpoint=name, best_step=best.step, best_loss=best.loss)
-        await self._checkpoints.forget_old(name, keep_last, {self._best_checkpoint})
+            await self._row.change(best_checkpoint=name, best_step=best.step, best_loss=best.loss)
+        kept = {self._best_checkpoint} | await self._row.labelled()
+        await self._checkpoints.forget_old(name, keep_last, kept)

@@ -28,7 +28,7 @@ from twinkle_jupyter.runs.patience import Patience
 from twinkle_jupyter.runs.probes import Probes
 from twinkle_jupyter.runs.row_of_run import RowOfRun
 from twinkle_jupyter.runs.run_log import RunLog
-from twinkle_jupyter.runs.steering import Steering
+from twinkle_jupyter.runs.steering import CHECKPOINT, Steering
 from twinkle_jupyter.runs.stepper import Stepper
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.store.interface import StateStore
@@ -143,9 +143,7 @@ class RunDriver:
         compute = await self._provider.compute(config.base_model, say)
         probes = Probes(steering, row.adapter_id, template, log)
         stepper = Stepper(compute, steering, batches, row.adapter_id, log, self._checkpoints)
-        saver = CheckpointSaver(
-            stepper, self._checkpoints, log, self._row.change, row.best_checkpoint
-        )
+        saver = CheckpointSaver(stepper, self._checkpoints, log, self._row, row.best_checkpoint)
         try:
             await self._train(log, compute, _Parts(steering, stepper, probes, saver))
         except (ServiceUnavailableError, NotFoundError):
@@ -213,6 +211,8 @@ class RunDriver:
         events = parts.steering.take(row.wishes, step)
         for event in events:
             await log.append(event)
+        if any(CHECKPOINT in event.changes for event in events):
+            await parts.save(step - 1)
         if events:
             await self._row.change(total_steps=parts.steering.total_steps)
         return bool(events)

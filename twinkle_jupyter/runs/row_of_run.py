@@ -5,7 +5,7 @@ from __future__ import annotations
 from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.ids import RunId
 from twinkle_jupyter.store.interface import JSON, Row, StateStore
-from twinkle_jupyter.store.records import RunRow
+from twinkle_jupyter.store.records import CheckpointLabel, RunRow
 
 
 class RowOfRun:
@@ -30,6 +30,16 @@ class RowOfRun:
             return self._checked(row).changed(**changes).to_row()
 
         await self._store.update(RunRow.key(self._run_id), change)
+
+    async def labelled(self) -> set[str]:
+        """Return the names of checkpoints that stay because somebody named them."""
+        prefix = CheckpointLabel.key(self._run_id, "")
+        rows = await self._store.list_rows(prefix)
+        return {
+            key.removeprefix(prefix)
+            for key, row in rows
+            if not CheckpointLabel.from_row(row).has_expired
+        }
 
     def _checked(self, row: Row | None) -> RunRow:
         if row is None:

@@ -19,6 +19,8 @@ from twinkle_jupyter.store.interface import Row
 
 #: In a wish: the step that it waits for.
 AT_STEP = "at_step"
+#: In a wish, and nothing else in it: a checkpoint of the newest step, now.
+CHECKPOINT = "checkpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +98,16 @@ class Steering:
         """Take what the log says was taken."""
         for entry in entries:
             self._taken.add(cast("int", entry["wish"]))
-            if not entry["refusal"]:
-                changes = cast("Mapping[str, object]", entry["changes"])
+            changes = cast("Mapping[str, object]", entry["changes"])
+            if not entry["refusal"] and CHECKPOINT not in changes:
                 self._begin_stretch(apply_changes(self.config, changes), cast("int", entry["step"]))
 
     def _take(self, number: int, changes: dict[str, SettingValue], step: int) -> Steered:
         self._taken.add(number)
         refusal = ""
         try:
-            self._begin_stretch(apply_changes(self.config, changes), step)
+            if CHECKPOINT not in changes:
+                self._begin_stretch(apply_changes(self.config, changes), step)
         except InvalidConfigError as error:
             refusal = str(error)
         return Steered(

@@ -12,7 +12,13 @@ from fastapi import APIRouter, FastAPI
 
 from twinkle_jupyter import __version__
 from twinkle_jupyter.config.service_config import ServiceConfig
-from twinkle_jupyter.service import event_routes, export_routes, native_routes, sample_routes
+from twinkle_jupyter.service import (
+    event_routes,
+    export_routes,
+    native_routes,
+    sample_routes,
+    steering_routes,
+)
 from twinkle_jupyter.service.adapter_files import AdapterFiles, NoAdapterFiles
 from twinkle_jupyter.service.auth import ApiKeyGate
 from twinkle_jupyter.service.error_bodies import UnexpectedErrors, add_error_bodies
@@ -63,7 +69,7 @@ def create_app(
     app.state.adapter_files = adapter_files or NoAdapterFiles()
     app.state.exports = Exports(parts, app.state.adapter_files)
     app.include_router(_health)
-    for routes in (native_routes, event_routes, sample_routes, export_routes):
+    for routes in (native_routes, steering_routes, event_routes, sample_routes, export_routes):
         app.include_router(
             routes.router, prefix="/api/v1", responses={"default": {"model": ErrorBody}}
         )

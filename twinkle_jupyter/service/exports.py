@@ -222,8 +222,8 @@ class Exports:
 
 
 def _clear(job: ExportJob) -> None:
-    shutil.rmtree(job.checkpoint, ignore_errors=True)
     sweep_partial(job.folder)
+    shutil.rmtree(job.checkpoint, ignore_errors=True)
 
 
 def _sweep(root: Path, running: set[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 from fastapi import APIRouter, Request, Response
-from pydantic import JsonValue
 
 from twinkle_jupyter import __version__
 from twinkle_jupyter.config.run_config import RunConfig
@@ -15,6 +14,7 @@ from twinkle_jupyter.service.adapter_files import AdapterFiles
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.parts import Parts, ServiceParts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
+from twinkle_jupyter.service.run_bodies import checkpoint_folder, run_body
 from twinkle_jupyter.service.training_on import find_first_weights
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.records import PhaseRow, RunRow
@@ -26,6 +26,7 @@ from twinkle_jupyter.wire.native import (
     RunListBody,
     ServiceBody,
     StartRunBody,
+    StopBody,
 )
 
 router = APIRouter()
@@ -61,38 +62,40 @@ async def start_run(request: Request, response: Response, parts: Parts, owner: O
         first = await find_first_weights(parts, files, owner, body.from_adapter)
     run, is_new = await run_rows.start_run(parts, owner, body.config, body.records, first)
     response.status_code = 201 if is_new else 200
-    return await _run_body(parts, run)
+    return await run_body(parts, run)
 
 
 @router.get("/runs", tags=["runs"])
 async def list_runs(parts: Parts, owner: Owner) -> RunListBody:
     """List all runs, newest first."""
     runs = await run_rows.list_runs(parts.store, owner)
-    return RunListBody(runs=tuple([await _run_body(parts, run) for run in runs]))
+    return RunListBody(runs=tuple([await run_body(parts, run) for run in runs]))
 
 
 @router.get("/runs/{run}", tags=["runs"])
 async def get_run(run: str, parts: Parts, owner: Owner) -> RunBody:
     """Return a run by its id, or an adapter's newest run by the adapter's name."""
-    return await _run_body(parts, await run_rows.find_run(parts.store, owner, run))
+    return await run_body(parts, await run_rows.find_run(parts.store, owner, run))
 
 
 @router.post("/runs/{run}/pause", tags=["runs"])
 async def pause_run(run: str, parts: Parts, owner: Owner) -> RunBody:
     """Let the run rest before its next step."""
-    return await _run_body(parts, await run_rows.steer_run(parts.store, owner, run, "pause"))
+    return await run_body(parts, await run_rows.steer_run(parts.store, owner, run, "pause"))
 
 
 @router.post("/runs/{run}/resume", tags=["runs"])
 async def resume_run(run: str, parts: Parts, owner: Owner) -> RunBody:
     """Let a paused run go on."""
-    return await _run_body(parts, await run_rows.steer_run(parts.store, owner, run, "resume"))
+    return await run_body(parts, await run_rows.steer_run(parts.store, owner, run, "resume"))
 
 
-@router.post("/runs/{run}/stop", tags=["runs"])
-async def stop_run(run: str, parts: Parts, owner: Owner) -> RunBody:
-    """End the run before its next step, with a checkpoint."""
-    return await _run_body(parts, await run_rows.steer_run(parts.store, owner, run, "stop"))
+@router.post("/runs/{run}/stop", openapi_extra=body_schema(StopBody), tags=["runs"])
+async def stop_run(request: Request, run: str, parts: Parts, owner: Owner) -> RunBody:
+    """End the run before its next step, with a checkpoint; `keep` says which weights it leaves."""
+    body = await read_body(request, StopBody) if await request.body() else StopBody()
+    stopped = await run_rows.steer_run(parts.store, owner, run, "stop", body.keep)
+    return await run_body(parts, stopped)
 
 
 @router.get("/adapters", tags=["adapters"])
@@ -108,25 +111,6 @@ async def delete_adapter(name: str, parts: Parts, owner: Owner) -> None:
     await adapter_rows.delete_adapter(parts, owner, name)
 
 
-async def _run_body(parts: ServiceParts, run: RunRow) -> RunBody:
-    return RunBody(
-        run_id=run.run_id,
-        adapter=run.adapter,
-        state=run.state,
-        wanted=run.wanted,
-        reason=run.reason,
-        step=run.step,
-        total_steps=run.total_steps,
-        loss=run.loss,
-        config=cast("dict[str, JsonValue]", run.config),
-        checkpoint=run.checkpoint,
-        checkpoint_folder=_checkpoint_folder(parts, run),
-        created_at=run.created_at,
-        updated_at=run.updated_at,
-        last_event_id=await parts.store.last_position(RunRow.log(run.run_id)),
-    )
-
-
 def _adapter_body(parts: ServiceParts, run: RunRow) -> AdapterBody:
     config = RunConfig.model_validate(run.config)
     return AdapterBody(
@@ -138,11 +122,5 @@ def _adapter_body(parts: ServiceParts, run: RunRow) -> AdapterBody:
         run_id=run.run_id,
         state=run.state,
         step=run.step,
-        folder=_checkpoint_folder(parts, run),
+        folder=checkpoint_folder(parts, run),
     )
-
-
-def _checkpoint_folder(parts: ServiceParts, run: RunRow) -> str:
-    if not run.checkpoint:
-        return ""
-    return str(parts.config.checkpoint_folder(run.run_id, run.checkpoint))

@@ -43,6 +43,7 @@ BASE = "base"
 STOP_WAIT_S = 10.0
 
 Command = Literal["pause", "resume", "stop"]
+Keep = Literal["last", "best"]
 _WANTED = {"pause": "paused", "resume": "running", "stop": "stopped"}
 
 
@@ -75,7 +76,7 @@ async def start_run(
     name = checked.config.adapter
     active = await get_adapter_run(parts.store, owner, name)
     if active is not None and not active.is_over and active.wanted == "stopped":
-        await _wait_until_over(parts.store, active)
+        await wait_until_over(parts.store, active)
         active = await get_adapter_run(parts.store, owner, name)
     if active is not None and not active.is_over:
         return _same_or_conflict(active, checked), False
@@ -136,12 +137,21 @@ async def list_runs(store: StateStore, owner: str) -> list[RunRow]:
     return sorted(own, key=lambda run: run.created_at, reverse=True)
 
 
-async def steer_run(store: StateStore, owner: str, name: str, command: Command) -> RunRow:
+async def steer_run(
+    store: StateStore, owner: str, name: str, command: Command, keep: Keep = "last"
+) -> RunRow:
     """Write what is wanted of a run; its driver takes it before the next step.
+
+    Args:
+        store: Has the run.
+        owner: Whose it is.
+        name: Which one.
+        command: What is wanted.
+        keep: Which weights a run that is stopped is to leave.
 
     Raises:
         NotFoundError: This user has no such run.
-        ConflictError: It is over, or is being stopped.
+        ConflictError: It is over, is being stopped, or has no best step to keep.
     """
     run = await find_run(store, owner, name)
 
@@ -156,7 +166,14 @@ async def steer_run(store: StateStore, owner: str, name: str, command: Command) 
             )
         if current.wanted == "stopped" and command != "stop":
             raise ConflictError(f"{title} is being stopped.", "`%twinkle train` starts a new one.")
-        return current.changed(wanted=_WANTED[command]).to_row()
+        if keep == "best" and not current.best_checkpoint:
+            raise ConflictError(
+                f"{title} has no eval loss yet, so it has no best step.",
+                "Stop it with its newest weights, or wait for the first eval loss; a run has them"
+                " with --eval-fraction above 0.",
+            )
+        kept = {"keep": keep} if command == "stop" else {}
+        return current.changed(wanted=_WANTED[command], **kept).to_row()
 
     steered = RunRow.from_row(await store.update(RunRow.key(run.run_id), change))
     await store.append(RUNS_LOG, {"run_id": run.run_id, "command": command})
@@ -195,7 +212,8 @@ def _same_or_conflict(active: RunRow, checked: _Checked) -> RunRow:
     )
 
 
-async def _wait_until_over(store: StateStore, run: RunRow) -> None:
+async def wait_until_over(store: StateStore, run: RunRow) -> None:
+    """Wait for the end of a run that is being stopped, but not for long."""
     log = RunRow.log(run.run_id)
     deadline = asyncio.get_running_loop().time() + STOP_WAIT_S
     while (remaining := deadline - asyncio.get_running_loop().time()) > 0:

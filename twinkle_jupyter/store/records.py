@@ -99,6 +99,34 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointLabel:
+    """A name that somebody gave a checkpoint, which stays for it."""
+
+    label: str
+    #: ISO 8601, UTC; empty for one that stays for good.
+    expires_at: str = ""
+
+    @staticmethod
+    def key(run_id: RunId | str, checkpoint: str) -> str:
+        """Where the row is kept; all of a run's are under `key(run_id, "")`."""
+        return f"checkpoint-label/{run_id}/{checkpoint}"
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether it keeps its checkpoint no longer."""
+        return bool(self.expires_at) and self.expires_at <= now()
+
+    def to_row(self) -> Row:
+        """Return the row as JSON."""
+        return cast("Row", asdict(self))
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """Rebuild from JSON."""
+        return cls(**cast("dict[str, str]", dict(row)))
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRow:
     """An API key, known only by its SHA-256."""
 

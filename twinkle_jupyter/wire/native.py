@@ -83,6 +83,74 @@ class RunBody(_Answer):
     created_at: str
     updated_at: str
     last_event_id: int
+    #: The settings as they are or are wished to be by now; `config` is what it was started with.
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    #: The run that it went on from, and its step; empty and 0 for one from nothing.
+    parent_run: str = ""
+    parent_step: int = 0
+    #: The step with the lowest eval loss; 0, None and empty before the first.
+    best_step: int = 0
+    best_loss: float | None = None
+    best_checkpoint: str = ""
+    #: Which weights it leaves at its end.
+    keep: Literal["last", "best"] = "last"
+
+
+class SetBody(_Request):
+    """Other settings for a run that goes on; the domain names every mistake."""
+
+    changes: dict[str, JsonValue]
+
+
+class StopBody(_Request):
+    """Which weights a run that is stopped is to leave."""
+
+    keep: Literal["last", "best"] = "last"
+
+
+class ForkBody(_Request):
+    """A new run from a step of another one."""
+
+    #: None for the newest checkpoint.
+    step: int | None = Field(default=None, ge=1, le=2**53)
+    #: Empty for the next name that is free.
+    adapter: str = ""
+    changes: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class RewindBody(_Request):
+    """An earlier step of a run to go on from, under the same name."""
+
+    step: int = Field(ge=1, le=2**53)
+    changes: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class KeepBody(_Request):
+    """A checkpoint to make or to keep."""
+
+    name: str = Field(default="", max_length=200)
+    #: None keeps it for good.
+    ttl_seconds: int | None = Field(default=None, ge=1, le=10 * 366 * 86_400)
+
+
+class CheckpointBody(_Answer):
+    """One of a run's checkpoints."""
+
+    step: int
+    name: str
+    #: Absolute.
+    folder: str
+    size_bytes: int
+    created_at: str
+    is_best: bool
+    label: str
+    expires_at: str
+
+
+class CheckpointListBody(_Answer):
+    """A run's checkpoints, oldest first."""
+
+    checkpoints: tuple[CheckpointBody, ...]
 
 
 class RunListBody(_Answer):
