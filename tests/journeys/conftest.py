@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import platformdirs
@@ -21,6 +22,9 @@ import pytest
 
 from twinkle_jupyter.cli.tutorial import say_no_to_jupyter_news
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
+
+if TYPE_CHECKING:
+    from tests.journeys.service_process import Service
 
 HERE = Path(__file__).parent
 
@@ -167,3 +171,17 @@ def chromium() -> str:
     found = shutil.which("chromium")
     assert found is not None, "Chromium is needed: apt-get install chromium"
     return found
+
+
+@pytest.fixture
+def service(
+    tiny_model: Path, private_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Service]:
+    """A service of the tiny model, over Ray, that leaves nothing behind."""
+    from tests.journeys.service_process import Service
+
+    monkeypatch.setenv("TWINKLE_BASE_MODEL", str(tiny_model))
+    service = Service(os.environ["TWINKLE_HOME"])
+    service.start()
+    yield service
+    service.end()

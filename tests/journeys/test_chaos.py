@@ -12,7 +12,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -79,18 +78,12 @@ class Chaos:
             self.service.start()
 
 
-@pytest.fixture
-def service(
-    tiny_model: Path, private_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Service]:
-    monkeypatch.setenv("TWINKLE_BASE_MODEL", str(tiny_model))
+@pytest.fixture(autouse=True)
+def kept_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it is kept, to be repeated; cuts are made often, to be met by kills."""
     monkeypatch.setenv("TWINKLE_KEEPS_JOURNAL", "true")
     monkeypatch.setenv("TWINKLE_CUT_EVERY_S", "1")
     monkeypatch.setenv("TWINKLE_NUM_THREADS", "1")
-    service = Service(os.environ["TWINKLE_HOME"])
-    service.start()
-    yield service
-    service.end()
 
 
 def _config(model: Path, number: int, *, rank: int, batch_size: int) -> RunConfig:

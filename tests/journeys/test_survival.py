@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,17 +17,6 @@ from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.config.run_config import RunConfig
 
 pytestmark = [pytest.mark.ray, pytest.mark.crash]
-
-
-@pytest.fixture
-def service(
-    tiny_model: Path, private_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Service]:
-    monkeypatch.setenv("TWINKLE_BASE_MODEL", str(tiny_model))
-    service = Service(os.environ["TWINKLE_HOME"])
-    service.start()
-    yield service
-    service.end()
 
 
 def _steps(client: Client, run: str) -> list[tuple[object, object]]:

@@ -1,0 +1,92 @@
+"""Steering, forking and going back, over a real service and Ray."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.journeys.conftest import wait_until
+from tests.journeys.service_process import Service
+from tests.records import SUMS
+from twinkle_jupyter.client.client import Client
+from twinkle_jupyter.config.run_config import RunConfig
+
+pytestmark = [pytest.mark.ray]
+
+
+def _entries(client: Client, run: str, kind: str) -> list[dict[str, object]]:
+    with client.events(run, follow=False) as events:
+        return [dict(e.entry) for e in events if e.entry["kind"] == kind]
+
+
+def _losses(client: Client, run: str) -> dict[object, object]:
+    return {e["step"]: e["loss"] for e in _entries(client, run, "step")}
+
+
+def _wait_for_end(client: Client, run: str) -> None:
+    wait_until(lambda: client.run(run).state == "finished", 90, f"the end of {run}")
+
+
+def test_a_run_is_steered_forked_and_taken_back(service: Service, tiny_model: Path) -> None:
+    config = RunConfig(
+        adapter="first",
+        base_model=str(tiny_model),
+        steps=40,
+        batch_size=3,
+        checkpoint_every=10,
+        keep_last=10,
+        schedule="linear",
+    )
+    with service.client() as client:
+        first = client.start_run(config, SUMS).run_id
+        _wait_for_end(client, first)
+        losses = _losses(client, first)
+
+        # The same steps again from the fork's weights, moments and rows: bit by bit the same.
+        fork = client.fork("first", step=20, adapter="second")
+        assert (fork.parent_run, fork.parent_step, fork.step) == (first, 20, 20)
+        _wait_for_end(client, fork.run_id)
+        assert _losses(client, fork.run_id) == {s: losses[s] for s in range(21, 41)}
+        ends = [
+            load_file(Path(client.run(run).checkpoint_folder) / "adapter_model.safetensors")
+            for run in (first, fork.run_id)
+        ]
+        assert all(torch.equal(ends[0][name], tensor) for name, tensor in ends[1].items())
+
+        back = client.rewind("second", 30, steps=100_000)
+        assert (back.adapter, back.parent_run) == ("second", fork.run_id)
+        wait_until(lambda: client.run("second").step > 40, 60, "going on from step 30")
+        _check_latency(client, back.run_id)
+
+        kept = client.checkpoint("second", label="good")
+        assert Path(kept.folder, "adapter_model.safetensors").exists()
+        client.set("second", steps=client.run("second").step + 30)
+        _wait_for_end(client, back.run_id)
+        steps = sorted(map(int, map(str, _losses(client, back.run_id))))
+        assert steps == list(range(31, client.run("second").total_steps + 1))
+        assert kept.name in {one.name for one in client.checkpoints("second")}
+
+
+def _check_latency(client: Client, run: str) -> None:
+    """Another rate counts from the next step that is not on its way yet."""
+    before = client.run(run).step
+    client.set(run, learning_rate=7e-4, schedule="constant")
+    answered = client.run(run).step
+    wait_until(lambda: _entries(client, run, "steered"), 30, "taking the wish")
+    [steered] = _entries(client, run, "steered")
+    first = int(str(steered["step"]))
+    # At most the step under way when the answer came, and the one after it.
+    assert before < first <= answered + 2
+    deadline = time.monotonic() + 30
+    while (rates := _rates(client, run)).keys() and max(rates) < first:
+        assert time.monotonic() < deadline
+    assert rates[first] == 7e-4
+    assert rates[first - 1] != 7e-4
+
+
+def _rates(client: Client, run: str) -> dict[int, object]:
+    return {int(str(e["step"])): e["learning_rate"] for e in _entries(client, run, "step")}
