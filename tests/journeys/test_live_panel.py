@@ -58,6 +58,7 @@ def test_the_panel_outlives_everything_around_it(
         figures["first point, cold"] = time.monotonic() - started
         wait_until(lambda: _points(page) >= 5, 60, "points while training")
         _check_buttons_work_while_a_cell_runs(page)
+        _check_steering(lab, page)
         page.keyboard.press("Control+s")
         # A reload shows the file: before the save has ended it has no panel yet.
         wait_until(lambda: _saved_run(lab) is not None, 20, "saving the notebook")
@@ -198,3 +199,21 @@ def _check_buttons_work_while_a_cell_runs(page: Page) -> None:
 
 def _wait_for_state(page: Page, state: str) -> None:
     wait_until(lambda: panel_numbers(page)["state"] == state, 20, f"being {state}")
+
+
+def _check_steering(lab: Lab, page: Page) -> None:
+    """A rate typed into the panel is the rate of the steps that follow."""
+    page.click("[data-twinkle-run] .jp-twinkle-steer-title")
+    page.fill("[data-twinkle-run] [data-entry='learning-rate']", "5e-5")
+    _press(page, "apply")
+
+    def has_new_rate() -> bool:
+        answer = lab.api("GET", "/twinkle-jupyter/api/runs/live/events?follow=false")
+        entries = [
+            json.loads(line[6:]) for line in answer.text.splitlines() if line[:6] == "data: "
+        ]
+        rates = [entry["learning_rate"] for entry in entries if entry["kind"] == "step"]
+        return bool(rates and rates[-1] == 5e-5)
+
+    wait_until(has_new_rate, 20, "the new learning rate")
+    page.click("[data-twinkle-run] .jp-twinkle-steer-title")
