@@ -6,13 +6,18 @@ import asyncio
 from random import Random
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.runs.conftest import Workshop
 from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.errors import ServiceUnavailableError
+from twinkle_jupyter.ids import RunId
+from twinkle_jupyter.runs.driver import RunDriver
 from twinkle_jupyter.runs.steering import Steering
 from twinkle_jupyter.store.interface import Row
+from twinkle_jupyter.store.sqlite import SqliteStore
 
 _WISHES: tuple[Row, ...] = (
     {"at_step": 4, "learning_rate": 5e-3, "schedule": "cosine"},
@@ -71,18 +76,23 @@ async def test_a_steered_run_is_the_same_wherever_it_was_interrupted(workshop: W
     losses = await workshop.losses(unbroken)
     assert len(losses) == 16
 
-    random = Random(3)  # noqa: S311 - no secret
     run_id = await workshop.add_run(_WISHES, **settings)
-    while (await workshop.row(run_id)).state != "finished":
-        driving = asyncio.create_task(workshop.driver(run_id).drive())
-        await asyncio.wait([driving], timeout=random.uniform(0.01, 0.2))
-        driving.cancel()
-        await asyncio.gather(driving, return_exceptions=True)
+    await _drive_in_pieces(workshop, run_id, seed=3)
 
     assert await workshop.losses(run_id) == losses
     for kind in ("steered", "eval"):
         told = [_without_time(e) for e in await workshop.entries(run_id, kind)]
         assert told == [_without_time(e) for e in await workshop.entries(unbroken, kind)]
+
+
+async def _drive_in_pieces(workshop: Workshop, run_id: RunId, seed: int) -> None:
+    """Drive a run to its end with drivers that are ended at random, one after another."""
+    random = Random(seed)  # noqa: S311 - no secret
+    while (await workshop.row(run_id)).state != "finished":
+        driving = asyncio.create_task(workshop.driver(run_id).drive())
+        await asyncio.wait([driving], timeout=random.uniform(0.01, 0.15))
+        driving.cancel()
+        await asyncio.gather(driving, return_exceptions=True)
 
 
 def _without_time(entry: Row) -> Row:
@@ -119,6 +129,45 @@ async def test_a_fork_goes_on_from_the_very_weights_rows_and_moments(workshop: W
     assert (await workshop.row(half)).checkpoint == "step-000005"
 
     child = await workshop.add_run(parent=half, steps=12, **settings)
-    await workshop.driver(child).drive()
+    await _drive_in_pieces(workshop, child, seed=5)
 
     assert await workshop.losses(child) == (await workshop.losses(parent))[5:]
+
+
+class ForgetfulStore:
+    """The true store, which fails to take in the first step that it is told."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self.has_failed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def append(self, log: str, entry: Row) -> int:
+        if entry["kind"] == "step" and not self.has_failed:
+            self.has_failed = True
+            raise ServiceUnavailableError("The store cannot grow: the disk is full.")
+        return await self._store.append(log, entry)
+
+
+@pytest.mark.parametrize("is_fork", [False, True])
+async def test_a_step_that_was_done_and_not_told_is_told_and_not_done_again(
+    workshop: Workshop, is_fork: bool
+) -> None:
+    parent = None
+    if is_fork:
+        parent = await workshop.add_run(steps=3)
+        await workshop.driver(parent).drive()
+    unbroken = await workshop.add_run(parent=parent, steps=6)
+    await workshop.driver(unbroken).drive()
+
+    run_id = await workshop.add_run(parent=parent, steps=6)
+    store = ForgetfulStore(workshop.store)
+    driver = RunDriver(store, workshop.artifacts, workshop.provider, run_id)
+    await driver.drive()
+
+    assert store.has_failed
+    losses = await workshop.losses(run_id)
+    assert losses == await workshop.losses(unbroken)
+    assert [step for step, _ in losses] == list(range(4 if is_fork else 1, 7))

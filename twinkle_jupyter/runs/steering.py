@@ -59,6 +59,11 @@ class Steering:
         return self._stretches[-1].config
 
     @property
+    def first_step(self) -> int:
+        """The first step of this run: 1, or the one after that which it goes on from."""
+        return self._stretches[0].first_step
+
+    @property
     def total_steps(self) -> int:
         """Steps of the whole run by the newest settings."""
         return self._stretches[-1].total_steps

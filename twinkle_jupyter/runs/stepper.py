@@ -74,7 +74,7 @@ class Stepper:
             self._saved_step = await self._bring_in(checkpoint, user)
             return self._saved_step
         self._sequence_id = position.next_sequence_id - 1
-        told = self._log.last_step
+        told = max(self._log.last_step, self._steering.first_step - 1)
         trainer = self._compute.trainer
         self._lost = await find_lost_answers(trainer, self._adapter_id, position, told)
         if self._lost.stepped is not None:
