@@ -12,7 +12,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from twinkle_jupyter.actors.parent_watch import end_with_parent
-from twinkle_jupyter.actors.threads import share_cores
+from twinkle_jupyter.actors.threads import load_numpy_first, share_cores
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import ComputeStatus
@@ -34,6 +34,7 @@ class SamplerActor:
         log_to_file(Path(log_file))
         end_with_parent()
         share_cores()
+        load_numpy_first()
         from twinkle_jupyter.runtime.sample_loop import SampleLoop
 
         self._loop = SampleLoop(

@@ -1,4 +1,4 @@
-"""How our compute processes share the cores. Set before torch is loaded, or not at all."""
+"""How threads of our compute processes get along: set before torch is loaded, or not at all."""
 
 from __future__ import annotations
 
@@ -16,3 +16,12 @@ def share_cores() -> None:
     core that the other one needs: beside a probe a step took ten times as long.
     """
     os.environ["GOMP_SPINCOUNT"] = str(_SPINS)
+
+
+def load_numpy_first() -> None:
+    """Import numpy while this process has one thread that imports.
+
+    Ray unpickles arguments on threads of its own, and a snapshot has an array in it. Where one
+    arrives while the engine's thread is importing torch, and with it numpy, both find half a numpy.
+    """
+    import numpy  # noqa: F401

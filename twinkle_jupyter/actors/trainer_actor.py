@@ -11,7 +11,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from twinkle_jupyter.actors.parent_watch import end_with_parent
-from twinkle_jupyter.actors.threads import share_cores
+from twinkle_jupyter.actors.threads import load_numpy_first, share_cores
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.engine.allocator import keep_freed_memory
 from twinkle_jupyter.ids import AdapterId
@@ -60,6 +60,7 @@ class TrainerActor(TrainerHandle):
         log_to_file(Path(log_file))
         end_with_parent()
         share_cores()
+        load_numpy_first()
         # Every step asks for the same memory again.
         keep_freed_memory()
         from twinkle_jupyter.runtime.durability import JournalPlace
