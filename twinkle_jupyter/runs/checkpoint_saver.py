@@ -47,6 +47,14 @@ class CheckpointSaver:
         self._best_checkpoint = best_checkpoint
         self._saving: asyncio.Task[None] | None = None
 
+    async def note_best(self, best: BestEval | None) -> None:
+        """Note the best step, if its checkpoint became whole when nobody was there to do so."""
+        if best is None or (await self._row.get()).best_step == best.step:
+            return
+        name = self._checkpoints.name(best.step)
+        if await self._checkpoints.exists(name):
+            await self._note_best(name, best)
+
     async def begin(self, step: int, keep_last: int, best: BestEval | None = None) -> None:
         """Have a checkpoint of this step written, after the one before is whole.
 
@@ -106,7 +114,10 @@ class CheckpointSaver:
     async def _keep(self, name: str, keep_last: int, best: BestEval | None) -> None:
         await self._row.change(checkpoint=name)
         if best is not None:
-            self._best_checkpoint = name
-            await self._row.change(best_checkpoint=name, best_step=best.step, best_loss=best.loss)
+            await self._note_best(name, best)
         kept = {self._best_checkpoint} | await self._row.labelled()
         await self._checkpoints.forget_old(name, keep_last, kept)
+
+    async def _note_best(self, name: str, best: BestEval) -> None:
+        self._best_checkpoint = name
+        await self._row.change(best_checkpoint=name, best_step=best.step, best_loss=best.loss)

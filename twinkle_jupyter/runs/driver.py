@@ -159,7 +159,11 @@ class RunDriver:
         row = await self._row.get()
         step = await parts.stepper.begin(row.checkpoint, row.owner)
         await self._enter(log, "running", step=step)
-        while step < parts.steering.total_steps:
+        # Whoever drove before may have died between a step and what follows from it.
+        await self._row.note_step(log.last_step, log.last_loss)
+        await parts.saver.note_best(find_best(log.evals))
+        is_over = not parts.stepper.has_lost_answers and await self._keep(log, parts, step)
+        while not is_over and step < parts.steering.total_steps:
             before = await self._before_step(log, parts, step)
             if before == "leave":
                 return
@@ -168,14 +172,13 @@ class RunDriver:
             if before == "look again":
                 continue
             step += 1
-            loss = await parts.stepper.step(step)
-            await self._row.change(step=max(step, log.last_step), loss=loss)
+            await parts.stepper.step(step)
+            await self._row.note_step(log.last_step, log.last_loss)
             # After the first point: it must not wait for the base model's answers.
             parts.probes.answer_base(compute)
             if parts.probes.is_due(step):
                 await parts.probes.answer(compute, step)
-            if await self._keep(log, parts, step):
-                break
+            is_over = await self._keep(log, parts, step)
         await self._finish(log, compute, parts, step)
 
     async def _before_step(
@@ -219,7 +222,9 @@ class RunDriver:
 
     async def _keep(self, log: RunLog, parts: _Parts, step: int) -> bool:
         """Save what is worth it after a step; tell whether the run has waited long enough."""
-        best = find_best(log.evals)
+        if step < parts.steering.first_step:
+            return False
+        best = find_best({at: loss for at, loss in log.evals.items() if at <= step})
         if best is not None and best.step == step:
             await parts.save(step, best)
         elif parts.stepper.is_checkpoint_due(step):
@@ -238,8 +243,7 @@ class RunDriver:
             await parts.probes.finish()
             await parts.probes.answer(compute, step)
             await parts.probes.finish()
-        if row.keep == "best" and row.best_checkpoint:
-            await self._row.change(checkpoint=row.best_checkpoint)
+        await self._row.leave_best()
         if row.wanted == "stopped":
             await self._enter(log, "stopped", step=step)
         else:
@@ -268,6 +272,7 @@ class RunDriver:
                 return row  # it ends by the trainer, which has what no checkpoint has
             if row.wanted == "stopped":
                 await log.append(CommandTaken(command="stop", step=at))
+                await self._row.leave_best()
                 await self._enter(log, "stopped", step=at)
                 return None
             if row.wanted == "running":

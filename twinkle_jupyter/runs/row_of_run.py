@@ -31,6 +31,17 @@ class RowOfRun:
 
         await self._store.update(RunRow.key(self._run_id), change)
 
+    async def note_step(self, step: int, loss: float | None) -> None:
+        """Note the newest step that was told, 0 for none yet."""
+        if step:
+            await self.change(step=step, loss=loss)
+
+    async def leave_best(self) -> None:
+        """Make the best checkpoint the run's last one, if that is what it is to leave."""
+        row = await self.get()
+        if row.keep == "best" and row.best_checkpoint:
+            await self.change(checkpoint=row.best_checkpoint)
+
     async def labelled(self) -> set[str]:
         """Return the names of checkpoints that stay because somebody named them."""
         prefix = CheckpointLabel.key(self._run_id, "")

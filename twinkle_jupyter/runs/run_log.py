@@ -32,6 +32,8 @@ class RunLog:
         self._log = RunRow.log(run_id)
         self._told: set[tuple[str, int, int]] = set()
         self._state = ""
+        #: Of the newest step that was told.
+        self.last_loss: float | None = None
         #: Eval losses by step, in order.
         self.evals: dict[int, float] = {}
         #: What was changed while the run was going on, in order.
@@ -76,6 +78,8 @@ class RunLog:
         match entry["kind"]:
             case StateChanged.kind:
                 self._state = str(entry["state"])
+            case StepDone.kind:
+                self.last_loss = cast("float", entry["loss"])
             case EvalDone.kind:
                 self.evals[_number(entry, "step")] = cast("float", entry["loss"])
             case Steered.kind:

@@ -96,8 +96,8 @@ class Stepper:
         await trainer.create_adapter(self._adapter_id, spec, user=user, priority="background")
         return 0
 
-    async def step(self, step: int) -> float:
-        """Take one optimizer step, tell it, and eval when it is time; return the mean loss."""
+    async def step(self, step: int) -> None:
+        """Take one optimizer step, tell it, and eval when it is time."""
         examples = self._batches.batch(self._steering.rows_at(step))
         rate = self._steering.learning_rate_at(step)
         config = self._steering.config_at(step)
@@ -131,7 +131,6 @@ class Stepper:
             await self._log.append(Noticed(step=step, message=message))
         self._finished_at = now
         await self._tell_eval(step)
-        return passed.loss_sum
 
     async def _pass_and_step(
         self, examples: tuple[Example, ...], settings: AdamWSettings
