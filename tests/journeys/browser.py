@@ -43,7 +43,8 @@ class Watched:
     def watch(self, page: Page) -> None:
         page.on("request", lambda request: self._ask(request.url))
         page.on("console", lambda message: self._say(message.type, message.text))
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        # An uncaught error of JupyterLab's own is the same sentence by another way.
+        page.on("pageerror", lambda error: self._say("error", str(error)))
 
     def _ask(self, url: str) -> None:
         parts = urlsplit(url)
