@@ -22,6 +22,7 @@ from benchmarks.report import Bar, Row, finish, parse_options
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.client.discovery import Connection
 from twinkle_jupyter.config.service_config import ServiceConfig
+from twinkle_jupyter.errors import ServiceUnavailableError
 from twinkle_jupyter.ids import new_adapter_id, new_run_id
 from twinkle_jupyter.notebook.panels import run_bundle
 from twinkle_jupyter.notebook.snapshot import RunPicture
@@ -78,7 +79,7 @@ async def write_run(home: Path, events: list[RunEvent]) -> tuple[str, str]:
 
 
 async def _no_compute(_: str) -> ServedModel:
-    raise NotImplementedError("nothing is sampled here")
+    raise ServiceUnavailableError("Nothing is sampled here.")
 
 
 def serve(home: Path, listener: socket.socket) -> None:

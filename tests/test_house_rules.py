@@ -35,6 +35,8 @@ LIGHT_MODULES = [
     "twinkle_jupyter.lab.extension",
     "twinkle_jupyter.service.app",
     "twinkle_jupyter.client.client",
+    # Ray's workers import it while the base model's folder is still being looked for.
+    "twinkle_jupyter.runtime.train_loop",
 ]
 
 

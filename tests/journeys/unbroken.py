@@ -50,7 +50,7 @@ async def repeat_journal(
     """
     name = str(base_model)
     engine = build_engine(base_model, name, 1, TrainerSettings(), lambda _: None)
-    recovery = Recovery(engine, Cut(0, 0), folder)
+    recovery = Recovery(engine, Cut(), folder)
     adapters: dict[AdapterId, Unbroken] = {}
     after = 0
     while page := await store.read(journal, after, _PAGE):

@@ -63,7 +63,7 @@ async def test_a_write_that_fails_is_repeated_and_not_doubled(
     failing.num_failing, failing.is_written_all_the_same = 1, is_written
     journal = Journal(failing, "journal")  # type: ignore[arg-type]
     journal.add_adapter(A, SPECS[A], "ada", "background")
-    journal.accept(STEP)
+    journal.accept(STEP, journal.encode(STEP))
     await journal.flushed()
     journal.remove_adapter(A)
     await journal.flushed()
@@ -79,7 +79,7 @@ async def test_nobody_hears_of_what_is_not_on_disk(
     failing.num_failing = 1_000
     is_lost = asyncio.Event()
     journal = Journal(failing, "journal", on_lost=is_lost.set)  # type: ignore[arg-type]
-    journal.accept(STEP)
+    journal.accept(STEP, journal.encode(STEP))
     for _ in range(2):
         with pytest.raises(ServiceUnavailableError, match="The disk is full"):
             await journal.flushed()
@@ -104,7 +104,7 @@ async def test_two_trainers_on_one_journal_both_notice(true_store: SqliteStore) 
 
 async def test_an_op_is_written_while_it_is_computed(true_store: SqliteStore) -> None:
     journal = Journal(true_store, "journal")
-    journal.accept(STEP)
+    journal.accept(STEP, journal.encode(STEP))
     assert await true_store.wait("journal", 0, 5)
     assert await _kinds(true_store) == ["op"]
     assert journal.first_needed == 1

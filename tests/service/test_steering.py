@@ -71,6 +71,8 @@ async def test_a_wish_is_in_the_row_and_in_the_settings(service: Service) -> Non
         ({"learning_rate": "fast", "batch_size": 0}, "batch_size=0"),
         ({"wings": 2}, "wings"),
         ({}, "No setting is given to change."),
+        ({"checkpoint": "now"}, "checkpoint"),
+        ({"at_step": 30, "learning_rate": 1e-4}, "at_step"),
         ({"steps": 12}, "`steps=12` is not more than the 12 that the run has taken."),
     ],
 )

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 
 from twinkle_jupyter.engine.adapter_bank import AdapterBank, AdapterSlot, AdapterState
 from twinkle_jupyter.engine.adapter_spill import AdapterSpill, SpilledAdapter
+from twinkle_jupyter.engine.arrangement import Arrangement
 from twinkle_jupyter.engine.op_failures import describe_no_room, is_out_of_memory
 from twinkle_jupyter.errors import NotFoundError, QuotaExceededError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
@@ -39,23 +40,6 @@ class AdapterLimits:
     host_bytes: int = 2 * 2**30
     #: Folder of this trainer alone, emptied at its start; None is a temporary one.
     scratch: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Arrangement:
-    """Which adapter is where. The same arrangement and the same ops give the same bits."""
-
-    #: In slots, in the order of their rows.
-    rows: tuple[AdapterId, ...] = ()
-    #: The same, in the order of use, what was used longest ago first.
-    by_use: tuple[AdapterId, ...] = ()
-    #: Elsewhere, in the order of use.
-    outside: tuple[AdapterId, ...] = ()
-
-    @property
-    def everyone(self) -> tuple[AdapterId, ...]:
-        """All adapters there are."""
-        return (*self.rows, *self.outside)
 
 
 class AdapterResidency:

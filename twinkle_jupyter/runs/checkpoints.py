@@ -8,6 +8,9 @@ from pathlib import Path
 
 from twinkle_jupyter.store.artifacts import delete_folder, has_folder, list_folders
 
+#: Folder of a run that goes on from what another one had: what it begins with.
+ORIGIN = "origin"
+
 
 class Checkpoints:
     """Folders `step-000010`, `step-000020`, … of one run."""
@@ -35,14 +38,14 @@ class Checkpoints:
         Args:
             newest: Name of its newest checkpoint. Before its first, a fork has its origin.
         """
-        for folder in (self.path(newest) if newest else None, self._folder.parent / "origin"):
+        for folder in (self.path(newest) if newest else None, self._folder.parent / ORIGIN):
             if folder is not None and await asyncio.to_thread(has_folder, folder):
                 return folder
         return None
 
     async def exists(self, name: str) -> bool:
         """Tell whether the checkpoint is whole."""
-        return bool(name) and await asyncio.to_thread(has_folder, self.path(name))
+        return await asyncio.to_thread(has_folder, self.path(name))
 
     async def forget_old(self, newest: str, keep_last: int, kept: Collection[str]) -> None:
         """Delete all but the newest few, of which `newest` is the last, and those in `kept`."""

@@ -1,7 +1,7 @@
 """A run's log as its driver writes it: every step, eval, probe and checkpoint exactly once.
 
-After a crash the driver goes back to the last checkpoint and repeats steps that were already told.
-They are the same numbers; here is where they are not told twice.
+A driver that takes over from one that died may do again what was already told; here is where it is
+not told twice.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class RunLog:
         self._log = RunRow.log(run_id)
         self._told: set[tuple[str, int, int]] = set()
         self._state = ""
+        #: The newest step that was told, 0 for none.
+        self.last_step = 0
         #: Of the newest step that was told.
         self.last_loss: float | None = None
         #: Eval losses by step, in order.
@@ -54,11 +56,6 @@ class RunLog:
         """The state that ended the run, None while it can go on."""
         return next((state for state in TERMINAL_STATES if state == self._state), None)
 
-    @property
-    def last_step(self) -> int:
-        """The newest step that was told, 0 for none."""
-        return max((step for kind, step, _ in self._told if kind == StepDone.kind), default=0)
-
     def has(self, event: RunEvent) -> bool:
         """Tell whether this very thing was told before."""
         key = _event_key(event)
@@ -79,6 +76,7 @@ class RunLog:
             case StateChanged.kind:
                 self._state = str(entry["state"])
             case StepDone.kind:
+                self.last_step = _number(entry, "step")
                 self.last_loss = cast("float", entry["loss"])
             case EvalDone.kind:
                 self.evals[_number(entry, "step")] = cast("float", entry["loss"])

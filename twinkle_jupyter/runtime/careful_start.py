@@ -28,13 +28,13 @@ async def carry_out_pending(
             journal.refuse(op, error)
             recovery.answer(op, error)
             continue
-        await guard.before([op])
+        await guard.before(op)
         done = await run_plan(thread, plan_of([op]))
         journal.record([op], done.outcomes, done.token_budget)
         await journal.flushed()
         recovery.answer(op, done.outcomes[0])
         recovery.keep_copy(op, done.outcomes[0], done.copies)
-    await guard.after()
+    await guard.survived()
 
 
 def _in_turn(recovery: Recovery) -> Iterator[Op]:

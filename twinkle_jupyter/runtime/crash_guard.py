@@ -8,13 +8,16 @@ before it begins; and one that was begun in two lives is refused in the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable
 from typing import cast
 
-from twinkle_jupyter.errors import RunFailedError
+from twinkle_jupyter.errors import RunFailedError, TwinkleError
 from twinkle_jupyter.runtime.journal import OpKey
 from twinkle_jupyter.scheduling.request import Op
 from twinkle_jupyter.store.interface import Row, StateStore
+
+_LOGGER = logging.getLogger(__name__)
 
 #: Lives that began in a row, this one included, before ops run one by one.
 _CAREFUL_FROM = 3
@@ -42,12 +45,11 @@ class CrashGuard:
         """Count this life; it is a good one when a plan ends in it."""
 
         def count(row: Row | None) -> Row:
-            begun = {} if row is None else row["begun"]
-            return {"lives": (0 if row is None else cast("int", row["lives"])) + 1, "begun": begun}
+            lives, begun = _read(row)
+            return {"lives": lives + 1, "begun": begun}
 
-        row = await self._store.update(self._key, count)
-        self._begun = dict(cast("dict[str, int]", row["begun"]))
-        self.is_careful = cast("int", row["lives"]) >= _CAREFUL_FROM
+        lives, self._begun = _read(await self._store.update(self._key, count))
+        self.is_careful = lives >= _CAREFUL_FROM
 
     def find_guilty(self, keys: Iterable[OpKey]) -> dict[OpKey, RunFailedError]:
         """Return why an op is not begun again, for those that ended more lives than they may."""
@@ -61,25 +63,32 @@ class CrashGuard:
             if self._begun.get(_name(key), 0) >= _MAX_BEGUN
         }
 
-    async def before(self, ops: Sequence[Op]) -> None:
-        """Write down what begins, in a life that has to be careful."""
-        if not self.is_careful:
-            return
-        names = [_name((op.adapter_id, op.sequence_id)) for op in ops]
+    async def before(self, op: Op) -> None:
+        """Write down what begins."""
+        name = _name((op.adapter_id, op.sequence_id))
 
         def note(row: Row | None) -> Row:
-            begun = dict(cast("dict[str, int]", (row or {"begun": {}})["begun"]))
-            for name in names:
-                begun[name] = begun.get(name, 0) + 1
-            return {"lives": 0 if row is None else row["lives"], "begun": begun}
+            lives, begun = _read(row)
+            return {"lives": lives, "begun": {**begun, name: begun.get(name, 0) + 1}}
 
         await self._store.update(self._key, note)
 
-    async def after(self) -> None:
+    async def survived(self) -> None:
         """A plan has ended in this life, or nothing is left that could end it."""
-        if not self._has_survived:
-            self._has_survived = True
+        if self._has_survived:
+            return
+        try:
             await self._store.put(self._key, {"lives": 0, "begun": {}})
+        except TwinkleError as error:
+            _LOGGER.warning("that this trainer lives could not be written down: %s", error)
+        else:
+            self._has_survived = True
+
+
+def _read(row: Row | None) -> tuple[int, dict[str, int]]:
+    if row is None:
+        return 0, {}
+    return cast("int", row["lives"]), dict(cast("dict[str, int]", row["begun"]))
 
 
 def _name(key: OpKey) -> str:

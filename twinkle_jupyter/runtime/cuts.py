@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
+from twinkle_jupyter.engine.arrangement import Arrangement
 from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.checkpoint_writer import CheckpointWriter
@@ -22,12 +23,17 @@ from twinkle_jupyter.runtime.journal import Journal
 from twinkle_jupyter.runtime.op_codec import decode_outcome, encode_outcome
 from twinkle_jupyter.scheduling.events import AdapterAdded
 from twinkle_jupyter.scheduling.request import Priority
-from twinkle_jupyter.store.artifacts import commit_folder, delete_folder, list_folders
+from twinkle_jupyter.store.artifacts import (
+    MANIFEST_FILE,
+    commit_folder,
+    delete_folder,
+    link_or_copy,
+    list_folders,
+)
 from twinkle_jupyter.store.interface import Row, StateStore
 
 if TYPE_CHECKING:
     from twinkle_jupyter.engine.adapter_bank import AdapterState
-    from twinkle_jupyter.engine.residency import Arrangement
     from twinkle_jupyter.engine.step import StepEngine
 
 _LOGGER = logging.getLogger(__name__)
@@ -44,15 +50,25 @@ class Cut:
     """What the store says of the newest cut."""
 
     #: The plans up to this position of the journal are in the adapters.
-    position: int
+    position: int = 0
     #: Ops that were not carried out at the cut may stand from after this position on.
-    read_after: int
-    #: Names of adapters as in `Arrangement`.
-    rows: Sequence[AdapterId] = ()
-    by_use: Sequence[AdapterId] = ()
-    outside: Sequence[AdapterId] = ()
+    read_after: int = 0
+    arrangement: Arrangement = field(default_factory=Arrangement)
     #: Folder of each adapter, by name.
     folders: Mapping[AdapterId, str] = field(default_factory=dict)
+
+    def to_row(self) -> Row:
+        """Return the cut as JSON."""
+        return cast("Row", asdict(self))
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """Rebuild from JSON."""
+        arrangement = Arrangement(**cast("dict[str, list[AdapterId]]", row["arrangement"]))
+        folders = cast("dict[AdapterId, str]", row["folders"])
+        return cls(
+            cast("int", row["position"]), cast("int", row["read_after"]), arrangement, folders
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +106,7 @@ class Cuts:
         self.writer = writer
         self._store = store
         self._name = name
+        self._key = f"trainer/{name}"
         self._folder = folder
         self._every_s = every_s
         self._keeps_journal = keeps_journal
@@ -130,10 +147,8 @@ class Cuts:
 
     async def read(self) -> Cut:
         """Return the newest cut; an empty one before the first."""
-        row = await self._store.get(f"trainer/{self._name}")
-        if row is None:
-            return Cut(0, 0)
-        cut = Cut(**cast("dict[str, int]", dict(row)))  # type: ignore[arg-type]
+        row = await self._store.get(self._key)
+        cut = Cut() if row is None else Cut.from_row(row)
         self._folders = dict(cut.folders)
         self._known = set(cut.folders)
         return cut
@@ -174,12 +189,12 @@ class Cuts:
             await journal.flushed()
             read_after = min(cut.position, first_needed - 1)
             kept = {key: names.get(key) or before[key] for key in cut.arrangement.everyone}
-            row = Cut(cut.position, read_after, **asdict(cut.arrangement), folders=kept)
-            await self._store.put(f"trainer/{self._name}", cast("Row", asdict(row)))
+            row = Cut(cut.position, read_after, cut.arrangement, kept).to_row()
+            await self._store.put(self._key, row)
             still = self._known - self._changed
             self._folders |= {key: name for key, name in names.items() if key in still}
             await self._tidy(read_after, {*kept.values(), *self._folders.values(), *self._adopting})
-        except TwinkleError as error:
+        except (TwinkleError, OSError) as error:
             _LOGGER.warning("no cut at position %d: %s", cut.position, error)
             self._changed |= self._known & set(cut.states)
             return False
@@ -226,11 +241,8 @@ def _encode_queue(queue: AdapterAdded) -> Row:
 
 def _link_files(source: Path, target: Path) -> None:
     for file in source.iterdir():
-        if file.name != "manifest.json" and file.is_file():
-            try:
-                (target / file.name).hardlink_to(file)
-            except OSError:  # another disk, or one that knows no links
-                (target / file.name).write_bytes(file.read_bytes())
+        if file.name != MANIFEST_FILE and file.is_file():
+            link_or_copy(file, target / file.name)
 
 
 def _delete_others(folder: Path, names: set[str], kept_suffix: str) -> None:

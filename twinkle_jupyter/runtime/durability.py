@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinkle_jupyter.engine.arrangement import Arrangement
+from twinkle_jupyter.errors import NotFoundError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.careful_start import carry_out_pending
 from twinkle_jupyter.runtime.checkpoint_writer import CheckpointWriter
@@ -27,8 +30,9 @@ from twinkle_jupyter.store.interface import LogEntry, StateStore
 
 if TYPE_CHECKING:
     from twinkle_jupyter.engine.adapter_bank import AdapterState
-    from twinkle_jupyter.engine.residency import Arrangement
     from twinkle_jupyter.engine.step import StepEngine
+
+_LOGGER = logging.getLogger(__name__)
 
 _PAGE = 200
 
@@ -74,8 +78,7 @@ class Durability:
         """Go on with what is in that place; nowhere, nothing is kept."""
         if place is None:
             return cls(thread, Journal(), None, None)
-        last = await place.store.last_position(place.name)
-        journal = Journal(place.store, place.name, last, place.on_lost)
+        journal = await Journal.open(place.store, place.name, place.on_lost)
         cuts = Cuts(
             place.store,
             place.name,
@@ -134,7 +137,7 @@ class Durability:
         for op in ops:
             self.changed(op.adapter_id)
         if self._guard is not None:
-            await self._guard.after()
+            await self._guard.survived()
 
     def begin_checkpoint(self, folder: str, state: AdapterState) -> None:
         """Write a copy of an adapter beside training."""
@@ -175,22 +178,29 @@ class Durability:
         if self._cuts is not None:
             self._cuts.change(adapter_id)
 
-    async def copy_if_due(self, *, is_last: bool = False) -> CopiedCut | None:
-        """Copy what has changed, when it is time; nobody may change an adapter meanwhile."""
-        cuts = self._cuts
-        if cuts is None or not (cuts.is_due or (is_last and cuts.changed)):
+    @property
+    def is_cut_due(self) -> bool:
+        """Whether it is time to copy what has changed."""
+        return self._cuts is not None and self._cuts.is_due
+
+    async def copy_changed(self) -> CopiedCut | None:
+        """Copy what has changed, if anything; nobody may change an adapter meanwhile."""
+        changed = frozenset() if self._cuts is None else self._cuts.changed
+        if not changed:
             return None
-        changed = cuts.changed
-
-        def copy(engine: StepEngine) -> tuple[Arrangement, dict[AdapterId, AdapterState]]:
-            known = (key for key in changed if key in engine.adapters)
-            return engine.adapters.arrangement(), {key: engine.copy_adapter(key) for key in known}
-
-        arrangement, states = await self._thread.call(copy)
+        try:
+            states, arrangement = await self._thread.call(lambda engine: _copy(engine, changed))
+        except TwinkleError as error:
+            _LOGGER.warning("no cut at position %d: %s", self.journal.position, error)
+            return None
         return CopiedCut(self.journal.position, arrangement, states)
 
-    def begin_cut(self, cut: CopiedCut, queue_of: Callable[[AdapterId], AdapterAdded]) -> None:
-        """Write a copied cut beside training; `queue_of` tells how the queues were then."""
+    def begin_cut(
+        self, cut: CopiedCut | None, queue_of: Callable[[AdapterId], AdapterAdded]
+    ) -> None:
+        """Write a copied cut, if any, beside training; `queue_of` tells how the queues were."""
+        if cut is None:
+            return
         queues: Mapping[AdapterId, AdapterAdded] = {key: queue_of(key) for key in cut.states}
         for key, queue in queues.items():
             self.journal.settle(key, queue.next_id)
@@ -199,6 +209,11 @@ class Durability:
             self._writing = asyncio.get_running_loop().create_task(
                 cuts.write(self._thread.engine, cut, queues, journal, journal.first_needed)
             )
+
+    def give_up(self) -> None:
+        """What is in memory is right no more; only a process that begins anew is."""
+        if self._place is not None:
+            self._place.on_lost()
 
     async def close(self) -> None:
         """Finish what is being written."""
@@ -213,3 +228,17 @@ def _repeat(recovery: Recovery, page: Sequence[LogEntry], _: StepEngine) -> None
 
 def _drop(recovery: Recovery, adapter_id: AdapterId, _: StepEngine) -> None:
     recovery.drop(adapter_id)
+
+
+def _copy(
+    engine: StepEngine, changed: frozenset[AdapterId]
+) -> tuple[dict[AdapterId, AdapterState], Arrangement]:
+    states: dict[AdapterId, AdapterState] = {}
+    for adapter_id in changed:
+        try:
+            states[adapter_id] = engine.copy_adapter(adapter_id)
+        except NotFoundError as error:
+            # Its file was spilled and is unreadable; whoever drives it loads a checkpoint.
+            _LOGGER.warning("adapter %s is in no cut: %s", adapter_id, error)
+    # Afterwards: one that is lost is nowhere any more.
+    return states, engine.adapters.arrangement()

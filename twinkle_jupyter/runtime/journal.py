@@ -3,7 +3,7 @@
 A trainer that comes back reads its newest cut (every adapter as it was at one moment) and repeats
 what its journal has since then: the same ops in the same company, and therefore the same numbers to
 the last bit. Only the trainer itself appends here, so that positions are known before they are
-written. `docs/explanation/crash-safety.md` has the whole picture.
+written. `docs/explanation/journal-and-cuts.md` has the whole picture.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 from twinkle_jupyter.errors import ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
@@ -60,9 +61,9 @@ class Journal:
         self._cancelled: set[OpKey] = set()
 
     @classmethod
-    async def open(cls, store: StateStore, name: str) -> Journal:
+    async def open(cls, store: StateStore, name: str, on_lost: Callable[[], None]) -> Self:
         """Go on with the journal of that name, which nobody else writes."""
-        return cls(store, name, await store.last_position(name))
+        return cls(store, name, await store.last_position(name), on_lost)
 
     @property
     def position(self) -> int:
@@ -94,14 +95,22 @@ class Journal:
         self._submit({"kind": "removed", "adapter": adapter_id})
         self._forget_ops(adapter_id)
 
-    def accept(self, op: Op) -> None:
-        """An op was taken in."""
+    def encode(self, op: Op) -> Row:
+        """Return the op as `accept` writes it; nothing where nothing is kept.
+
+        Raises:
+            InvalidDataError: A number is of no kind that can be kept.
+        """
+        return {} if self._store is None else encode_op(op)
+
+    def accept(self, op: Op, encoded: Row) -> None:
+        """An op was taken in; `encoded` is what `encode` made of it."""
         key = (op.adapter_id, op.sequence_id)
         if key in self._pending and key not in self._cancelled:
             return
         self._cancelled.discard(key)
         place: Row = {"adapter": op.adapter_id, "sequence": op.sequence_id}
-        self._submit({"kind": "op", **place, "op": encode_op(op)})
+        self._submit({"kind": "op", **place, "op": encoded})
         self._pending[key] = self._position
 
     def cancel(self, adapter_id: AdapterId, sequence_id: int) -> None:
@@ -177,16 +186,14 @@ class Journal:
         try:
             while self._unwritten:
                 entries, self._unwritten = self._unwritten, []
-                last = await self._append(store, entries)
-                if last != self._durable + len(entries):
-                    raise ServiceUnavailableError(
-                        f"The journal {self._name!r} is written by somebody else, too.",
-                        "Only one trainer of a base model may use a store.",
-                    )
-                self._durable = last
+                self._durable = await self._append(store, entries)
                 self._has_written.set()
         except TwinkleError as error:
             self._fail(error)
+        except Exception:
+            # Whoever waits for it to be durable would wait for good.
+            _LOGGER.exception("the journal could not be written")
+            self._fail(ServiceUnavailableError("The journal failed inside; see the trainer's log."))
         finally:
             self._writing = None
 
@@ -197,6 +204,16 @@ class Journal:
         self._on_lost()
 
     async def _append(self, store: StateStore, entries: Sequence[Row]) -> int:
+        """Append entries of which nobody else wrote the positions; return the last one's."""
+        last = await self._append_patiently(store, entries)
+        if last != self._durable + len(entries):
+            raise ServiceUnavailableError(
+                f"The journal {self._name!r} is written by somebody else, too.",
+                "Only one trainer of a base model may use a store.",
+            )
+        return last
+
+    async def _append_patiently(self, store: StateStore, entries: Sequence[Row]) -> int:
         """Append, for as long as it takes the disk or the server to come back."""
         deadline = asyncio.get_running_loop().time() + _PATIENCE_S
         expected = self._durable + len(entries)

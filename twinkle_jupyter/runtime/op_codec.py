@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import cast
 
-from twinkle_jupyter.errors import TwinkleError, error_from_fields
+from twinkle_jupyter.errors import InvalidDataError, TwinkleError, error_from_fields
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.scheduling.events import Outcome
@@ -36,7 +36,11 @@ _INTS, _FLOATS = "q", "d"
 
 
 def encode_op(op: Op) -> Row:
-    """Return the op as JSON, its ids left out."""
+    """Return the op as JSON, its ids left out.
+
+    Raises:
+        InvalidDataError: A row holds a number that no 64 bits can.
+    """
     match op:
         case ForwardBackward():
             return {
@@ -47,7 +51,11 @@ def encode_op(op: Op) -> Row:
                 "forward_only": op.forward_only,
             }
         case OptimStep():
-            return {"kind": "optim_step", "settings": cast("Row", asdict(op.settings))}
+            numbers: dict[str, float] = asdict(op.settings)
+            return {
+                "kind": "optim_step",
+                "settings": {name: float(value).hex() for name, value in numbers.items()},
+            }
         case SaveCheckpoint():
             return {"kind": "save_checkpoint", "folder": op.folder}
 
@@ -68,8 +76,9 @@ def decode_op(adapter_id: AdapterId, sequence_id: int, row: Row) -> Op:
                 forward_only=cast("bool", row["forward_only"]),
             )
         case "optim_step":
-            settings = AdamWSettings(**cast("dict[str, float]", row["settings"]))
-            return OptimStep(adapter_id, sequence_id, settings)
+            hexes = cast("dict[str, str]", row["settings"])
+            settings = {name: float.fromhex(value) for name, value in hexes.items()}
+            return OptimStep(adapter_id, sequence_id, AdamWSettings(**settings))
         case "save_checkpoint":
             return SaveCheckpoint(adapter_id, sequence_id, cast("str", row["folder"]))
         case kind:
@@ -157,7 +166,11 @@ def _pack(code: str, numbers: Sequence[float]) -> str:
     """Return the numbers' bytes, compressed, in base64; nothing for none."""
     if not numbers:
         return ""
-    return base64.b64encode(zlib.compress(array(code, numbers).tobytes(), _LEVEL)).decode("ascii")
+    try:
+        packed = array(code, numbers).tobytes()
+    except (OverflowError, TypeError) as error:
+        raise InvalidDataError(f"A row holds a number that is out of range: {error}.") from error
+    return base64.b64encode(zlib.compress(packed, _LEVEL)).decode("ascii")
 
 
 def _unpack_ints(packed: JSON) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -81,8 +81,14 @@ class OpTickets:
             if not ticket.future.done():
                 ticket.future.set_exception(reason)
 
-    def with_queue_seconds(self, op: Op, outcome: Outcome, started_at: float) -> Outcome:
-        """Add how long the op waited until its plan began, if somebody waits for it."""
+    def with_queue_seconds(
+        self, ops: Sequence[Op], outcomes: Sequence[Outcome], started_at: float
+    ) -> tuple[Outcome, ...]:
+        """Add how long each op waited until its plan began, where somebody waits for it."""
+        pairs = zip(ops, outcomes, strict=True)
+        return tuple(self._with_queue_seconds(*pair, started_at) for pair in pairs)
+
+    def _with_queue_seconds(self, op: Op, outcome: Outcome, started_at: float) -> Outcome:
         arrival = self._arrivals.get((op.adapter_id, op.sequence_id))
         if arrival is None or not isinstance(outcome, ForwardBackwardResult):
             return outcome

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from twinkle_jupyter.engine.residency import Arrangement
 from twinkle_jupyter.errors import CANCELLED, ConflictError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.cuts import Cut, read_queue
@@ -67,9 +66,7 @@ class Recovery:
 
     def restore(self) -> None:
         """Put every adapter of the cut where it was."""
-        cut = self._cut
-        arrangement = Arrangement(tuple(cut.rows), tuple(cut.by_use), tuple(cut.outside))
-        self._engine.adapters.restore(arrangement, self._read)
+        self._engine.adapters.restore(self._cut.arrangement, self._read)
 
     def _read(self, adapter_id: AdapterId) -> AdapterState | None:
         folder = self._folder / self._cut.folders[adapter_id]

@@ -121,9 +121,7 @@ class TrainLoop:
         if self._running is not None:
             await asyncio.wait([self._running], timeout=_OP_TIMEOUT_S)
         # A later process then has nothing to repeat.
-        async with self._slots_lock:
-            cut = await self._durability.copy_if_due(is_last=True)
-        self._begin_cut(cut)
+        self._durability.begin_cut(await self._copy_cut(), self._scheduler.as_added)
         await self._durability.close()
         await self._thread.close()
 
@@ -166,8 +164,8 @@ class TrainLoop:
     async def remove_adapter(self, adapter_id: AdapterId) -> None:
         """Free the slot; unanswered ops fail. Removing what is not there changes nothing."""
         async with self._slots_lock:
-            gone = NotFoundError(f"Adapter {adapter_id!r} was removed.")
-            self._feed(AdapterRemoved(adapter_id, gone))
+            why = NotFoundError(f"Adapter {adapter_id!r} was removed.")
+            self._feed(AdapterRemoved(adapter_id, why))
             await self._thread.call(lambda engine: engine.remove_adapter(adapter_id))
             self._durability.removed(adapter_id)
         await self._durability.journal.flushed()
@@ -244,9 +242,10 @@ class TrainLoop:
     async def _answer_of(self, ticket: Ticket) -> OpResult:
         """Hand the op over and return its answer once nothing can undo it."""
         journal = self._durability.journal
+        encoded = journal.encode(ticket.op)
         self._feed(OpArrived(ticket.number, ticket.op))
         if not ticket.future.done():
-            journal.accept(ticket.op)
+            journal.accept(ticket.op, encoded)
         try:
             result = await asyncio.wait_for(ticket.future, _OP_TIMEOUT_S)
         except TwinkleError:
@@ -268,32 +267,34 @@ class TrainLoop:
                 self._tickets.answer(instruction)
             elif not self._is_closed:
                 self._running = asyncio.get_running_loop().create_task(self._run(instruction))
+                self._running.add_done_callback(self._note_failure)
+
+    def _note_failure(self, running: asyncio.Task[None]) -> None:
+        """A plan's end went wrong by a mistake of ours: no other would ever run."""
+        if not running.cancelled() and (failure := running.exception()) is not None:
+            _LOGGER.error("The end of a plan failed", exc_info=failure)
+            self._tickets.fail_all(ServiceUnavailableError("The trainer failed; see its log."))
+            self._durability.give_up()
 
     async def _run(self, plan: Plan) -> None:
-        ops: tuple[Op, ...] = plan.ops
+        ops, durability = plan.ops, self._durability
         done = await run_plan(self._thread, plan)
-        outcomes = [
-            self._tickets.with_queue_seconds(op, outcome, done.started_at)
-            for op, outcome in zip(ops, done.outcomes, strict=True)
-        ]
-        durability = self._durability
+        outcomes = self._tickets.with_queue_seconds(ops, done.outcomes, done.started_at)
         await durability.record(ops, outcomes, done.token_budget)
         for op in ops:
             if isinstance(op, SaveCheckpoint) and op.adapter_id in done.copies:
                 durability.begin_checkpoint(op.folder, done.copies[op.adapter_id])
-        async with self._slots_lock:
-            cut = await durability.copy_if_due()
+        cut = await self._copy_cut() if durability.is_cut_due else None
         # Nothing has changed since the copy; from here on the next plan runs.
-        self._feed(PlanDone(tuple(outcomes)))
-        self._begin_cut(cut)
+        self._feed(PlanDone(outcomes))
+        durability.begin_cut(cut, self._scheduler.as_added)
         self._plan_ended.set()
 
-    def _begin_cut(self, cut: CopiedCut | None) -> None:
-        if cut is not None:
-            self._durability.begin_cut(cut, self._scheduler.as_added)
+    async def _copy_cut(self) -> CopiedCut | None:
+        async with self._slots_lock:  # an adapter that is only half there cannot be copied
+            return await self._durability.copy_changed()
 
 
 def _not_served(adapter_id: AdapterId) -> ServiceUnavailableError:
-    return ServiceUnavailableError(
-        f"Adapter {adapter_id!r} was not served for {_OP_TIMEOUT_S:g} s."
-    )
+    message = f"Adapter {adapter_id!r} was not served for {_OP_TIMEOUT_S:g} s."
+    return ServiceUnavailableError(message)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import cast
 
 from twinkle_jupyter.errors import ConflictError, NotFoundError, ServiceUnavailableError
+from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.runs.events import Steered
-from twinkle_jupyter.runs.steering import CHECKPOINT
-from twinkle_jupyter.service.held_checkpoints import find_checkpoint, step_of
+from twinkle_jupyter.service.held_checkpoints import find_checkpoint
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.runs import find_run
-from twinkle_jupyter.service.steering import add_wish
+from twinkle_jupyter.service.steering import wish_for_checkpoint
 from twinkle_jupyter.store.artifacts import delete_folder, has_folder, list_folders, read_manifest
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import CheckpointLabel, RunRow
@@ -109,15 +109,15 @@ async def _save_now(parts: ServiceParts, run: RunRow) -> str:
     """Wish for a checkpoint and wait until it is whole; return its name."""
     store, log = parts.store, RunRow.log(run.run_id)
     position = await store.last_position(log)
-    number = len((await add_wish(store, run, {CHECKPOINT: "now"})).wishes)
+    number = await wish_for_checkpoint(store, run)
     deadline = asyncio.get_running_loop().time() + _WAIT_S
     name = ""
     while (remaining := deadline - asyncio.get_running_loop().time()) > 0:
         for entry in await store.read(log, position):
             position = entry.position
             if entry.entry["kind"] == Steered.kind and entry.entry["wish"] == number:
-                name = f"step-{cast('int', entry.entry['step']) - 1:06d}"
-        if name == "step-000000":
+                name = Checkpoints.name(cast("int", entry.entry["step"]) - 1)
+        if name == Checkpoints.name(0):
             raise ConflictError(
                 f"Run {run.run_id} has not taken a step yet.", "Try again after its first."
             )
@@ -149,7 +149,7 @@ def _list(parts: ServiceParts, run: RunRow, labels: dict[str, CheckpointLabel]) 
         written = datetime.fromtimestamp(folder.stat().st_mtime, tz=UTC)
         found.append(
             Checkpoint(
-                step=step_of(name),
+                step=Checkpoints.step(name),
                 name=name,
                 folder=folder,
                 size_bytes=read_manifest(folder).size_bytes,

@@ -6,14 +6,13 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Request
 
-from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.service.adapter_files import AdapterFiles
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.exports import ExportRow, Exports
 from twinkle_jupyter.service.imports import import_adapter
-from twinkle_jupyter.service.parts import Parts, ServiceParts
+from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
-from twinkle_jupyter.store.records import RunRow
+from twinkle_jupyter.service.run_bodies import adapter_body
 from twinkle_jupyter.wire.exports import ExportBody, ImportBody, StartExportBody
 from twinkle_jupyter.wire.native import AdapterBody
 
@@ -59,23 +58,8 @@ async def import_peft(
 ) -> AdapterBody:
     """Take in an adapter of PEFT's; answers when it is checked and copied."""
     body = await read_body(request, ImportBody)
-    return _adapter_body(parts, await import_adapter(parts, files, owner, name, body))
+    return adapter_body(parts, await import_adapter(parts, files, owner, name, body))
 
 
 def _body(export: ExportRow) -> ExportBody:
     return ExportBody.model_validate(export.to_row())
-
-
-def _adapter_body(parts: ServiceParts, run: RunRow) -> AdapterBody:
-    config = RunConfig.model_validate(run.config)
-    return AdapterBody(
-        name=run.adapter,
-        adapter_id=run.adapter_id,
-        base_model=config.base_model,
-        rank=config.rank,
-        alpha=config.lora_alpha,
-        run_id=run.run_id,
-        state=run.state,
-        step=run.step,
-        folder=str(parts.config.checkpoint_folder(run.run_id, run.checkpoint)),
-    )

@@ -17,10 +17,11 @@ from typing import ClassVar, Self, cast
 from urllib.parse import quote
 
 from twinkle_jupyter.errors import ConflictError, NotFoundError, TwinkleError
+from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.service.adapter_files import AdapterFiles, ExportJob, check_folders_are_ours
 from twinkle_jupyter.service.adapters import get_adapter_run
 from twinkle_jupyter.service.error_bodies import log_unexpected
-from twinkle_jupyter.service.held_checkpoints import find_checkpoint, hold_checkpoint, step_of
+from twinkle_jupyter.service.held_checkpoints import find_checkpoint, hold_checkpoint
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.records import now
@@ -125,7 +126,7 @@ class Exports:
                 owner=owner,
                 adapter=run.adapter,
                 run_id=run.run_id,
-                step=step_of(checkpoint.name),
+                step=Checkpoints.step(checkpoint.name),
                 format=wanted.format,
                 folder=str(folder),
             )

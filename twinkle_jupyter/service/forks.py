@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,12 +21,14 @@ from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.config.steering import apply_changes
 from twinkle_jupyter.errors import ConflictError, InvalidConfigError, TwinkleError
 from twinkle_jupyter.ids import new_adapter_id, new_run_id
+from twinkle_jupyter.runs.checkpoints import ORIGIN, Checkpoints
 from twinkle_jupyter.runs.events import StateChanged, Steered
 from twinkle_jupyter.runs.steering import Steering
 from twinkle_jupyter.service.adapters import claim_adapter, get_adapter_run
-from twinkle_jupyter.service.held_checkpoints import find_checkpoint, hold_checkpoint, step_of
+from twinkle_jupyter.service.held_checkpoints import find_checkpoint, hold_checkpoint
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.runs import find_run, steer_run, wait_until_over
+from twinkle_jupyter.store.artifacts import link_or_copy
 from twinkle_jupyter.store.interface import Row, StateStore
 from twinkle_jupyter.store.records import RUNS_LOG, RunRow
 
@@ -97,10 +98,11 @@ async def rewind_run(
 
 async def _find_point(parts: ServiceParts, run: RunRow, step: int | None) -> _Point:
     checkpoint = await asyncio.to_thread(find_checkpoint, parts, run, step)
-    at = step_of(checkpoint.name)
+    at = Checkpoints.step(checkpoint.name)
+    # How many rows there are would only matter for how long the run is to be.
     steering = Steering(
         RunConfig.model_validate(dict(run.config)),
-        1,
+        num_rows=1,
         first_step=run.parent_step + 1,
         num_rows_before=run.parent_rows,
     )
@@ -163,8 +165,8 @@ async def _start(parts: ServiceParts, point: _Point, config: RunConfig) -> RunRo
     folder = parts.config.run_folder(child.run_id)
     records = parts.config.run_folder(parent.run_id) / "records.jsonl"
     try:
-        await asyncio.to_thread(hold_checkpoint, point.checkpoint, folder / "origin")
-        await asyncio.to_thread(os.link, records, folder / records.name)
+        await asyncio.to_thread(hold_checkpoint, point.checkpoint, folder / ORIGIN)
+        await asyncio.to_thread(link_or_copy, records, folder / records.name)
         if config.adapter == parent.adapter:
             await _end(store, parent)
         winner = await claim_adapter(store, parent.owner, config.adapter, child.run_id)

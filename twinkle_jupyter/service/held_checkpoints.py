@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 from twinkle_jupyter.errors import ConflictError, NotFoundError
+from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.store.artifacts import list_folders, read_manifest
+from twinkle_jupyter.store.artifacts import link_or_copy, list_folders, read_manifest
 from twinkle_jupyter.store.records import RunRow
 
 
@@ -22,24 +22,19 @@ def find_checkpoint(parts: ServiceParts, run: RunRow, step: int | None) -> Path:
     root = parts.config.checkpoint_folder(run.run_id, "-").parent
     there = list_folders(root)
     # A run that failed may have written one that its row does not know of.
-    name = (run.checkpoint or max(there, default="")) if step is None else f"step-{step:06d}"
+    name = (run.checkpoint or max(there, default="")) if step is None else Checkpoints.name(step)
     if not name:
         raise ConflictError(
             f"Adapter {run.adapter!r} has no checkpoint yet.",
             f"Watch it with `%twinkle show {run.adapter}`.",
         )
     if name not in there:
-        steps = ", ".join(str(step_of(one)) for one in there)
+        steps = ", ".join(str(Checkpoints.step(one)) for one in there)
         raise NotFoundError(
-            f"Adapter {run.adapter!r} has no checkpoint of step {step_of(name)}.",
+            f"Adapter {run.adapter!r} has no checkpoint of step {Checkpoints.step(name)}.",
             f"There are those of steps {steps}." if steps else "",
         )
     return root / name
-
-
-def step_of(checkpoint: str) -> int:
-    """Return the step that a checkpoint's name says."""
-    return int(checkpoint.rpartition("-")[2])
 
 
 def hold_checkpoint(checkpoint: Path, held: Path) -> None:
@@ -50,7 +45,7 @@ def hold_checkpoint(checkpoint: Path, held: Path) -> None:
     """
     held.parent.mkdir(parents=True, exist_ok=True)
     try:
-        shutil.copytree(checkpoint, held, copy_function=os.link)
+        shutil.copytree(checkpoint, held, copy_function=link_or_copy)
         read_manifest(held)
     except (OSError, shutil.Error, NotFoundError) as error:
         shutil.rmtree(held, ignore_errors=True)

@@ -13,6 +13,7 @@ from twinkle_jupyter.config.mistakes import settings_error
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.errors import ConflictError, InvalidConfigError
 from twinkle_jupyter.ids import RunId, new_adapter_id, new_run_id
+from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.runs.events import StateChanged
 from twinkle_jupyter.service.adapter_files import AdapterFiles, check_folders_are_ours
 from twinkle_jupyter.service.adapters import claim_adapter, get_adapter_run
@@ -21,7 +22,7 @@ from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.records import RunRow
 from twinkle_jupyter.wire.exports import ImportBody
 
-_CHECKPOINT = "step-000000"
+_CHECKPOINT = Checkpoints.name(0)
 
 
 async def import_adapter(

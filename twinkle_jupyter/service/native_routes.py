@@ -7,19 +7,17 @@ from typing import cast
 from fastapi import APIRouter, Request, Response
 
 from twinkle_jupyter import __version__
-from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.service import adapters as adapter_rows
 from twinkle_jupyter.service import runs as run_rows
 from twinkle_jupyter.service.adapter_files import AdapterFiles
 from twinkle_jupyter.service.auth import Owner
-from twinkle_jupyter.service.parts import Parts, ServiceParts
+from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
-from twinkle_jupyter.service.run_bodies import checkpoint_folder, run_body
+from twinkle_jupyter.service.run_bodies import adapter_body, run_body
 from twinkle_jupyter.service.training_on import find_first_weights
 from twinkle_jupyter.store.interface import Row
-from twinkle_jupyter.store.records import PhaseRow, RunRow
+from twinkle_jupyter.store.records import PhaseRow
 from twinkle_jupyter.wire.native import (
-    AdapterBody,
     AdapterListBody,
     Phase,
     RunBody,
@@ -102,25 +100,10 @@ async def stop_run(request: Request, run: str, parts: Parts, owner: Owner) -> Ru
 async def list_adapters(parts: Parts, owner: Owner) -> AdapterListBody:
     """List all adapters by name, each as its newest run has it."""
     runs = await adapter_rows.list_adapter_runs(parts.store, owner)
-    return AdapterListBody(adapters=tuple(_adapter_body(parts, run) for run in runs))
+    return AdapterListBody(adapters=tuple(adapter_body(parts, run) for run in runs))
 
 
 @router.delete("/adapters/{name}", status_code=204, tags=["adapters"])
 async def delete_adapter(name: str, parts: Parts, owner: Owner) -> None:
     """Delete an adapter's weights; its runs keep their curves."""
     await adapter_rows.delete_adapter(parts, owner, name)
-
-
-def _adapter_body(parts: ServiceParts, run: RunRow) -> AdapterBody:
-    config = RunConfig.model_validate(run.config)
-    return AdapterBody(
-        name=run.adapter,
-        adapter_id=run.adapter_id,
-        base_model=config.base_model,
-        rank=config.rank,
-        alpha=config.lora_alpha,
-        run_id=run.run_id,
-        state=run.state,
-        step=run.step,
-        folder=checkpoint_folder(parts, run),
-    )

@@ -1,4 +1,4 @@
-"""A run's row as the body that every route answers with."""
+"""A run's row as the bodies that routes answer with: of the run, and of its adapter."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import cast
 
 from pydantic import JsonValue
 
+from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.steering import settings_of
 from twinkle_jupyter.store.records import RunRow
-from twinkle_jupyter.wire.native import RunBody
+from twinkle_jupyter.wire.native import AdapterBody, RunBody
 
 
 async def run_body(parts: ServiceParts, run: RunRow) -> RunBody:
@@ -25,7 +26,7 @@ async def run_body(parts: ServiceParts, run: RunRow) -> RunBody:
         loss=run.loss,
         config=cast("dict[str, JsonValue]", run.config),
         checkpoint=run.checkpoint,
-        checkpoint_folder=checkpoint_folder(parts, run),
+        checkpoint_folder=_checkpoint_folder(parts, run),
         created_at=run.created_at,
         updated_at=run.updated_at,
         settings=cast("dict[str, JsonValue]", settings_of(run).model_dump(mode="json")),
@@ -39,7 +40,23 @@ async def run_body(parts: ServiceParts, run: RunRow) -> RunBody:
     )
 
 
-def checkpoint_folder(parts: ServiceParts, run: RunRow) -> str:
+def adapter_body(parts: ServiceParts, run: RunRow) -> AdapterBody:
+    """Return an adapter as its newest run has it."""
+    config = RunConfig.model_validate(run.config)
+    return AdapterBody(
+        name=run.adapter,
+        adapter_id=run.adapter_id,
+        base_model=config.base_model,
+        rank=config.rank,
+        alpha=config.lora_alpha,
+        run_id=run.run_id,
+        state=run.state,
+        step=run.step,
+        folder=_checkpoint_folder(parts, run),
+    )
+
+
+def _checkpoint_folder(parts: ServiceParts, run: RunRow) -> str:
     """Return the folder of the checkpoint that a run stands for; empty before the first."""
     if not run.checkpoint:
         return ""

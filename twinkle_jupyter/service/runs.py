@@ -159,16 +159,11 @@ async def steer_run(
         if row is None:
             raise NotFoundError(f"Run {run.run_id} is gone.")
         current = RunRow.from_row(row)
-        title = f"Run {current.run_id} of adapter {current.adapter!r}"
-        if current.is_over:
-            raise ConflictError(
-                f"{title} is {current.state}.", "`%twinkle train` starts a new one."
-            )
-        if current.wanted == "stopped" and command != "stop":
-            raise ConflictError(f"{title} is being stopped.", "`%twinkle train` starts a new one.")
+        if current.is_over or command != "stop":
+            check_goes_on(current, "`%twinkle train` starts a new one.")
         if keep == "best" and not current.best_checkpoint:
             raise ConflictError(
-                f"{title} has no eval loss yet, so it has no best step.",
+                f"Run {current.run_id} has no eval loss yet, so it has no best step.",
                 "Stop it with its newest weights, or wait for the first eval loss; a run has them"
                 " with --eval-fraction above 0.",
             )
@@ -178,6 +173,19 @@ async def steer_run(
     steered = RunRow.from_row(await store.update(RunRow.key(run.run_id), change))
     await store.append(RUNS_LOG, {"run_id": run.run_id, "command": command})
     return steered
+
+
+def check_goes_on(run: RunRow, hint: str) -> None:
+    """Refuse a run that is over, with what can be done instead, or that is being stopped.
+
+    Raises:
+        ConflictError: It is.
+    """
+    title = f"Run {run.run_id} of adapter {run.adapter!r}"
+    if run.is_over:
+        raise ConflictError(f"{title} is {run.state}.", hint)
+    if run.wanted == "stopped":
+        raise ConflictError(f"{title} is being stopped.", "`%twinkle train` starts a new one.")
 
 
 def _check(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.config.steering import STEERABLE, apply_changes
-from twinkle_jupyter.errors import ConflictError, InvalidConfigError, NotFoundError
-from twinkle_jupyter.service.runs import find_run
+from twinkle_jupyter.errors import InvalidConfigError, NotFoundError
+from twinkle_jupyter.runs.steering import CHECKPOINT
+from twinkle_jupyter.service.runs import check_goes_on, find_run
 from twinkle_jupyter.store.interface import Row, StateStore
 from twinkle_jupyter.store.records import RUNS_LOG, RunRow
 
@@ -34,37 +35,39 @@ async def set_run(
         InvalidConfigError: The changes make no sense; all mistakes are named.
     """
     run = await find_run(store, owner, name)
-    return await add_wish(store, run, changes)
+
+    def check(current: RunRow) -> None:
+        _check_steps(current, apply_changes(settings_of(current), changes))
+
+    return await _add_wish(store, run, changes, check)
 
 
-async def add_wish(store: StateStore, run: RunRow, wish: Mapping[str, object]) -> RunRow:
-    """Append to what is wished of a run and wake its driver; raises as `set_run`."""
+async def wish_for_checkpoint(store: StateStore, run: RunRow) -> int:
+    """Wish for a checkpoint of the newest step; return the wish's number.
+
+    Raises:
+        ConflictError: The run is over, or is being stopped.
+    """
+    return len((await _add_wish(store, run, {CHECKPOINT: "now"}, lambda _: None)).wishes)
+
+
+async def _add_wish(
+    store: StateStore, run: RunRow, wish: Mapping[str, object], check: Callable[[RunRow], None]
+) -> RunRow:
+    """Append to what is wished of a run and wake its driver."""
 
     def change(row: Row | None) -> Row:
         if row is None:
             raise NotFoundError(f"Run {run.run_id} is gone.")
         current = RunRow.from_row(row)
-        _check_goes_on(current)
-        if STEERABLE & wish.keys():
-            _check_steps(current, apply_changes(settings_of(current), wish))
-        elif not wish or set(wish) - {"checkpoint"}:
-            apply_changes(settings_of(current), wish)  # says what is wrong
+        hint = f"`%twinkle fork {run.adapter}` goes on from its weights with other settings."
+        check_goes_on(current, hint)
+        check(current)
         return current.changed(wishes=[*current.wishes, cast("Row", dict(wish))]).to_row()
 
     steered = RunRow.from_row(await store.update(RunRow.key(run.run_id), change))
     await store.append(RUNS_LOG, {"run_id": run.run_id, "command": "set"})
     return steered
-
-
-def _check_goes_on(run: RunRow) -> None:
-    title = f"Run {run.run_id} of adapter {run.adapter!r}"
-    if run.is_over:
-        raise ConflictError(
-            f"{title} is {run.state}.",
-            f"`%twinkle fork {run.adapter}` goes on from its weights with other settings.",
-        )
-    if run.wanted == "stopped":
-        raise ConflictError(f"{title} is being stopped.", "`%twinkle train` starts a new one.")
 
 
 def _check_steps(run: RunRow, config: RunConfig) -> None:

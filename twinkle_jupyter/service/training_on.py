@@ -13,13 +13,11 @@ from pathlib import Path
 
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.errors import InvalidConfigError, NotFoundError
+from twinkle_jupyter.runs.checkpoints import ORIGIN
 from twinkle_jupyter.service.adapter_files import AdapterFiles
 from twinkle_jupyter.service.adapters import get_adapter_run
 from twinkle_jupyter.service.held_checkpoints import find_checkpoint, hold_checkpoint
 from twinkle_jupyter.service.parts import ServiceParts
-
-#: Where a run looks for what it begins with.
-_ORIGIN = "origin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class FirstWeights:
         held = run_folder / "held"
         await asyncio.to_thread(hold_checkpoint, checkpoint, held)
         try:
-            await self.files.import_peft(held, self.base_model, run_folder / _ORIGIN)
+            await self.files.import_peft(held, self.base_model, run_folder / ORIGIN)
         finally:
             await asyncio.to_thread(shutil.rmtree, held, ignore_errors=True)
 

@@ -68,7 +68,7 @@ def commit_folder(
         manifest = _describe(partial)
         _write_manifest(partial, manifest)
         for directory in {partial, *(entry for entry in partial.rglob("*") if entry.is_dir())}:
-            _sync(directory)
+            sync_path(directory)
         _move_into_place(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -125,7 +125,7 @@ def delete_folder(folder: Path) -> bool:
         return False
     doomed = folder.with_name(f".{folder.name}.{uuid4().hex[:12]}{_REPLACED_SUFFIX}")
     folder.rename(doomed)
-    _sync(folder.parent)
+    sync_path(folder.parent)
     shutil.rmtree(doomed)
     return True
 
@@ -165,7 +165,7 @@ def _describe(folder: Path) -> Manifest:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     entries = []
     for path in files:
-        _sync(path)
+        sync_path(path)
         name = path.relative_to(folder).as_posix()
         entries.append(ManifestEntry(name, path.stat().st_size, _hash(path)))
     return Manifest(tuple(entries))
@@ -178,7 +178,7 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
     ]
     path = folder / MANIFEST_FILE
     path.write_text(json.dumps({"files": rows}, indent=2) + "\n", encoding="utf-8")
-    _sync(path)
+    sync_path(path)
 
 
 def _move_into_place(partial: Path, folder: Path) -> None:
@@ -187,7 +187,7 @@ def _move_into_place(partial: Path, folder: Path) -> None:
         replaced = folder.with_name(f".{folder.name}.{uuid4().hex[:12]}{_REPLACED_SUFFIX}")
         folder.rename(replaced)
     partial.rename(folder)
-    _sync(folder.parent)
+    sync_path(folder.parent)
     if replaced is not None:
         shutil.rmtree(replaced)
 
@@ -215,7 +215,18 @@ def _hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _sync(path: Path) -> None:
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Give a file another name; copy it where the disk knows no links, or it is another disk."""
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def sync_path(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -12,8 +12,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from twinkle_jupyter.errors import ConflictError, InvalidConfigError
+from twinkle_jupyter.store.artifacts import sync_path
 
 _PARTIAL_SUFFIX = ".partial"
+_ELSEWHERE = "Name a folder that does not exist yet."
 
 
 def check_new_folder(folder: Path) -> None:
@@ -59,10 +61,10 @@ def write_whole(folder: Path, write: Callable[[Path], None]) -> int:
         size_bytes = 0
         for path in sorted(partial.rglob("*")):
             size_bytes += path.stat().st_size if path.is_file() else 0
-            _sync(path)
+            sync_path(path)
         check_new_folder(folder)
         partial.rename(folder)
-        _sync(folder.parent)
+        sync_path(folder.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return size_bytes
@@ -78,14 +80,3 @@ def sweep_partial(folder: Path) -> None:
     if folder.parent.is_dir():
         for path in folder.parent.glob(f"{partial_prefix(folder)}*{_PARTIAL_SUFFIX}"):
             shutil.rmtree(path, ignore_errors=True)
-
-
-_ELSEWHERE = "Name a folder that does not exist yet."
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
