@@ -7,6 +7,7 @@ from typing import NewType
 
 RunId = NewType("RunId", str)
 AdapterId = NewType("AdapterId", str)
+SweepId = NewType("SweepId", str)
 #: Number of optimizer steps that an adapter's weights have seen.
 AdapterVersion = NewType("AdapterVersion", int)
 
@@ -26,6 +27,11 @@ def new_run_id() -> RunId:
 def new_adapter_id() -> AdapterId:
     """Make an identifier that no other adapter has."""
     return AdapterId(_new("adapter"))
+
+
+def new_sweep_id() -> SweepId:
+    """Make an identifier that no other sweep has."""
+    return SweepId(_new("sweep"))
 
 
 def new_error_id() -> str:

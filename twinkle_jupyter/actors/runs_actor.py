@@ -1,4 +1,4 @@
-"""All runs of the service, driven in one actor: one asyncio task each, nothing heavy."""
+"""All runs and sweeps of the service, driven in one actor: one task each, nothing heavy."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from twinkle_jupyter.actors.provider import RayComputeProvider
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.ids import RunId
 from twinkle_jupyter.runs.driver import RunDriver
+from twinkle_jupyter.runs.sweep_driver import SweepDriver
+from twinkle_jupyter.runs.sweep_row import SweepRow
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import RUNS_LOG, RunRow
 from twinkle_jupyter.telemetry import log_to_file
@@ -24,7 +26,7 @@ _LEAVE_S = 6.0
 
 
 class RunsActor:
-    """Picks up every run in the store that is not over, at its start and as new ones come."""
+    """Picks up runs and sweeps that are not over, at its start and as new ones come."""
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class RunsActor:
         self._artifacts = Path(artifacts)
         self._settings = settings
         self._drivers: dict[RunId, tuple[RunDriver, asyncio.Task[None]]] = {}
+        self._sweeps: dict[str, asyncio.Task[None]] = {}
         self._watch: asyncio.Task[None] | None = None
 
     async def ping(self) -> None:
@@ -51,6 +54,8 @@ class RunsActor:
         """Bring every run to a checkpoint and let go of it."""
         if self._watch is not None:
             self._watch.cancel()
+        for sweep in self._sweeps.values():
+            sweep.cancel()
         tasks = []
         for driver, task in self._drivers.values():
             driver.leave()
@@ -67,6 +72,9 @@ class RunsActor:
                 run = RunRow.from_row(row)
                 if not run.is_over and run.run_id not in self._drivers:
                     self._drive(run.run_id)
+            for _, row in await self._store.list_rows(SweepRow.key("")):
+                if not row["is_over"] and row["sweep_id"] not in self._sweeps:
+                    self._drive_sweep(str(row["sweep_id"]))
             await self._store.wait(RUNS_LOG, seen, _WAIT_S)
 
     def _drive(self, run_id: RunId) -> None:
@@ -75,7 +83,14 @@ class RunsActor:
         self._drivers[run_id] = (driver, task)
         task.add_done_callback(self._forget)
 
+    def _drive_sweep(self, sweep_id: str) -> None:
+        driver = SweepDriver(self._store, sweep_id)
+        task = asyncio.create_task(driver.drive(), name=sweep_id)
+        self._sweeps[sweep_id] = task
+        task.add_done_callback(self._forget)
+
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._drivers.pop(RunId(task.get_name()), None)
+        self._sweeps.pop(task.get_name(), None)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOGGER.error("driver of %s ended by an error", task.get_name(), exc_info=error)

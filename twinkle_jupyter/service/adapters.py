@@ -14,6 +14,7 @@ from typing import Self, cast
 from urllib.parse import quote
 
 from twinkle_jupyter.errors import ConflictError, NotFoundError, ServiceUnavailableError
+from twinkle_jupyter.runs.sweep_row import SweepRow, get_sweep
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.store.interface import Row, StateStore
 from twinkle_jupyter.store.records import RunRow, now
@@ -54,9 +55,16 @@ class _ChangedError(Exception):
 
 
 async def get_adapter_run(store: StateStore, owner: str, name: str) -> RunRow | None:
-    """Return the newest run of an adapter; None when there is no such adapter."""
+    """Return the newest run of an adapter; None when there is no such adapter.
+
+    The name of a sweep that is over stands for its best member.
+    """
     row = await store.get(AdapterRow.key(owner, name))
-    return None if row is None else await _get_run(store, AdapterRow.from_row(row).run_id)
+    if row is not None:
+        return await _get_run(store, AdapterRow.from_row(row).run_id)
+    named = await store.get(SweepRow.name_key(owner, name))
+    sweep = None if named is None else await get_sweep(store, str(named["sweep_id"]))
+    return None if sweep is None else await _get_run(store, sweep.best)
 
 
 async def list_adapter_runs(store: StateStore, owner: str) -> list[RunRow]:

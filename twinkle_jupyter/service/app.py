@@ -12,12 +12,14 @@ from fastapi import APIRouter, FastAPI
 
 from twinkle_jupyter import __version__
 from twinkle_jupyter.config.service_config import ServiceConfig
+from twinkle_jupyter.runs.sweep_progress import SweepProgress
 from twinkle_jupyter.service import (
     event_routes,
     export_routes,
     native_routes,
     sample_routes,
     steering_routes,
+    sweep_routes,
 )
 from twinkle_jupyter.service.adapter_files import AdapterFiles, NoAdapterFiles
 from twinkle_jupyter.service.auth import ApiKeyGate
@@ -68,8 +70,12 @@ def create_app(
     app.state.parts = parts
     app.state.adapter_files = adapter_files or NoAdapterFiles()
     app.state.exports = Exports(parts, app.state.adapter_files)
+    app.state.sweep_progress = SweepProgress(store)
     app.include_router(_health)
-    for routes in (native_routes, steering_routes, event_routes, sample_routes, export_routes):
+    for routes in (
+        *(native_routes, steering_routes, sweep_routes),
+        *(event_routes, sample_routes, export_routes),
+    ):
         app.include_router(
             routes.router, prefix="/api/v1", responses={"default": {"model": ErrorBody}}
         )

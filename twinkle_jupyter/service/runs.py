@@ -90,7 +90,7 @@ async def start_run(
         parent_run=first.run_id if first else "",
     )
     folder = parts.config.run_folder(run.run_id)
-    await asyncio.to_thread(_write_records, folder, checked.lines)
+    await asyncio.to_thread(write_records, folder, checked.lines)
     try:
         if first:
             await first.bring(owner, folder)
@@ -233,7 +233,7 @@ async def wait_until_over(store: StateStore, run: RunRow) -> None:
         await store.wait(log, position, min(remaining, 0.5))
 
 
-def _write_records(folder: Path, lines: str) -> None:
+def write_records(folder: Path, lines: str) -> None:
     """Write `records.jsonl`, whole or not at all, and on disk when this returns."""
     draft = folder / "records.jsonl.part"
     try:
