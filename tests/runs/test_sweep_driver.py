@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from tests.runs.conftest import Workshop
-from twinkle_jupyter.ids import SweepId
+from twinkle_jupyter.ids import RunId, SweepId
 from twinkle_jupyter.runs.sweep_driver import SweepDriver
 from twinkle_jupyter.runs.sweep_ranking import Cut
 from twinkle_jupyter.runs.sweep_row import MemberRow, SweepRow, get_sweep
-from twinkle_jupyter.store.interface import JSON
+from twinkle_jupyter.store.interface import JSON, Row
 
 #: With so small a rate next to nothing is learned.
 _RATES = (1e-6, 2e-3, 1e-5, 1e-2)
@@ -61,7 +61,7 @@ async def test_the_worse_half_ends_at_each_rung(workshop: Workshop) -> None:
     states = {run_id: (await workshop.row(run_id)).state for run_id in ids}
     assert (states[slow], states[slower]) == ("stopped", "stopped")
     assert {states[good], states[fast]} == {"stopped", "finished"}
-    assert states[done.best] == "finished"
+    assert states[RunId(done.best)] == "finished"
     assert done.pruned == dict.fromkeys([*done.cuts[0].stopped, *done.cuts[1].stopped], "halving")
     for run_id in (slow, slower):
         assert len(await workshop.losses(run_id)) < 32
@@ -71,7 +71,7 @@ async def test_the_worse_half_ends_at_each_rung(workshop: Workshop) -> None:
 async def test_what_was_decided_before_a_crash_is_done_after_it(workshop: Workshop) -> None:
     sweep = await _add_sweep(workshop, halving=2)
     doomed = sweep.members[1].run_id
-    decided = {**sweep.to_row(), "pruned": {doomed: "halving"}}
+    decided: Row = {**sweep.to_row(), "pruned": {doomed: "halving"}}
     await workshop.store.put(SweepRow.key(sweep.sweep_id), decided)
 
     driving = asyncio.create_task(SweepDriver(workshop.store, sweep.sweep_id).drive())

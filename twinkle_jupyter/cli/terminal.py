@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,20 @@ class TerminalFace(Face):
     def follow(self, run: RunHandle) -> AbstractContextManager[Callable[[Snapshot], None]]:
         # `panel` has followed the run to its end; there is nothing left to draw.
         return nullcontext(lambda _: None)
+
+    @override
+    def place(self, key: str) -> Callable[[Mapping[str, object]], None]:
+        del key
+        shown = ""
+
+        def draw(bundle: Mapping[str, object]) -> None:
+            nonlocal shown
+            text = str(bundle["text/plain"])
+            if shown.splitlines()[:1] != text.splitlines()[:1]:
+                self.text(text)
+            shown = text
+
+        return draw
 
     @override
     def chat(self, titles: Sequence[str]) -> ChatView:

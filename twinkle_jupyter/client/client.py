@@ -14,7 +14,7 @@ import httpx
 from pydantic import BaseModel
 
 from twinkle_jupyter.client.answers import AnswerPart, read_answer
-from twinkle_jupyter.client.commands import RunCommands, checked_name
+from twinkle_jupyter.client.commands import checked_name
 from twinkle_jupyter.client.discovery import Connection, find_connection
 from twinkle_jupyter.client.errors_from_wire import (
     no_service,
@@ -22,6 +22,7 @@ from twinkle_jupyter.client.errors_from_wire import (
     unreachable,
 )
 from twinkle_jupyter.client.event_stream import EventStream, LinkState
+from twinkle_jupyter.client.sweep_commands import SweepCommands
 from twinkle_jupyter.wire.native import (
     AdapterBody,
     AdapterListBody,
@@ -65,7 +66,7 @@ def connect(url: str = "", api_key: str = "") -> Client:
     return Client(connection)
 
 
-class Client(RunCommands):
+class Client(SweepCommands):
     """Calls one service, on whichever port it comes back after a restart.
 
     Args:

@@ -133,8 +133,13 @@ def split_line(line: str) -> list[str]:
         ) from error
 
 
-def add_run_settings(parser: ArgumentParser, only: Collection[str] | None = None) -> None:
-    """Add one flag for each field of `RunConfig`, or for `only` some of them."""
+def add_run_settings(
+    parser: ArgumentParser, only: Collection[str] | None = None, *, repeated: bool = False
+) -> None:
+    """Add one flag for each field of `RunConfig`, or for `only` some of them.
+
+    `repeated` lets each be given several times; `grid_settings` reads them.
+    """
     from twinkle_jupyter.config.run_config import RunConfig
 
     group = parser.add_argument_group("settings of the run")
@@ -146,7 +151,7 @@ def add_run_settings(parser: ArgumentParser, only: Collection[str] | None = None
             f"--{name.replace('_', '-')}",
             dest=f"setting_{name}",
             metavar=_metavar(field),
-            action="append" if is_many else "store",
+            action="append" if is_many or repeated else "store",
             help=_help(field),
         )
 
@@ -159,6 +164,34 @@ def run_settings(namespace: Namespace) -> dict[str, object]:
         for name, value in vars(namespace).items()
         if name.startswith(prefix) and value is not None
     }
+
+
+def grid_settings(
+    namespace: Namespace, whole: Collection[str]
+) -> tuple[dict[str, object], dict[str, list[object]]]:
+    """Return settings that were given one value, and values of those that were given several.
+
+    Values are repeated or stand between commas, but for those of `whole`, which may have commas.
+    """
+    single: dict[str, object] = {}
+    grid: dict[str, list[object]] = {}
+    given = run_settings(namespace)
+    # Members are named in this order: what is varied most stands first.
+    for name in sorted(given, key=lambda name: name != "learning_rate"):
+        words = given[name]
+        if not isinstance(words, list):
+            continue
+        if name in whole:
+            single[name] = words
+            continue
+        values: list[object] = [
+            _AsTyped(part.strip()) for word in words for part in word.split(",")
+        ]
+        if len(values) > 1:
+            grid[name] = values
+        else:
+            single[name] = values[0]
+    return single, grid
 
 
 class _AsTyped(str):

@@ -68,23 +68,37 @@ def run_svg(picture: Snapshot) -> str:
     first = min((step for step, _ in (*points, *evals)), default=0)
     last = max(picture["total_steps"], picture["step"], first + 1)
 
+    place = make_place(low, high, first, last)
+    label = f"Loss, now {points[-1][1]:.3f} at step {points[-1][0]}" if points else "Loss"
+    return svg_frame(
+        label,
+        f"{axes(low, high, first, last)}"
+        f'<polyline fill="none" stroke="{_BLUE}" stroke-width="1.5" '
+        f'points="{svg_path(points, place)}"/>'
+        f"{_dots(evals, place)}{_best(evals, place)}"
+        f"{_mark_lines(picture['marks'], place, low)}",
+    )
+
+
+def svg_frame(label: str, drawn: str) -> str:
+    """Return what was drawn as a picture that is as wide as the cell and follows its colours."""
+    return (
+        f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+        'style="width:100%;max-width:960px" font-family="sans-serif" font-size="11" '
+        f'fill="currentColor">{drawn}</svg>'
+    )
+
+
+def make_place(low: float, high: float, first: int, last: int) -> Place:
+    """Return where a point lies in the frame, for losses and steps between these."""
+
     def place(point: Point) -> tuple[float, float]:
         across = (point[0] - first) / (last - first)
         up = (point[1] - low) / (high - low)
         inner_width, inner_height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
         return _LEFT + across * inner_width, _HEIGHT - _BOTTOM - up * inner_height
 
-    label = f"Loss, now {points[-1][1]:.3f} at step {points[-1][0]}" if points else "Loss"
-    return (
-        f'<svg role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        'style="width:100%;max-width:960px" font-family="sans-serif" font-size="11" '
-        'fill="currentColor">'
-        f"{_axes(low, high, first, last)}"
-        f'<polyline fill="none" stroke="{_BLUE}" stroke-width="1.5" '
-        f'points="{_path(points, place)}"/>'
-        f"{_dots(evals, place)}{_best(evals, place)}"
-        f"{_mark_lines(picture['marks'], place, low)}</svg>"
-    )
+    return place
 
 
 def plotly_figure(picture: Snapshot) -> dict[str, object]:
@@ -138,7 +152,8 @@ def _trace(name: str, points: Sequence[Point], mode: str) -> dict[str, object]:
     }
 
 
-def _axes(low: float, high: float, first: int, last: int) -> str:
+def axes(low: float, high: float, first: int, last: int) -> str:
+    """Draw the lines of the losses, and the first and the last step."""
     bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
     lines = "".join(
         f'<line x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="currentColor" '
@@ -155,7 +170,8 @@ def _axes(low: float, high: float, first: int, last: int) -> str:
     )
 
 
-def _path(points: Sequence[Point], place: Place) -> str:
+def svg_path(points: Sequence[Point], place: Place) -> str:
+    """Return the points of a polyline."""
     placed = [place(point) for point in points]
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
 

@@ -32,7 +32,7 @@ class NotebookFace:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
-        #: Panels of the present cell, by run.
+        #: Panels of the present cell, by run or sweep.
         self._panels: dict[str, DisplayHandle] = {}
         self._cell = -1
 
@@ -73,9 +73,7 @@ class NotebookFace:
 
     def panel(self, run: RunHandle) -> None:
         """Show a run's panel, once in a cell."""
-        if self._cell != self._shell.execution_count:
-            self._cell = self._shell.execution_count
-            self._panels.clear()
+        self._note_cell()
         if run.run_id not in self._panels:
             self._panels[run.run_id] = show(live_bundle(run, run.picture()))
 
@@ -94,9 +92,27 @@ class NotebookFace:
             if handle is not None and last:
                 update(handle, run_bundle(run.run_id, run.adapter, last[0]))
 
+    def place(self, key: str) -> Callable[[Mapping[str, object]], None]:
+        """Give a function that shows a bundle in one output of the cell."""
+        self._note_cell()
+
+        def draw(bundle: Mapping[str, object]) -> None:
+            if key in self._panels:
+                update(self._panels[key], bundle)
+            else:
+                self._panels[key] = show(bundle)
+
+        return draw
+
     def chat(self, titles: Sequence[str]) -> ChatView:
         """Begin to show answers."""
         return ChatOutput(titles)
+
+    def _note_cell(self) -> None:
+        """Forget the panels of an earlier cell."""
+        if self._cell != self._shell.execution_count:
+            self._cell = self._shell.execution_count
+            self._panels.clear()
 
 
 class ChatOutput:

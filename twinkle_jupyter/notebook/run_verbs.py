@@ -24,14 +24,19 @@ if TYPE_CHECKING:
     from twinkle_jupyter.datasets.records import LoadedRecords
 
 
-def add_train_arguments(parser: ArgumentParser) -> None:
-    """Take the data, whether to wait, and every setting of a run."""
+def add_data_argument(parser: ArgumentParser) -> None:
+    """Take what to train on."""
     parser.add_argument(
         "data",
         nargs="?",
         help="a variable of this notebook (a list, a DataFrame), else a file (JSONL, CSV, Parquet),"
         " else the name of a shipped data set; `-` is the body of the cell",
     )
+
+
+def add_train_arguments(parser: ArgumentParser) -> None:
+    """Take the data, whether to wait, and every setting of a run."""
+    add_data_argument(parser)
     parser.add_argument(
         "--wait", action="store_true", help="wait for the end; an interrupt leaves the run running"
     )
@@ -45,7 +50,7 @@ def train(session: Session, arguments: Namespace) -> RunHandle:
     """Check everything here, then start a run and show it; returns at once."""
     shape = _shape_of(session, arguments.from_adapter) if arguments.from_adapter else {}
     config = _config(arguments, shape)
-    data = _load_data(session, arguments.data)
+    data = load_data(session, arguments.data, "train")
     found = session.service.find()
     base_model = settle_base_model(config.base_model, found.connection if found else None)
     client = session.service.started(session.face)
@@ -148,13 +153,18 @@ def _config(arguments: Namespace, shape: Mapping[str, object]) -> RunConfig:
         raise settings_error(error, shown=flags) from error
 
 
-def _load_data(session: Session, word: str | None) -> LoadedRecords:
+def load_data(session: Session, word: str | None, verb: str) -> LoadedRecords:
+    """Read what a verb is to train on: the cell's body, a variable, a file, a shipped data set.
+
+    Raises:
+        InvalidDataError: There is nothing, or it cannot be trained on.
+    """
     from twinkle_jupyter.datasets.records import load_records
 
     if word is None and not session.body:
         raise InvalidDataError(
-            "`train` needs data: a file, a variable or the name of a shipped data set.",
-            "For example: `%twinkle train self_cognition`.",
+            f"`{verb}` needs data: a file, a variable or the name of a shipped data set.",
+            f"For example: `%twinkle {verb} self_cognition`.",
         )
     if word is None or word == "-":
         name = "the cell" if session.prefix.startswith("%") else "the input"

@@ -71,6 +71,13 @@ class Face(Protocol):
         """Give a function that is told how a run goes that somebody waits for."""
         ...
 
+    def place(self, key: str) -> Callable[[Mapping[str, object]], None]:
+        """Give a function that shows a bundle, and its next states in the same place.
+
+        A terminal, which has no such place, shows one when its first line of text has changed.
+        """
+        ...
+
     def chat(self, titles: Sequence[str]) -> ChatView:
         """Begin to show answers, one column a title."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -70,6 +70,20 @@ class TerminalFace:
                 self.text(line)
 
         yield tell
+
+    def place(self, key: str) -> Callable[[Mapping[str, object]], None]:
+        """Give a function that writes a bundle's text when its first line has changed."""
+        del key
+        shown = ""
+
+        def draw(bundle: Mapping[str, object]) -> None:
+            nonlocal shown
+            text = str(bundle["text/plain"])
+            if shown.splitlines()[:1] != text.splitlines()[:1]:
+                self.text(text)
+            shown = text
+
+        return draw
 
     def chat(self, titles: Sequence[str]) -> ChatView:
         """Begin to write answers."""

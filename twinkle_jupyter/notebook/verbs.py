@@ -15,6 +15,7 @@ from twinkle_jupyter.notebook import (
     run_verbs,
     service_verbs,
     steer_verbs,
+    sweep_verbs,
 )
 from twinkle_jupyter.notebook.arguments import HelpAsked, SentenceParser, split_line
 from twinkle_jupyter.notebook.session import Session, Table
@@ -91,6 +92,37 @@ def _steering_verbs() -> list[Verb]:
     ]
 
 
+def _sweep_verbs() -> list[Verb]:
+    none = service_verbs.no_arguments
+    return [
+        Verb(
+            "sweep",
+            "train a grid of settings side by side",
+            sweep_verbs.add_sweep_arguments,
+            sweep_verbs.sweep,
+        ),
+        Verb("sweeps", "list all sweeps", none, sweep_verbs.sweeps),
+        Verb(
+            "prune",
+            "end some of a sweep's runs early",
+            sweep_verbs.add_prune_arguments,
+            sweep_verbs.prune,
+        ),
+        Verb(
+            "extend",
+            "add runs to a sweep",
+            sweep_verbs.add_extend_arguments,
+            sweep_verbs.extend,
+        ),
+        Verb(
+            "stop-sweep",
+            "end all runs of a sweep",
+            sweep_verbs.add_sweep_name_argument,
+            sweep_verbs.stop_sweep,
+        ),
+    ]
+
+
 def _export_verbs() -> list[Verb]:
     return [
         Verb(
@@ -121,7 +153,7 @@ def _table() -> dict[str, Verb]:
         Verb("start", "start the service and wait until it is ready", none, service_verbs.start),
         Verb("stop", "end the service; runs go on at its next start", none, service_verbs.stop),
         Verb("train", "train an adapter", run_verbs.add_train_arguments, run_verbs.train),
-        Verb("show", "show a run's panel", run_verbs.add_show_arguments, run_verbs.show),
+        Verb("show", "show a run or a sweep", run_verbs.add_show_arguments, sweep_verbs.show),
         Verb("runs", "list all runs", none, run_verbs.runs),
         Verb("pause", "let a run rest", run_verbs.add_name_argument, run_verbs.pause),
         Verb("resume", "let a paused run go on", run_verbs.add_name_argument, run_verbs.resume),
@@ -144,7 +176,9 @@ def _table() -> dict[str, Verb]:
         Verb("debug", "show the last traceback", none, _debug),
         Verb("help", "list the verbs", none, _help),
     ]
-    return {verb.name: verb for verb in (*verbs, *_steering_verbs(), *_export_verbs())}
+    return {
+        verb.name: verb for verb in (*verbs, *_steering_verbs(), *_sweep_verbs(), *_export_verbs())
+    }
 
 
 VERBS: dict[str, Verb] = _table()
