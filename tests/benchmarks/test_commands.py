@@ -21,6 +21,7 @@ CASES = {
         "shipped: peak memory, ours / peft, growth",
         "shipped (58% learned): ours / peft",
     ],
+    "sweep.py": ["a sweep of 8, 3 steps, batch size 1: over one run"],
     "step_profile.py --settings 2x16": ["2x16 time, not profiled", "2x16 profiled: optimizer"],
 }
 

@@ -90,3 +90,29 @@ def _check_latency(client: Client, run: str) -> None:
 
 def _rates(client: Client, run: str) -> dict[int, object]:
     return {int(str(e["step"])): e["learning_rate"] for e in _entries(client, run, "step")}
+
+
+def test_a_sweep_is_halved_and_its_name_is_its_best_adapter(
+    service: Service, tiny_model: Path
+) -> None:
+    with service.client() as client:
+        sweep = client.start_sweep(
+            "kit",
+            {"learning_rate": [1e-6, 3e-3], "rank": [2, 4]},
+            SUMS,
+            halving=2,
+            base_model=str(tiny_model),
+            steps=400,
+            eval_every=20,
+        )
+        assert sweep.wait(120) == "finished"
+        body = sweep.body(points=True)
+        stopped = {one.adapter: one.step for one in body.members if one.pruned_by == "halving"}
+        assert len(stopped) == 3
+        assert {"kit-lr1e-6-r2", "kit-lr1e-6-r4"} <= stopped.keys()
+        assert all(100 <= step < 400 for step in stopped.values())
+        assert sum(one.step == 400 for one in body.members) == 1
+        [best] = [one for one in body.members if one.rank == 1]
+        assert (body.best, client.run("kit").run_id) == (best.adapter, best.run_id)
+        # The members went side by side: who is stopped at the first rung saw the others there.
+        assert all(one.points and one.points[0][0] == 1 for one in body.members)

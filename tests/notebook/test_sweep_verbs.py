@@ -49,9 +49,8 @@ def test_a_sweep_is_started_ranked_pruned_extended_and_stopped(
 
         assert shell.run("%twinkle prune kit lr1e-4-r4 kit-lr1e-4-r16") is None
         wanted = {run.adapter: run.wanted for run in client.runs()}
-        assert [name for name, one in wanted.items() if one == "stopped"] == [
-            *("kit-lr1e-4-r16", "kit-lr1e-4-r4"),
-        ]
+        stopped = {name for name, one in wanted.items() if one == "stopped"}
+        assert stopped == {"kit-lr1e-4-r16", "kit-lr1e-4-r4"}
         assert shell.run("%twinkle extend kit --learning-rate 3e-3") is None
         assert len(client.sweep_body("kit").members) == 6
         assert shell.run("%twinkle sweeps") is None

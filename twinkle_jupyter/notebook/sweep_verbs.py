@@ -46,7 +46,11 @@ class SweepHandle(Sweep):
         return draw
 
     def _ipython_display_(self) -> None:
-        self.drawing()()
+        from twinkle_jupyter.notebook.sweep_panels import sweep_bundle, sweep_line
+
+        body = self.body(points=True)
+        # A terminal has shown the table just before, when a verb returned this.
+        self._face.place(self.sweep_id)({**sweep_bundle(body), "text/plain": sweep_line(body)})
 
 
 def add_sweep_arguments(parser: ArgumentParser) -> None:
