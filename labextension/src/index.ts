@@ -6,6 +6,7 @@ import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { keepPicturesOf } from './renderers/pictureKeeper';
 import { runRendererFactory } from './renderers/run';
+import { sweepRendererFactory } from './renderers/sweep';
 
 /** Before ipywidgets' -10: a bundle may carry a widget for front ends without this extension. */
 const RANK = -20;
@@ -26,9 +27,19 @@ const runPanel: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const sweepPanel: JupyterFrontEndPlugin<void> = {
+  id: 'twinkle-jupyter:sweep-panel',
+  description: 'Shows a sweep live: all curves, and the ranking.',
+  autoStart: true,
+  requires: [IRenderMimeRegistry],
+  activate: (app: JupyterFrontEnd, rendermime: IRenderMimeRegistry): void => {
+    rendermime.addFactory(sweepRendererFactory(app.serviceManager.serverSettings), RANK);
+  }
+};
+
 const runPictures: JupyterFrontEndPlugin<void> = {
   id: 'twinkle-jupyter:run-pictures',
-  description: 'Saves the newest picture of each run with the notebook.',
+  description: 'Saves the newest picture of each run and sweep with the notebook.',
   autoStart: true,
   activate: (app: JupyterFrontEnd): void => {
     app.docRegistry.addWidgetExtension('Notebook', {
@@ -44,4 +55,4 @@ const runPictures: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [runPanel, runPictures];
+export default [runPanel, sweepPanel, runPictures];

@@ -9,7 +9,8 @@ from tests.notebook.conftest import Kernel, PlainShell
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.client.sweep import rows_of
 from twinkle_jupyter.errors import InvalidConfigError
-from twinkle_jupyter.notebook.sweep_panels import sweep_bundle
+from twinkle_jupyter.notebook.panels import PLOTLY_MIME
+from twinkle_jupyter.notebook.sweep_panels import SWEEP_MIME, sweep_bundle
 from twinkle_jupyter.runs.events import EvalDone, Planned, StepDone
 
 ROWS = [{"prompt": "Hi", "completion": "Arr"}, {"prompt": "Who?", "completion": "Me."}]
@@ -88,7 +89,9 @@ def test_the_panel_has_all_curves_in_the_colours_of_the_table(live: LiveService)
     for colour in ("#4477aa", "#ee6677", "#228833"):
         assert html.count(colour) == 3, "a curve, a dot, a row"
     assert html.index("1e-3", html.index("<table")) > html.index("3e-4", html.index("<table"))
-    assert str(bundle["text/plain"]).startswith("kit: queued, 3 runs, 3 going on\n")
+    assert str(bundle["text/plain"]).startswith(
+        "kit: queued, 3 runs, 3 going on, ahead is kit-lr3e-4\n"
+    )
 
 
 _RECORD = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Arr"}]}
@@ -98,4 +101,5 @@ def test_a_sweep_in_a_kernel_is_one_output(kernel: Kernel, live: LiveService) ->
     outcome = kernel.run(f"rows = {ROWS!r}\n{SWEEP}")
     assert outcome.reply["status"] == "ok", outcome.messages
     [bundle] = [one for one in outcome.bundles if "kit" in one["text/plain"] or "sweep" in str(one)]
-    assert {"text/html", "text/plain", "application/vnd.plotly.v1+json"} <= set(bundle)
+    assert {"text/html", "text/plain", PLOTLY_MIME, SWEEP_MIME} <= set(bundle)
+    assert "sweep_" in str(bundle[SWEEP_MIME])

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from twinkle_jupyter.client.sweep_commands import SweepBody
     from twinkle_jupyter.wire.sweeps import SweepMemberBody
 
+SWEEP_MIME = "application/vnd.twinkle.sweep+json"
+#: Points of all curves together, so that a saved notebook stays small.
+_MAX_POINTS = 1600
+_MIN_POINTS = 20
 #: Told apart by people who see colours differently, and on light and dark.
 _COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999933", "#ee7733")
 _DASHES = (("", "solid"), ("6 3", "dash"), ("2 3", "dot"))
@@ -23,8 +27,14 @@ _CELL = 'style="text-align:left;padding:2px 12px 2px 0"'
 
 
 def sweep_bundle(body: SweepBody) -> Bundle:
-    """Return the sweep for every front end; it needs neither kernel nor service."""
+    """Return the sweep for every front end; live with our extension, a picture elsewhere."""
+    body = _thin(body)
     return {
+        SWEEP_MIME: {
+            "sweep_id": body.sweep_id,
+            "name": body.name,
+            "sweep": body.model_dump(mode="json"),
+        },
         PLOTLY_MIME: _figure(body),
         "text/html": _html(body),
         "text/plain": table_plain(_table(body)),
@@ -37,9 +47,34 @@ def sweep_line(body: SweepBody) -> str:
     said = [f"{body.name}: {body.state}", f"{len(body.members)} runs"]
     if active:
         said.append(f"{active} going on")
-    if body.best:
-        said.append(f"{'ahead' if active else 'best'} is {body.best}")
+    ahead = next((one for one in body.members if one.rank == 1 and one.loss is not None), None)
+    if active and ahead:
+        said.append(f"ahead is {ahead.adapter}")
+    elif body.best and not active:
+        said.append(f"best is {body.best}")
     return ", ".join(said)
+
+
+def _thin(body: SweepBody) -> SweepBody:
+    count = max(_MIN_POINTS, _MAX_POINTS // max(1, len(body.members)))
+    members = (
+        one.model_copy(
+            update={
+                "points": _thinned(one.points, count),
+                "eval_points": _thinned(one.eval_points, count),
+            }
+        )
+        for one in body.members
+    )
+    return body.model_copy(update={"members": tuple(members)})
+
+
+def _thinned(points: Sequence[tuple[int, float]], count: int) -> list[tuple[int, float]]:
+    """Return so many points, the first and the newest among them."""
+    if len(points) <= count:
+        return list(points)
+    stride = (len(points) - 1) / (count - 1)
+    return [points[round(number * stride)] for number in range(count)]
 
 
 def _table(body: SweepBody) -> Table:

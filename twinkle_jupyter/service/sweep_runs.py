@@ -48,14 +48,14 @@ def new_member_rows(members: Sequence[Member], wave: int) -> tuple[MemberRow, ..
     )
 
 
-async def add_runs(
+async def prepare_runs(
     parts: ServiceParts,
     sweep: SweepRow,
     rows: Sequence[MemberRow],
     members: Sequence[Member],
     records: Path,
-) -> None:
-    """Queue runs for new members; nobody is woken yet, so that they begin together.
+) -> list[RunRow]:
+    """Give new members their folders and names; return their runs, which nobody sees yet.
 
     Args:
         parts: Of the service.
@@ -80,11 +80,19 @@ async def add_runs(
         for folder in folders:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         raise
+    return runs
+
+
+async def queue_runs(store: StateStore, runs: Sequence[RunRow]) -> None:
+    """Queue runs that were prepared; nobody is woken yet, so that they begin together.
+
+    Their sweep is in the store before: a service that dies here leaves no run without one.
+    """
     for run in runs:
         log = RunRow.log(run.run_id)
-        await parts.store.append(log, StateChanged(state="queued", step=0).to_entry())
+        await store.append(log, StateChanged(state="queued", step=0).to_entry())
     for run in runs:
-        await parts.store.put(RunRow.key(run.run_id), run.to_row())
+        await store.put(RunRow.key(run.run_id), run.to_row())
 
 
 def _run_row(sweep: SweepRow, row: MemberRow, config: RunConfig) -> RunRow:

@@ -34,7 +34,13 @@ from twinkle_jupyter.runs.sweep_row import (
 from twinkle_jupyter.service.adapters import get_adapter_run
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.runs import steer_run, write_records
-from twinkle_jupyter.service.sweep_runs import RECORDS, add_runs, check_names, new_member_rows
+from twinkle_jupyter.service.sweep_runs import (
+    RECORDS,
+    check_names,
+    new_member_rows,
+    prepare_runs,
+    queue_runs,
+)
 from twinkle_jupyter.store.interface import JSON, Row, StateStore
 from twinkle_jupyter.store.records import RUNS_LOG, RunRow
 from twinkle_jupyter.wire.sweeps import StartSweepBody
@@ -90,8 +96,9 @@ async def start_sweep(
     except ConflictError:
         await asyncio.to_thread(shutil.rmtree, first)
         raise
-    await add_runs(parts, sweep, sweep.members, checked.members, first / RECORDS)
+    runs = await prepare_runs(parts, sweep, sweep.members, checked.members, first / RECORDS)
     await store.put(SweepRow.key(sweep.sweep_id), sweep.to_row())
+    await queue_runs(store, runs)
     await store.append(RUNS_LOG, {"sweep_id": sweep.sweep_id})
     return sweep, True
 
@@ -189,7 +196,7 @@ async def extend_sweep(
     wave = 1 + max(one.wave for one in sweep.members)
     rows = new_member_rows(members, wave)
     records = parts.config.run_folder(sweep.members[0].run_id) / RECORDS
-    await add_runs(parts, sweep, rows, members, records)
+    runs = await prepare_runs(parts, sweep, rows, members, records)
     sweep = await change_sweep(
         store,
         sweep.sweep_id,
@@ -202,6 +209,7 @@ async def extend_sweep(
             best="",
         ),
     )
+    await queue_runs(store, runs)
     await store.append(RUNS_LOG, {"sweep_id": sweep.sweep_id})
     return sweep
 

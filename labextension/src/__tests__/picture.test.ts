@@ -6,8 +6,8 @@ import {
   formatMemory,
   formatPhases,
   formatRate
-} from '../panels/run/format';
-import { ticks } from '../panels/run/lossSvg';
+} from '../panels/format';
+import { ticks } from '../panels/svgFrame';
 import { applyFrames, emptyView } from '../panels/run/model';
 import { pictureHtml, pictureText } from '../panels/run/picture';
 import { parseErrorBody, parseFrame } from '../parsing';

@@ -8,11 +8,15 @@ import type { IThemeManager } from '@jupyterlab/apputils';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ServerConnection } from '@jupyterlab/services';
 import { Widget } from '@lumino/widgets';
+import { isOver } from '../panels/run/model';
 import { RunPanel } from '../panels/run/panel';
+import { pictureFigure, pictureHtml, pictureText } from '../panels/run/picture';
 import { createPlotlyPlot } from '../panels/run/plotlyPlot';
+import { snapshotOf } from '../panels/run/snapshots';
 import { parseRunBundle } from '../bundleParsing';
 import { RUN_MIME_TYPE, type RunBundle } from '../wire';
-import { PictureKeeper } from './pictureKeeper';
+import { pathOf } from './documentPath';
+import { PictureKeeper, PLOTLY_MIME_TYPE } from './pictureKeeper';
 import { WebsocketTransport } from './websocketTransport';
 
 export interface RunRendererContext {
@@ -42,7 +46,7 @@ class RunRenderer extends Widget implements IRenderMime.IRenderer {
     this.addClass('jp-twinkle-output');
     this.keeper = new PictureKeeper(
       () => pathOf(options.resolver),
-      () => this.panel?.newest ?? null
+      stored => this.pictureBeyond(stored)
     );
     context.themes?.themeChanged.connect(this.onThemeChanged);
   }
@@ -81,19 +85,30 @@ class RunRenderer extends Widget implements IRenderMime.IRenderer {
       snapshot: bundle.snapshot,
       transport: new WebsocketTransport(bundle.run_id, this.context.settings),
       createPlot: createPlotlyPlot,
-      onChange: view => this.keeper.onChange(view)
+      onChange: view => {
+        if (isOver(view.state)) {
+          this.keeper.writeIfLeased();
+        }
+      }
     });
     this.node.replaceChildren(this.panel.node);
+  }
+
+  private pictureBeyond(stored: Readonly<Record<string, unknown>>): Record<string, unknown> | null {
+    const view = this.panel?.newest ?? null;
+    const snapshot = parseRunBundle(stored[RUN_MIME_TYPE])?.snapshot ?? null;
+    if (view === null || (snapshot !== null && view.lastEventId <= snapshot.last_event_id)) {
+      return null;
+    }
+    return {
+      [RUN_MIME_TYPE]: { run_id: view.runId, adapter: view.adapter, snapshot: snapshotOf(view) },
+      'text/html': pictureHtml(view),
+      'text/plain': pictureText(view),
+      ...(PLOTLY_MIME_TYPE in stored ? { [PLOTLY_MIME_TYPE]: pictureFigure(view) } : {})
+    };
   }
 
   private readonly onThemeChanged = (): void => {
     this.panel?.recolour();
   };
-}
-
-/** JupyterLab's resolver knows its document; the interface does not promise it. */
-function pathOf(resolver: IRenderMime.IResolver | null): string {
-  return resolver !== null && 'path' in resolver && typeof resolver.path === 'string'
-    ? resolver.path
-    : '';
 }

@@ -8,13 +8,12 @@ import { ServerConnection } from '@jupyterlab/services';
 import { CommandFailedError, type Disposable, type Notice, type Transport } from '../panels/transport';
 import { parseErrorBody, parseFrame, parseRunFacts } from '../parsing';
 import type { ActionBody, ActionName, Frame, RunFacts } from '../wire';
+import { NAMESPACE, NO_SERVER, parseJson } from './routes';
 
-const NAMESPACE = 'twinkle-jupyter';
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 2000;
 
 const NO_EXTENSION = 'The Jupyter server runs without twinkle_jupyter';
-const NO_SERVER = 'The Jupyter server does not answer; trying again';
 
 export class WebsocketTransport implements Transport {
   constructor(
@@ -184,12 +183,4 @@ class Subscription implements Disposable {
 /** A run that is not there never will be; any other error may pass with a restart. */
 function isLast(frame: Frame): boolean {
   return frame.type === 'end' || (frame.type === 'error' && frame.error.code === 'not_found');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -4,8 +4,9 @@
  */
 
 import type { ActionBody, CommandName } from '../../wire';
-import { element, setText } from './dom';
-import { formatLoss } from './format';
+import { button } from '../button';
+import { element, setText } from '../dom';
+import { formatLoss } from '../format';
 import { bestOf, isOver, type RunView } from './model';
 
 const PENDING: Readonly<Record<CommandName, string>> = {
@@ -119,10 +120,6 @@ function bestTitle(view: RunView): string {
   return best === null
     ? 'There is no held-out loss yet'
     : `Keep the weights of step ${best[0]}, held-out loss ${formatLoss(best[1])}`;
-}
-
-export function button(action: string, label: string): HTMLButtonElement {
-  return element('button', 'jp-twinkle-button', { type: 'button', 'data-action': action }, label);
 }
 
 function show(node: HTMLButtonElement, isShown: boolean, isEnabled: boolean): void {

@@ -1,7 +1,7 @@
 /** The fixed parts of the panel and how they follow a view. The plot and the buttons are apart. */
 
 import type { RunFacts } from '../../wire';
-import { element, setAttribute, setText } from './dom';
+import { element, setAttribute, setText } from '../dom';
 import {
   formatDuration,
   formatLearningRate,
@@ -11,8 +11,8 @@ import {
   formatProgress,
   formatRate,
   STATE_WORDS
-} from './format';
-import { stateIcon } from './icons';
+} from '../format';
+import { stateIcon } from '../icons';
 import { describeLoss } from './lossSvg';
 import { bestOf, isOver, secondsLeft, secondsTaken, type Connection, type RunView } from './model';
 import { ProbeList } from './probeList';

@@ -1,6 +1,7 @@
 /** What draws the loss: the interface both drawings have, and what they share. */
 
 import type { Mark, Point } from '../../wire';
+import { lastStepOf } from '../svgFrame';
 import { thin } from './model';
 
 export interface LossData {
@@ -67,14 +68,7 @@ function smooth(points: readonly Point[]): Point[] {
   });
 }
 
-/**
- * The last step of the axis. The whole run while that is not much longer than what is there, so
- * that the axis stands still; of a long run, a little more than what is there.
- */
+/** The last step of the axis. */
 export function lastStepShown(data: LossData): number {
-  const newest = data.points.at(-1)?.[0] ?? 0;
-  if (data.totalSteps > 0 && data.totalSteps <= Math.max(100, 2 * newest)) {
-    return Math.max(newest, data.totalSteps);
-  }
-  return Math.max(10, newest);
+  return lastStepOf(data.points.at(-1)?.[0] ?? 0, data.totalSteps);
 }

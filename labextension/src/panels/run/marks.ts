@@ -1,7 +1,7 @@
 /** What happened along a run, as marks for the plot: steering, commands, interruptions. */
 
 import type { Changes, Mark, SteeredEvent } from '../../wire';
-import { formatLearningRate } from './format';
+import { formatLearningRate } from '../format';
 
 export interface Interruption {
   readonly at: string;

@@ -4,8 +4,8 @@
  * models wrote is escaped and cut, so that it stays under 20 kB.
  */
 
-import { escapeHtml } from './escape';
-import { formatLearningRate, formatLoss, formatProgress, formatRate, STATE_WORDS } from './format';
+import { escapeHtml } from '../escape';
+import { formatLearningRate, formatLoss, formatProgress, formatRate, STATE_WORDS } from '../format';
 import type { LossData, PlotColours } from './lossPlot';
 import { lossSvg } from './lossSvg';
 import { markNotes, markShapes } from './plotlyMarks';

@@ -1,7 +1,7 @@
 /** Marks of a run as plotly's shapes and annotations. */
 
 import type { Mark } from '../../wire';
-import { escapeHtml } from './escape';
+import { escapeHtml } from '../escape';
 import type { PlotColours } from './lossPlot';
 
 const MAX_DRAWN_MARKS = 60;

@@ -3,7 +3,7 @@
  * newest until a person goes back along the run.
  */
 
-import { element, setAttribute, setText } from './dom';
+import { element, setAttribute, setText } from '../dom';
 import { answerAt, answerSteps, changedPieces, type Answer, type ProbeView } from './answers';
 
 interface Row {

@@ -4,9 +4,10 @@
  */
 
 import type { ActionBody, ActionName, Changes } from '../../wire';
-import { button } from './controls';
-import { element, setText } from './dom';
-import { formatLearningRate } from './format';
+import { button } from '../button';
+import { element, setText } from '../dom';
+import { entry, labelled, onEnter } from '../entry';
+import { formatLearningRate } from '../format';
 import { shortChanges } from './marks';
 import { isOver, type RunView } from './model';
 
@@ -157,26 +158,4 @@ export function readChanges(rateText: string, stepsText: string, step: number): 
 function readRate(text: string): number | null {
   const rate = Number(text.trim().replace(',', '.'));
   return text.trim() !== '' && rate > 0 && rate <= 1 ? rate : null;
-}
-
-function entry(name: string, inputMode: string): HTMLInputElement {
-  const input = element('input', 'jp-twinkle-entry', { type: 'text', inputmode: inputMode, 'data-entry': name });
-  input.autocomplete = 'off';
-  return input;
-}
-
-function labelled(text: string, input: HTMLInputElement, ...buttons: HTMLElement[]): HTMLElement {
-  input.setAttribute('aria-label', text);
-  return element('div', 'jp-twinkle-steer-field', {}, element('span', 'jp-twinkle-steer-label', {}, text), input, ...buttons);
-}
-
-/** A notebook's own shortcuts stay away while one types. */
-function onEnter(input: HTMLInputElement, act: () => void): void {
-  input.onkeydown = event => {
-    event.stopPropagation();
-    if (event.key === 'Enter') {
-      event.preventDefault();
-      act();
-    }
-  };
 }

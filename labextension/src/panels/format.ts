@@ -1,6 +1,6 @@
 /** Numbers and states as people read them. */
 
-import type { PhaseSeconds, RunState } from '../../wire';
+import type { PhaseSeconds, RunState } from '../wire';
 
 export const NOTHING = '–';
 

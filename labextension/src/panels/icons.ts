@@ -1,6 +1,6 @@
 /** One drawing a state, so that a state is never told by its colour alone. */
 
-import type { RunState } from '../../wire';
+import type { RunState } from '../wire';
 
 const PATHS: Readonly<Record<RunState, string>> = {
   queued: 'M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zm0 1.6a4.9 4.9 0 1 1 0 9.8 4.9 4.9 0 0 1 0-9.8zM7.2 4.5h1.6v3.2l2.3 1.4-.8 1.3-3.1-1.9z',

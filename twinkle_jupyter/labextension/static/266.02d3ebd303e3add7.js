@@ -1,7 +1,8 @@
 "use strict";(self.rspackChunktwinkle_jupyter=self.rspackChunktwinkle_jupyter||[]).push([[266],{646(e,t,n){var r=n(601),i=n.n(r),a=n(314),o=n.n(a),p=n(724),l=o()(i());l.i(p.A),l.push([e.id,`
-`,""]),n.d(t,{},{A:l})},724(e,t,n){var r=n(601),i=n.n(r),a=n(314),o=(n.n(a))()(i());o.push([e.id,`/* The panel of a run. JupyterLab's variables first, then those of VS Code, then the page's own. */
+`,""]),n.d(t,{},{A:l})},724(e,t,n){var r=n(601),i=n.n(r),a=n(314),o=(n.n(a))()(i());o.push([e.id,`/* Panels of runs and sweeps. JupyterLab's variables first, then those of VS Code, then the page's own. */
 
-.jp-twinkle-run {
+.jp-twinkle-run,
+.jp-twinkle-sweep {
   --jp-twinkle-text: var(--jp-ui-font-color1, var(--vscode-editor-foreground, currentColor));
   --jp-twinkle-muted: var(--jp-ui-font-color2, var(--vscode-descriptionForeground, gray));
   --jp-twinkle-background: var(--jp-layout-color1, var(--vscode-editor-background, Canvas));
@@ -33,7 +34,7 @@
   padding: 4px 8px 4px 0;
 }
 
-.jp-twinkle-run [hidden] {
+:is(.jp-twinkle-run, .jp-twinkle-sweep) [hidden] {
   display: none !important;
 }
 
@@ -71,20 +72,20 @@
   flex: none;
 }
 
-.jp-twinkle-run[data-state='running'] .jp-twinkle-state {
+:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='running'] .jp-twinkle-state {
   --jp-twinkle-state-color: var(--jp-twinkle-train);
 }
 
-.jp-twinkle-run[data-state='finished'] .jp-twinkle-state {
+:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='finished'] .jp-twinkle-state {
   --jp-twinkle-state-color: var(--jp-twinkle-success);
 }
 
-.jp-twinkle-run[data-state='paused'] .jp-twinkle-state,
-.jp-twinkle-run[data-state='interrupted'] .jp-twinkle-state {
+:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='paused'] .jp-twinkle-state,
+:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='interrupted'] .jp-twinkle-state {
   --jp-twinkle-state-color: var(--jp-twinkle-warn);
 }
 
-.jp-twinkle-run[data-state='failed'] .jp-twinkle-state {
+:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='failed'] .jp-twinkle-state {
   --jp-twinkle-state-color: var(--jp-twinkle-error);
 }
 
@@ -109,12 +110,12 @@
   content: '';
 }
 
-.jp-twinkle-run[data-connection='live'] .jp-twinkle-connection::before {
+:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-connection='live'] .jp-twinkle-connection::before {
   border-color: var(--jp-twinkle-success);
   background: var(--jp-twinkle-success);
 }
 
-.jp-twinkle-run[data-connection='waiting'] .jp-twinkle-connection::before {
+:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-connection='waiting'] .jp-twinkle-connection::before {
   border-color: var(--jp-twinkle-warn);
 }
 
@@ -181,16 +182,16 @@
   transition: transform 0.15s linear;
 }
 
-.jp-twinkle-run[data-state='finished'] .jp-twinkle-bar-fill {
+:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='finished'] .jp-twinkle-bar-fill {
   background: var(--jp-twinkle-success);
 }
 
-.jp-twinkle-run[data-state='paused'] .jp-twinkle-bar-fill,
-.jp-twinkle-run[data-state='interrupted'] .jp-twinkle-bar-fill {
+:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='paused'] .jp-twinkle-bar-fill,
+:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='interrupted'] .jp-twinkle-bar-fill {
   background: var(--jp-twinkle-warn);
 }
 
-.jp-twinkle-run[data-state='failed'] .jp-twinkle-bar-fill {
+:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='failed'] .jp-twinkle-bar-fill {
   background: var(--jp-twinkle-error);
 }
 
@@ -200,7 +201,7 @@
   transition: none;
 }
 
-.jp-twinkle-run[data-connection='saved'] .jp-twinkle-mod-unknown .jp-twinkle-bar-fill {
+:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-connection='saved'] .jp-twinkle-mod-unknown .jp-twinkle-bar-fill {
   display: none;
 }
 
@@ -246,7 +247,7 @@
   font-variant-numeric: tabular-nums;
 }
 
-.jp-twinkle-run[data-state='failed'] .jp-twinkle-reason {
+:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='failed'] .jp-twinkle-reason {
   border-left-color: var(--jp-twinkle-error);
 }
 
@@ -486,6 +487,83 @@
   animation: jp-twinkle-flash 0.9s ease-out;
 }
 
+.jp-twinkle-curves {
+  height: 260px;
+}
+
+.jp-twinkle-curves.jp-twinkle-mod-empty::after {
+  content: attr(data-empty);
+}
+
+.jp-twinkle-curves g[data-run] {
+  transition: opacity 0.12s linear;
+}
+
+.jp-twinkle-curves .jp-twinkle-mod-faint {
+  opacity: 0.12;
+}
+
+.jp-twinkle-ranking-frame {
+  overflow-x: auto;
+  margin-top: 4px;
+}
+
+.jp-twinkle-sweep .jp-twinkle-ranking {
+  width: 100%;
+  margin: 0;
+  border: 0;
+  border-collapse: collapse;
+  font-size: inherit;
+  table-layout: auto;
+}
+
+.jp-twinkle-sweep .jp-twinkle-ranking :is(th, td) {
+  padding: 3px 14px 3px 0;
+  border: 0;
+  background: none;
+  color: inherit;
+  font-weight: normal;
+  text-align: left;
+  white-space: nowrap;
+}
+
+.jp-twinkle-sweep .jp-twinkle-ranking th {
+  color: var(--jp-twinkle-muted);
+  font-size: 0.92em;
+}
+
+.jp-twinkle-sweep .jp-twinkle-ranking td:last-child {
+  height: 24px;
+  padding-right: 0;
+  text-align: right;
+}
+
+.jp-twinkle-sweep .jp-twinkle-ranking tbody tr {
+  border-top: 1px solid var(--jp-twinkle-border);
+  background: none;
+}
+
+.jp-twinkle-sweep .jp-twinkle-ranking tbody tr:hover {
+  background: var(--jp-twinkle-raised);
+}
+
+.jp-twinkle-sweep .jp-twinkle-ranking tr[data-rank='1'] > td:nth-child(2) {
+  font-weight: 600;
+}
+
+.jp-twinkle-sweep .jp-twinkle-ranking tr:is([data-state='stopped'], [data-state='failed']) > td {
+  color: var(--jp-twinkle-muted);
+}
+
+.jp-twinkle-curve-mark {
+  margin-right: 6px;
+}
+
+.jp-twinkle-ranking .jp-twinkle-button {
+  min-width: 0;
+  height: 22px;
+}
+
 @keyframes jp-twinkle-flash {
   from {
     background: color-mix(in srgb, var(--jp-twinkle-train) 25%, transparent);
@@ -521,4 +599,4 @@
     transform: none;
   }
 }
-`,""]),n.d(t,{},{A:o})},314(e){e.exports=function(e){var t=[];return t.toString=function(){return this.map(function(t){var n="",r=void 0!==t[5];return t[4]&&(n+="@supports (".concat(t[4],") {")),t[2]&&(n+="@media ".concat(t[2]," {")),r&&(n+="@layer".concat(t[5].length>0?" ".concat(t[5]):""," {")),n+=e(t),r&&(n+="}"),t[2]&&(n+="}"),t[4]&&(n+="}"),n}).join("")},t.i=function(e,n,r,i,a){"string"==typeof e&&(e=[[null,e,void 0]]);var o={};if(r)for(var p=0;p<this.length;p++){var l=this[p][0];null!=l&&(o[l]=!0)}for(var s=0;s<e.length;s++){var d=[].concat(e[s]);r&&o[d[0]]||(void 0!==a&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=a),n&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=n),i&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=i):d[4]="".concat(i)),t.push(d))}},t}},601(e){e.exports=function(e){return e[1]}},665(e,t,n){n.r(t);var r=n(72),i=n.n(r),a=n(825),o=n.n(a),p=n(659),l=n.n(p),s=n(56),d=n.n(s),w=n(540),c=n.n(w),u=n(113),k=n.n(u),j=n(646),f={};f.styleTagTransform=k(),f.setAttributes=d(),f.insert=l().bind(null,"head"),f.domAPI=o(),f.insertStyleElement=c(),i()(j.A,f);let m=j.A&&j.A.locals?j.A.locals:void 0;n.d(t,{},{default:m})},72(e){var t=[];function n(e){for(var n=-1,r=0;r<t.length;r++)if(t[r].identifier===e){n=r;break}return n}function r(e,r){for(var i={},a=[],o=0;o<e.length;o++){var p=e[o],l=r.base?p[0]+r.base:p[0],s=i[l]||0,d="".concat(l," ").concat(s);i[l]=s+1;var w=n(d),c={css:p[1],media:p[2],sourceMap:p[3],supports:p[4],layer:p[5]};if(-1!==w)t[w].references++,t[w].updater(c);else{var u=function(e,t){var n=t.domAPI(t);return n.update(e),function(t){t?(t.css!==e.css||t.media!==e.media||t.sourceMap!==e.sourceMap||t.supports!==e.supports||t.layer!==e.layer)&&n.update(e=t):n.remove()}}(c,r);r.byIndex=o,t.splice(o,0,{identifier:d,updater:u,references:1})}a.push(d)}return a}e.exports=function(e,i){var a=r(e=e||[],i=i||{});return function(e){e=e||[];for(var o=0;o<a.length;o++){var p=n(a[o]);t[p].references--}for(var l=r(e,i),s=0;s<a.length;s++){var d=n(a[s]);0===t[d].references&&(t[d].updater(),t.splice(d,1))}a=l}}},659(e){var t={};e.exports=function(e,n){var r=function(e){if(void 0===t[e]){var n=document.querySelector(e);if(window.HTMLIFrameElement&&n instanceof window.HTMLIFrameElement)try{n=n.contentDocument.head}catch(e){n=null}t[e]=n}return t[e]}(e);if(!r)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");r.appendChild(n)}},540(e){e.exports=function(e){var t=document.createElement("style");return e.setAttributes(t,e.attributes),e.insert(t,e.options),t}},56(e,t,n){e.exports=function(e){var t=n.nc;t&&e.setAttribute("nonce",t)}},825(e){e.exports=function(e){if("u"<typeof document)return{update:function(){},remove:function(){}};var t=e.insertStyleElement(e);return{update:function(n){var r,i,a;r="",n.supports&&(r+="@supports (".concat(n.supports,") {")),n.media&&(r+="@media ".concat(n.media," {")),(i=void 0!==n.layer)&&(r+="@layer".concat(n.layer.length>0?" ".concat(n.layer):""," {")),r+=n.css,i&&(r+="}"),n.media&&(r+="}"),n.supports&&(r+="}"),(a=n.sourceMap)&&"u">typeof btoa&&(r+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),e.styleTagTransform(r,t,e.options)},remove:function(){var e;null===(e=t).parentNode||e.parentNode.removeChild(e)}}}},113(e){e.exports=function(e,t){if(t.styleSheet)t.styleSheet.cssText=e;else{for(;t.firstChild;)t.removeChild(t.firstChild);t.appendChild(document.createTextNode(e))}}}}]);
+`,""]),n.d(t,{},{A:o})},314(e){e.exports=function(e){var t=[];return t.toString=function(){return this.map(function(t){var n="",r=void 0!==t[5];return t[4]&&(n+="@supports (".concat(t[4],") {")),t[2]&&(n+="@media ".concat(t[2]," {")),r&&(n+="@layer".concat(t[5].length>0?" ".concat(t[5]):""," {")),n+=e(t),r&&(n+="}"),t[2]&&(n+="}"),t[4]&&(n+="}"),n}).join("")},t.i=function(e,n,r,i,a){"string"==typeof e&&(e=[[null,e,void 0]]);var o={};if(r)for(var p=0;p<this.length;p++){var l=this[p][0];null!=l&&(o[l]=!0)}for(var s=0;s<e.length;s++){var w=[].concat(e[s]);r&&o[w[0]]||(void 0!==a&&(void 0===w[5]||(w[1]="@layer".concat(w[5].length>0?" ".concat(w[5]):""," {").concat(w[1],"}")),w[5]=a),n&&(w[2]&&(w[1]="@media ".concat(w[2]," {").concat(w[1],"}")),w[2]=n),i&&(w[4]?(w[1]="@supports (".concat(w[4],") {").concat(w[1],"}"),w[4]=i):w[4]="".concat(i)),t.push(w))}},t}},601(e){e.exports=function(e){return e[1]}},665(e,t,n){n.r(t);var r=n(72),i=n.n(r),a=n(825),o=n.n(a),p=n(659),l=n.n(p),s=n(56),w=n.n(s),d=n(540),c=n.n(d),k=n(113),j=n.n(k),u=n(646),f={};f.styleTagTransform=j(),f.setAttributes=w(),f.insert=l().bind(null,"head"),f.domAPI=o(),f.insertStyleElement=c(),i()(u.A,f);let m=u.A&&u.A.locals?u.A.locals:void 0;n.d(t,{},{default:m})},72(e){var t=[];function n(e){for(var n=-1,r=0;r<t.length;r++)if(t[r].identifier===e){n=r;break}return n}function r(e,r){for(var i={},a=[],o=0;o<e.length;o++){var p=e[o],l=r.base?p[0]+r.base:p[0],s=i[l]||0,w="".concat(l," ").concat(s);i[l]=s+1;var d=n(w),c={css:p[1],media:p[2],sourceMap:p[3],supports:p[4],layer:p[5]};if(-1!==d)t[d].references++,t[d].updater(c);else{var k=function(e,t){var n=t.domAPI(t);return n.update(e),function(t){t?(t.css!==e.css||t.media!==e.media||t.sourceMap!==e.sourceMap||t.supports!==e.supports||t.layer!==e.layer)&&n.update(e=t):n.remove()}}(c,r);r.byIndex=o,t.splice(o,0,{identifier:w,updater:k,references:1})}a.push(w)}return a}e.exports=function(e,i){var a=r(e=e||[],i=i||{});return function(e){e=e||[];for(var o=0;o<a.length;o++){var p=n(a[o]);t[p].references--}for(var l=r(e,i),s=0;s<a.length;s++){var w=n(a[s]);0===t[w].references&&(t[w].updater(),t.splice(w,1))}a=l}}},659(e){var t={};e.exports=function(e,n){var r=function(e){if(void 0===t[e]){var n=document.querySelector(e);if(window.HTMLIFrameElement&&n instanceof window.HTMLIFrameElement)try{n=n.contentDocument.head}catch(e){n=null}t[e]=n}return t[e]}(e);if(!r)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");r.appendChild(n)}},540(e){e.exports=function(e){var t=document.createElement("style");return e.setAttributes(t,e.attributes),e.insert(t,e.options),t}},56(e,t,n){e.exports=function(e){var t=n.nc;t&&e.setAttribute("nonce",t)}},825(e){e.exports=function(e){if("u"<typeof document)return{update:function(){},remove:function(){}};var t=e.insertStyleElement(e);return{update:function(n){var r,i,a;r="",n.supports&&(r+="@supports (".concat(n.supports,") {")),n.media&&(r+="@media ".concat(n.media," {")),(i=void 0!==n.layer)&&(r+="@layer".concat(n.layer.length>0?" ".concat(n.layer):""," {")),r+=n.css,i&&(r+="}"),n.media&&(r+="}"),n.supports&&(r+="}"),(a=n.sourceMap)&&"u">typeof btoa&&(r+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),e.styleTagTransform(r,t,e.options)},remove:function(){var e;null===(e=t).parentNode||e.parentNode.removeChild(e)}}}},113(e){e.exports=function(e,t){if(t.styleSheet)t.styleSheet.cssText=e;else{for(;t.firstChild;)t.removeChild(t.firstChild);t.appendChild(document.createTextNode(e))}}}}]);
