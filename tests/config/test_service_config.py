@@ -34,6 +34,22 @@ def test_paths_follow_from_home(tmp_path: Path) -> None:
     assert config.checkpoint_folder("run_a", "step-000010") == folder
 
 
+def test_the_store_is_a_file_or_a_server_whose_password_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ServiceConfig.load().store_address == tmp_path / "store.sqlite3"
+    url = "rediss://ada:sesame@redis.lab:6380/2"
+    monkeypatch.setenv("TWINKLE_STORE", url)
+    config = ServiceConfig.load()
+    assert config.store_address == url
+    assert config.as_environment()["TWINKLE_STORE"] == url
+    assert "sesame" not in f"{config!r} {config} {config.model_dump_json()}"
+    for wrong in ("ftp://ada:sesame@host", "ada:sesame", "redis://"):
+        with pytest.raises(InvalidConfigError, match="`store`: must be the URL of") as caught:
+            ServiceConfig.load(store=wrong)
+        assert "sesame" not in f"{caught.value!r} {caught.value.__cause__}"
+
+
 def test_every_mistake_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWINKLE_PORT", "http")
     with pytest.raises(InvalidConfigError) as caught:

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -25,13 +26,14 @@ from tests.journeys.conftest import wait_until
 from tests.journeys.service_process import Service
 from tests.journeys.unbroken import Unbroken, repeat_journal
 from tests.records import SUMS
+from tests.redis_server import RedisServer
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import ServiceUnavailableError
 from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.store.opening import open_store
 from twinkle_jupyter.store.records import TERMINAL_STATES
-from twinkle_jupyter.store.sqlite import SqliteStore
 
 SEED = int(os.environ.get("TWINKLE_CHAOS_SEED", "1"))
 NUM_KILLS = int(os.environ.get("TWINKLE_CHAOS_KILLS", "15"))
@@ -53,6 +55,7 @@ VICTIMS = {
     "cluster": ("twinkle_jupyter.launch.cluster",),
 }
 _SHARES = ("trainer", "runs", "service", "trainer", "runs", "sampler", "head", "trainer", "cluster")
+_SHARES_WITH_REDIS = ("redis", "trainer", "redis", "runs", "redis", "service", "redis", "head")
 _RECOVERY_S = 90.0
 
 
@@ -62,10 +65,15 @@ class Chaos:
 
     service: Service
     random: Random
+    #: None where the store is a file.
+    redis: RedisServer | None = None
     num_kills: int = 0
 
     def strike(self, name: str) -> None:
         """Kill one such process as soon as there is one."""
+        if name == "redis":
+            self._strike_store()
+            return
         wait_until(lambda: self.service.find(*VICTIMS[name]), _RECOVERY_S, f"having a {name}")
         victim = self.random.choice(self.service.find(*VICTIMS[name]))
         try:
@@ -76,6 +84,29 @@ class Chaos:
         if name == "service":
             self.service.kill()
             self.service.start()
+
+    def _strike_store(self) -> None:
+        """The server is away for a moment, as it is when its machine restarts."""
+        assert self.redis is not None
+        self.redis.kill()
+        self.num_kills += 1
+        time.sleep(self.random.uniform(0.0, 2.0))
+        self.redis.start()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
+def redis_server(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RedisServer | None]:
+    """The store of the service that is started after it."""
+    if request.param == "sqlite":
+        yield None
+        return
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    monkeypatch.setenv("TWINKLE_STORE", server.url)
+    yield server
+    server.kill()
 
 
 @pytest.fixture(autouse=True)
@@ -118,15 +149,17 @@ def _step(client: Client, run: str) -> int:
 
 
 async def test_two_runs_are_what_they_would_have_been_whoever_dies(
-    service: Service, tiny_model: Path
+    redis_server: RedisServer | None, service: Service, tiny_model: Path
 ) -> None:
     random = Random(SEED)  # noqa: S311 - no secret
-    chaos = Chaos(service, random)
+    chaos = Chaos(service, random, redis_server)
+    # Whoever else dies is the same with either store.
+    num_kills = NUM_KILLS if redis_server is None else NUM_KILLS // 2
     runs: dict[str, AdapterId] = {}
     told: dict[str, list[tuple[int, float]]] = {}
     started = time.monotonic()
     for pair in range(NUM_PAIRS):
-        kills = NUM_KILLS * (pair + 1) // NUM_PAIRS - NUM_KILLS * pair // NUM_PAIRS
+        kills = num_kills * (pair + 1) // NUM_PAIRS - num_kills * pair // NUM_PAIRS
         for run, adapter_id in _run_pair(chaos, tiny_model, pair, kills):
             runs[run] = adapter_id
             with service.client() as client:
@@ -136,7 +169,7 @@ async def test_two_runs_are_what_they_would_have_been_whoever_dies(
     service.start()  # for the fixture, which ends it
 
     config = ServiceConfig.load()
-    store = SqliteStore.open(config.store_path)
+    store = open_store(config.store_address, _RECOVERY_S)
     journal, folder = f"trainer:{tiny_model}", config.trainer_folder(str(tiny_model))
     unbroken = await repeat_journal(store, tiny_model, journal, folder)
     await store.close()
@@ -149,7 +182,8 @@ async def test_two_runs_are_what_they_would_have_been_whoever_dies(
 
 def _run_pair(chaos: Chaos, model: Path, pair: int, num_kills: int) -> list[tuple[str, AdapterId]]:
     """Train two adapters together through so many kills; return them when they are over."""
-    victims = [_SHARES[index % len(_SHARES)] for index in range(num_kills)]
+    shares = _SHARES if chaos.redis is None else _SHARES_WITH_REDIS
+    victims = [shares[index % len(shares)] for index in range(num_kills)]
     chaos.random.shuffle(victims)
     with chaos.service.client() as client:
         runs = [

@@ -22,8 +22,8 @@ async def test_a_row_is_there_until_it_is_deleted(store: StateStore) -> None:
 
 async def test_only_the_first_of_put_if_absent_is_written(store: StateStore) -> None:
     answers = await asyncio.gather(*(store.put_if_absent("a", {"by": i}) for i in range(8)))
-    assert answers == [True] + [False] * 7
-    assert await store.get("a") == {"by": 0}
+    assert answers.count(True) == 1
+    assert await store.get("a") == {"by": answers.index(True)}
 
 
 async def test_updates_at_once_lose_nothing(store: StateStore) -> None:

@@ -6,8 +6,9 @@ import hashlib
 import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
@@ -15,16 +16,33 @@ from twinkle_jupyter.config.home import home_folder
 from twinkle_jupyter.config.mistakes import settings_error
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
 
+_STORES = frozenset({"redis", "rediss", "unix"})
+
+
+def _check_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in _STORES or not (parts.netloc or parts.path):
+        raise ValueError("must be the URL of a Redis server, such as redis://localhost:6379/0")
+    return url
+
 
 class ServiceConfig(BaseSettings):
     """How one service runs and where it keeps things. Arguments come before the environment."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TWINKLE_", extra="forbid", frozen=True, env_ignore_empty=True
+        env_prefix="TWINKLE_",
+        extra="forbid",
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # of pydantic's own, which a traceback would show
     )
 
     home: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
         default_factory=home_folder, description="folder of all state"
+    )
+    store: Annotated[SecretStr, AfterValidator(_check_url)] | None = Field(
+        default=None,
+        description="URL of a Redis server that keeps runs and logs, instead of a file in `home`",
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=0, ge=0, le=65535, description="0 takes any free port")
@@ -85,8 +103,13 @@ class ServiceConfig(BaseSettings):
 
     @property
     def store_path(self) -> Path:
-        """The SQLite file."""
+        """The SQLite file, which is the store unless that is a server."""
         return self.home / "store.sqlite3"
+
+    @property
+    def store_address(self) -> Path | str:
+        """The SQLite file, or the URL of a server; may hold a password."""
+        return self.store_path if self.store is None else self.store.get_secret_value()
 
     @property
     def artifacts(self) -> Path:
@@ -120,7 +143,9 @@ class ServiceConfig(BaseSettings):
 
     def as_environment(self) -> dict[str, str]:
         """Return the variables from which another process reads the same settings."""
-        settings = {**self.model_dump(), "num_threads": self.threads}
+        settings = {**self.model_dump(exclude={"store"}), "num_threads": self.threads}
+        if self.store is not None:
+            settings["store"] = self.store.get_secret_value()
         return {f"TWINKLE_{name.upper()}": str(value) for name, value in settings.items()}
 
     @property

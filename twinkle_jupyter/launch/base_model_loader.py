@@ -17,8 +17,8 @@ from twinkle_jupyter.ids import new_error_id
 from twinkle_jupyter.launch.announce import Announcer
 from twinkle_jupyter.launch.model_fetch import FetchProgress, ensure_base_model
 from twinkle_jupyter.store.interface import StateStore
+from twinkle_jupyter.store.opening import LONG_PATIENCE_S, open_store
 from twinkle_jupyter.store.records import BaseModelRow
-from twinkle_jupyter.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from twinkle_jupyter.actors.ray_handles import NamedActor
@@ -133,7 +133,7 @@ class BaseModelLoader:
         settings = replace(self._config.trainer, scratch=str(scratch))
         given = (str(folder), name, self._config.threads, settings)
         journal = JournalHome(
-            functools.partial(SqliteStore.open, self._config.store_path),
+            functools.partial(open_store, self._config.store_address, LONG_PATIENCE_S),
             trainer_name(name),
             str(self._config.trainer_folder(name)),
         )

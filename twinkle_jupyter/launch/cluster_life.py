@@ -24,7 +24,7 @@ from twinkle_jupyter.launch.base_model_loader import BaseModelLoader
 from twinkle_jupyter.launch.lease import is_held
 from twinkle_jupyter.launch.ray_head import find_ray_processes, start_head
 from twinkle_jupyter.store.artifacts import sweep
-from twinkle_jupyter.store.sqlite import SqliteStore
+from twinkle_jupyter.store.opening import LONG_PATIENCE_S, open_store
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ async def run_cluster(config: ServiceConfig, token: str) -> None:
     is_over = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, is_over.set)
-    store = SqliteStore.open(config.store_path)
+    store = open_store(config.store_address, LONG_PATIENCE_S)
     announcer = Announcer(store)
     loader = BaseModelLoader(store, announcer, config)
     async with asyncio.TaskGroup() as tasks:
@@ -129,7 +129,7 @@ async def _place_runs_actor(config: ServiceConfig) -> None:
     actor = place(
         RunsActor,
         RUNS_ACTOR,
-        functools.partial(SqliteStore.open, config.store_path),
+        functools.partial(open_store, config.store_address, LONG_PATIENCE_S),
         str(config.artifacts),
         config.trainer,
         str(config.home / "runs.log"),

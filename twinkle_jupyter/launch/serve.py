@@ -28,7 +28,8 @@ from twinkle_jupyter.launch.export_process import ExportProcess
 from twinkle_jupyter.launch.lease import Lease, holder_pid
 from twinkle_jupyter.launch.local_key import local_api_key
 from twinkle_jupyter.service.app import create_app
-from twinkle_jupyter.store.sqlite import SqliteStore
+from twinkle_jupyter.store.opening import LONG_PATIENCE_S, SHORT_PATIENCE_S, open_store
+from twinkle_jupyter.store.records import PhaseRow
 from twinkle_jupyter.telemetry import log_to_file
 
 if TYPE_CHECKING:
@@ -82,8 +83,11 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
     import uvicorn
 
     listener = _listen(config)
-    store = SqliteStore.open(config.store_path)
-    cluster = ClusterProcess(config, Announcer(store))
+    store = open_store(config.store_address, SHORT_PATIENCE_S)
+    await store.get(PhaseRow.KEY)  # a server that is not there is said before anything starts
+    # Nobody waits for the answer to this one, and the cluster must not end with the store.
+    announced = open_store(config.store_address, LONG_PATIENCE_S)
+    cluster = ClusterProcess(config, Announcer(announced))
     await cluster.start()
     access = ComputeAccess(store, config)
     app = create_app(
@@ -120,6 +124,7 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
         watch.cancel()
     remove_connection(os.getpid())
     await cluster.end()
+    await announced.close()
     await store.close()
 
 

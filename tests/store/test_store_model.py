@@ -1,16 +1,21 @@
-"""Random calls, compared with a dictionary and a list; the file is closed and opened in between."""
+"""Random calls, compared with a dictionary and lists; the store is opened anew in between."""
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+import redis
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from twinkle_jupyter.store.interface import JSON, LogEntry, Row
+from tests.redis_server import RedisServer
+from twinkle_jupyter.store.interface import JSON, LogEntry, Row, StateStore
+from twinkle_jupyter.store.redis import RedisStore
 from twinkle_jupyter.store.sqlite import SqliteStore
 
 _keys = st.sampled_from(["a", "a/1", "a/2", "b", "", "a/é"])
@@ -30,14 +35,15 @@ _rows: st.SearchStrategy[Row] = st.dictionaries(st.text(), _json, max_size=3)
 class StoreMachine(RuleBasedStateMachine):
     """The store and what it should hold."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_store: Callable[[], StateStore]) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = Path(self.folder.name) / "store.sqlite3"
+        self.open_store = open_store
         self.loop = asyncio.new_event_loop()
-        self.store = SqliteStore.open(self.path)
+        self.store = open_store()
         self.rows: dict[str, Row] = {}
         self.logs: dict[str, list[Row]] = {"a": [], "b": []}
+        #: Entries up to these are forgotten.
+        self.gone = {"a": 0, "b": 0}
 
     @rule(key=_keys, row=_rows)
     def put(self, key: str, row: Row) -> None:
@@ -71,11 +77,23 @@ class StoreMachine(RuleBasedStateMachine):
         position = self.loop.run_until_complete(self.store.append(log, entry))
         assert position == len(self.logs[log])
 
+    @rule(log=_logs, entries=st.lists(_rows, min_size=1, max_size=3))
+    def append_all(self, log: str, entries: list[Row]) -> None:
+        self.logs[log] += entries
+        position = self.loop.run_until_complete(self.store.append_all(log, entries))
+        assert position == len(self.logs[log])
+
+    @rule(log=_logs, through=st.integers(0, 6))
+    def truncate(self, log: str, through: int) -> None:
+        self.loop.run_until_complete(self.store.truncate(log, through))
+        last = len(self.logs[log])
+        self.gone[log] = max(self.gone[log], min(through, last - 1))
+
     @rule(log=_logs, after=st.integers(0, 5), limit=st.integers(1, 3))
     def read(self, log: str, after: int, limit: int) -> None:
-        expected = [LogEntry(i + 1, entry) for i, entry in enumerate(self.logs[log])]
+        expected = [LogEntry(i + 1, entry) for i, entry in enumerate(self.logs[log])][after:]
         got = self.loop.run_until_complete(self.store.read(log, after, limit))
-        assert got == expected[after : after + limit]
+        assert got == [one for one in expected if one.position > self.gone[log]][:limit]
 
     @rule(log=_logs, after=st.integers(0, 5))
     def wait(self, log: str, after: int) -> None:
@@ -85,7 +103,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.loop.run_until_complete(self.store.close())
-        self.store = SqliteStore.open(self.path)
+        self.store = self.open_store()
 
     @invariant()
     def rows_are_the_same(self) -> None:
@@ -97,8 +115,28 @@ class StoreMachine(RuleBasedStateMachine):
         self.loop.run_until_complete(self.store.close())
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
-        self.folder.cleanup()
 
 
-TestStoreMachine = StoreMachine.TestCase
-TestStoreMachine.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+_SETTINGS = settings(max_examples=20, stateful_step_count=25, deadline=None)
+
+
+def test_random_calls_on_sqlite(tmp_path: Path) -> None:
+    numbers = itertools.count()
+
+    def start() -> StoreMachine:
+        path = tmp_path / f"{next(numbers)}.sqlite3"
+        return StoreMachine(lambda: SqliteStore.open(path))
+
+    # Any factory will do, says its documentation; its type says less.
+    run_state_machine_as_test(start, settings=_SETTINGS)  # type: ignore[arg-type]
+
+
+@pytest.mark.redis
+def test_random_calls_on_redis(redis_server: RedisServer) -> None:
+    def start() -> StoreMachine:
+        with redis.Redis.from_url(redis_server.url) as client:
+            client.flushall()
+        return StoreMachine(lambda: RedisStore.open(redis_server.url, patience_s=5))
+
+    # Any factory will do, says its documentation; its type says less.
+    run_state_machine_as_test(start, settings=_SETTINGS)  # type: ignore[arg-type]

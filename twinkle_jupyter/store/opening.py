@@ -1,0 +1,32 @@
+"""Opens the store that an address names: a file, or a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twinkle_jupyter.store.interface import StateStore
+
+#: For those whose work must not be lost: a server that is away comes back.
+LONG_PATIENCE_S = 1800.0
+#: For those who answer somebody: better an answer that says so.
+SHORT_PATIENCE_S = 5.0
+
+
+def open_store(address: Path | str, patience_s: float) -> StateStore:
+    """Open a store.
+
+    Args:
+        address: Path of an SQLite file, or the URL of a Redis server.
+        patience_s: How long a server that is away is tried again.
+
+    Raises:
+        ServiceUnavailableError: The file is no database, from a newer release, or locked.
+        MissingDependencyError: A server, and no redis-py.
+    """
+    if isinstance(address, Path):
+        from twinkle_jupyter.store.sqlite import SqliteStore
+
+        return SqliteStore.open(address)
+    from twinkle_jupyter.store.redis import RedisStore
+
+    return RedisStore.open(address, patience_s)
