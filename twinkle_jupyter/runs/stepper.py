@@ -26,6 +26,9 @@ from twinkle_jupyter.scheduling.request import (
     SaveCheckpoint,
 )
 
+#: Rows of one eval op at least: without a backward pass they take little memory.
+_MIN_EVAL_ROWS = 8
+
 
 class Stepper:
     """Turns steps into ops with the sequence ids that any other client would give them."""
@@ -195,7 +198,8 @@ class Stepper:
             return
         if self._log.has(EvalDone(step=step, loss=0.0)):
             return
-        rows, size = mean_weighted(self._batches.evaluation), config.batch_size
+        rows = mean_weighted(self._batches.evaluation)
+        size = max(_MIN_EVAL_ROWS, config.batch_size)
         loss = 0.0
         for start in range(0, len(rows), size):
             op = ForwardBackward(

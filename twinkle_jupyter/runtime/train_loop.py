@@ -20,6 +20,7 @@ from twinkle_jupyter.errors import (
 )
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.runtime.cuts import CopiedCut
+from twinkle_jupyter.runtime.dispatch import Dispatch
 from twinkle_jupyter.runtime.durability import Durability, JournalPlace
 from twinkle_jupyter.runtime.engine_thread import EngineThread, Progress
 from twinkle_jupyter.runtime.handles import AdapterPosition, ComputeStatus
@@ -30,8 +31,6 @@ from twinkle_jupyter.sampler.interface import AdapterSnapshot
 from twinkle_jupyter.scheduling.events import (
     AdapterAdded,
     AdapterRemoved,
-    Answer,
-    Event,
     OpArrived,
     OpCancelled,
     Plan,
@@ -92,9 +91,9 @@ class TrainLoop:
         self._durability = Durability(self._thread, Journal(), None, None)
         self._scheduler = Scheduler(self._settings.token_budget)
         self._tickets = OpTickets()
+        self._dispatch = Dispatch(self._scheduler, self._tickets, self._begin)
         self._running: asyncio.Task[None] | None = None
         self._plan_ended = asyncio.Event()
-        self._is_closed = False
         # Creating, loading and removing take two steps each: in the engine and in the scheduler.
         self._slots_lock = asyncio.Lock()
 
@@ -107,16 +106,17 @@ class TrainLoop:
         self._durability = await Durability.open(self._thread, self._place)
         recovered = await self._durability.recover(on_progress or (lambda _: None))
         for queue in recovered.queues.values():
-            self._feed(queue)
+            self._dispatch.feed(queue)
         for key, (_, op) in recovered.pending.items():
             number = self._tickets.next_number()
-            self._feed(OpArrived(number, op))  # carried out whether or not somebody comes for it
+            # Carried out whether or not somebody comes for it.
+            self._dispatch.feed(OpArrived(number, op))
             if key in recovered.cancelled:
-                self._feed(OpCancelled(number))
+                self._dispatch.feed(OpCancelled(number))
 
     async def close(self) -> None:
         """Fail what waits, let the plan under way end, and free the base model."""
-        self._is_closed = True
+        self._dispatch.close()
         self._tickets.fail_all(ServiceUnavailableError("The trainer is closed."))
         if self._running is not None:
             await asyncio.wait([self._running], timeout=_OP_TIMEOUT_S)
@@ -138,7 +138,7 @@ class TrainLoop:
             is_new = await self._thread.call(lambda engine: engine.create_adapter(adapter_id, spec))
             if is_new:
                 self._durability.added(adapter_id, spec, user, priority)
-            self._feed(AdapterAdded(adapter_id, user, priority))
+            self._dispatch.feed(AdapterAdded(adapter_id, user, priority))
         await self._durability.journal.flushed()
 
     async def load_adapter(
@@ -154,10 +154,10 @@ class TrainLoop:
             state = await self._thread.call(lambda engine: engine.read_checkpoint(Path(folder)))
             name = await self._durability.adopt(adapter_id, Path(folder))
             replaced = ConflictError(f"Adapter {adapter_id!r} was loaded from a checkpoint.")
-            self._feed(AdapterRemoved(adapter_id, replaced))
+            self._dispatch.feed(AdapterRemoved(adapter_id, replaced))
             await self._thread.call(lambda engine: engine.put_adapter(adapter_id, state))
             self._durability.loaded(adapter_id, name, user, priority)
-            self._feed(AdapterAdded(adapter_id, user, priority))
+            self._dispatch.feed(AdapterAdded(adapter_id, user, priority))
         await self._durability.journal.flushed()
         return state.step
 
@@ -165,7 +165,7 @@ class TrainLoop:
         """Free the slot; unanswered ops fail. Removing what is not there changes nothing."""
         async with self._slots_lock:
             why = NotFoundError(f"Adapter {adapter_id!r} was removed.")
-            self._feed(AdapterRemoved(adapter_id, why))
+            self._dispatch.feed(AdapterRemoved(adapter_id, why))
             await self._thread.call(lambda engine: engine.remove_adapter(adapter_id))
             self._durability.removed(adapter_id)
         await self._durability.journal.flushed()
@@ -243,7 +243,7 @@ class TrainLoop:
         """Hand the op over and return its answer once nothing can undo it."""
         journal = self._durability.journal
         encoded = journal.encode(ticket.op)
-        self._feed(OpArrived(ticket.number, ticket.op))
+        self._dispatch.feed(OpArrived(ticket.number, ticket.op))
         if not ticket.future.done():
             journal.accept(ticket.op, encoded)
         try:
@@ -256,18 +256,14 @@ class TrainLoop:
 
     def _leave(self, ticket: Ticket) -> None:
         """Whoever waited under this ticket does so no more."""
-        self._feed(OpCancelled(ticket.number))
+        self._dispatch.feed(OpCancelled(ticket.number))
         if self._tickets.is_last(ticket.op):
             self._durability.journal.cancel(ticket.op.adapter_id, ticket.op.sequence_id)
             self._durability.changed(ticket.op.adapter_id)
 
-    def _feed(self, event: Event) -> None:
-        for instruction in self._scheduler.handle(event):
-            if isinstance(instruction, Answer):
-                self._tickets.answer(instruction)
-            elif not self._is_closed:
-                self._running = asyncio.get_running_loop().create_task(self._run(instruction))
-                self._running.add_done_callback(self._note_failure)
+    def _begin(self, plan: Plan) -> None:
+        self._running = asyncio.get_running_loop().create_task(self._run(plan))
+        self._running.add_done_callback(self._note_failure)
 
     def _note_failure(self, running: asyncio.Task[None]) -> None:
         """A plan's end went wrong by a mistake of ours: no other would ever run."""
@@ -286,7 +282,7 @@ class TrainLoop:
                 durability.begin_checkpoint(op.folder, done.copies[op.adapter_id])
         cut = await self._copy_cut() if durability.is_cut_due else None
         # Nothing has changed since the copy; from here on the next plan runs.
-        self._feed(PlanDone(outcomes))
+        self._dispatch.feed(PlanDone(outcomes))
         durability.begin_cut(cut, self._scheduler.as_added)
         self._plan_ended.set()
 

@@ -1,8 +1,8 @@
 """Which op runs next: events in, instructions out; no clock, no I/O, no thread.
 
-One plan is under way at a time. A plan takes ready ops of one kind, at most one an adapter, and is
-made as soon as one op is ready: nothing waits for company. Who shares how is in `fair_share`, which
-kind is next in `ready_ops`, the order of one adapter's ops in `op_queue`.
+One plan is under way at a time. A plan takes ready ops of one kind, at most one an adapter. Who
+shares how is in `fair_share`, which kind is next in `ready_ops`, the order of one adapter's ops in
+`op_queue`. Whoever has a clock may let a plan wait for more ops: see `company`.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Scheduler:
         #: Of the plan under way. A removed adapter's queue stays here until its outcome comes.
         self._running: tuple[OpQueue, ...] = ()
 
-    def handle(self, event: Event) -> list[Instruction]:
-        """Take in what happened; return what is to be done, a new plan last."""
+    def handle(self, event: Event, *, plans: bool = True) -> list[Instruction]:
+        """Take in what happened; return what is to be done, a new plan last if `plans`."""
         instructions: list[Instruction] = []
         match event:
             case AdapterAdded():
@@ -67,11 +67,20 @@ class Scheduler:
                 self._cancel(ticket)
             case PlanDone():
                 instructions += self._finish(event)
+        plan = self.plan() if plans else None
+        return instructions if plan is None else [*instructions, plan]
+
+    def plan(self) -> Plan | None:
+        """Return what is to run now; None while a plan is under way or nothing is ready."""
         plan = None if self._running else self._ready.take_plan()
         if plan is not None:
             self._start(plan)
-            instructions.append(plan)
-        return instructions
+        return plan
+
+    @property
+    def has_room_for_company(self) -> bool:
+        """Whether the next plan could begin now, and could be larger if more ops came."""
+        return not self._running and self._ready.has_room_for_company
 
     def next_id(self, adapter_id: AdapterId) -> int | None:
         """Return the sequence id of the adapter's next op; None where there is no such adapter."""

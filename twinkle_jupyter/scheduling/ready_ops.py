@@ -38,6 +38,7 @@ class ReadyOps:
     """
 
     def __init__(self, token_budget: int, overhead_tokens: int) -> None:
+        self._token_budget = token_budget
         self._shares = FairShare(token_budget, overhead_tokens)
         self._micro_batch: dict[AdapterId, ForwardBackward] = {}
         self._optim_steps: dict[AdapterId, OptimStep] = {}
@@ -62,6 +63,19 @@ class ReadyOps:
             self._shares.discard(adapter_id)
         self._optim_steps.pop(adapter_id, None)
         self._saves.pop(adapter_id, None)
+
+    @property
+    def has_room_for_company(self) -> bool:
+        """Whether the next plan is a micro-batch that is not full."""
+        ready = {
+            "optim_steps": bool(self._optim_steps),
+            "saves": bool(self._saves),
+            "micro_batch": bool(self._micro_batch),
+        }
+        if next((kind for kind in self._kinds if ready[kind]), None) != "micro_batch":
+            return False
+        num_tokens = sum(count_tokens(op) for op in self._micro_batch.values())
+        return num_tokens < self._token_budget
 
     def take_plan(self) -> Plan | None:
         """Take the next plan's ops out; None when nothing is ready."""
