@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -69,6 +71,32 @@ def test_a_run_is_steered_forked_and_taken_back(service: Service, tiny_model: Pa
         steps = sorted(map(int, map(str, _losses(client, back.run_id))))
         assert steps == list(range(31, client.run("second").total_steps + 1))
         assert kept.name in {one.name for one in client.checkpoints("second")}
+
+
+def test_a_run_is_repeated_from_its_record(
+    service: Service, tiny_model: Path, tmp_path: Path
+) -> None:
+    config = RunConfig(
+        adapter="first", base_model=str(tiny_model), steps=100_000, schedule="cosine", seed=5
+    )
+    with service.client() as client:
+        first = client.start_run(config, SUMS).run_id
+        wait_until(lambda: client.run(first).step > 10, 60, "the first steps")
+        client.set(first, learning_rate=5e-3, batch_size=2)
+        wait_until(lambda: len(_entries(client, first, "steered")) == 1, 30, "steering")
+        client.stop(first)
+        wait_until(lambda: client.run(first).state == "stopped", 30, "stopping")
+        for words in (
+            ("record", "first", "--to", "kept"),
+            ("train", "--from", "kept", "--adapter", "again", "--wait"),
+        ):
+            command = [sys.executable, "-m", "twinkle_jupyter.cli", *words]
+            done = subprocess.run(
+                command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=90
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+        assert _losses(client, "again") == _losses(client, first)
+        assert client.record("again").outcome == client.record(first).outcome
 
 
 def _check_latency(client: Client, run: str) -> None:

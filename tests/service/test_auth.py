@@ -20,7 +20,7 @@ def _routes(service: Service) -> list[tuple[str, str]]:
         for path, methods in service.app.openapi()["paths"].items()
         for method in methods
     ]
-    assert len(found) == 28
+    assert len(found) == 30
     return found
 
 
@@ -52,7 +52,7 @@ async def test_what_belongs_to_another_user_is_not_found_anywhere(service: Servi
             answer = await service.ben.request(method, url, json=bodies.get(path))
             assert answer.status_code == 404, (method, url, answer.text)
             assert answer.json()["error"]["code"] == "not_found"
-    assert asked == 40
+    assert asked == 44
     assert (await service.ben.get("/api/v1/runs")).json() == {"runs": []}
     assert (await service.ben.get("/api/v1/adapters")).json() == {"adapters": []}
     assert (await service.ben.get("/api/v1/service")).json()["num_active_runs"] == 0

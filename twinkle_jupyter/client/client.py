@@ -23,6 +23,7 @@ from twinkle_jupyter.client.errors_from_wire import (
 )
 from twinkle_jupyter.client.event_stream import EventStream, LinkState
 from twinkle_jupyter.client.sweep_commands import SweepCommands
+from twinkle_jupyter.config.run_record import RunRecord
 from twinkle_jupyter.wire.native import (
     AdapterBody,
     AdapterListBody,
@@ -106,11 +107,12 @@ class Client(SweepCommands):
         records: Sequence[Mapping[str, object]],
         *,
         from_adapter: str | None = None,
+        repeats: RunRecord | None = None,
     ) -> RunBody:
         """Queue a run; the same one that is still active is returned instead of a second.
 
         It begins with the newest weights of `from_adapter`, whose rank, alpha and base model it
-        must have, or anew.
+        must have, or anew; or it is the run again whose record `repeats` is.
 
         Raises:
             InvalidConfigError: Settings are wrong; all are named.
@@ -118,7 +120,12 @@ class Client(SweepCommands):
             ConflictError: Another run of this adapter is active.
         """
         settings = config.model_dump(mode="json") if isinstance(config, BaseModel) else dict(config)
-        body = {"config": settings, "records": list(records), "from_adapter": from_adapter}
+        body = {
+            "config": settings,
+            "records": list(records),
+            "from_adapter": from_adapter,
+            "repeats": repeats.model_dump(mode="json") if repeats else None,
+        }
         content = json.dumps(body).encode()
         answer = self._send("POST", "/runs", content=content, timeout_s=UPLOAD_S)
         return RunBody.model_validate_json(answer.content)

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 import httpx
 from pydantic import BaseModel
 
+from twinkle_jupyter.config.run_record import RunRecord
 from twinkle_jupyter.errors import NotFoundError
 from twinkle_jupyter.wire.native import CheckpointBody, CheckpointListBody, RunBody
 
@@ -45,6 +46,19 @@ class RunCommands(ABC):
             ConflictError: It is over, or has no eval loss yet.
         """
         return self._post(f"/runs/{checked_name(name)}/stop", {"keep": keep}, RunBody)
+
+    def record(self, name: str) -> RunRecord:
+        """Return what a run depends on, and how it ended once it has.
+
+        Raises:
+            NotFoundError: There is no such run.
+            ConflictError: It has not begun yet.
+        """
+        return self._call("GET", f"/runs/{checked_name(name)}/record", RunRecord)
+
+    def records(self, name: str) -> bytes:
+        """Return the rows that a run was given, JSON Lines."""
+        return self._send("GET", f"/runs/{checked_name(name)}/records", timeout_s=ACT_S).content
 
     def set(self, name: str, **changes: object) -> RunBody:
         """Change settings of a run that goes on, from its next step.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from twinkle_jupyter.errors import ConflictError, InvalidDataError, NotFoundError, RunFailedError
 from twinkle_jupyter.notebook.arguments import add_run_settings, run_settings
 from twinkle_jupyter.notebook.base_model_choice import settle_base_model
+from twinkle_jupyter.notebook.record_verbs import load_record
 from twinkle_jupyter.notebook.run_handle import RunHandle
 from twinkle_jupyter.notebook.service_verbs import describe_run
 from twinkle_jupyter.notebook.session import Session, Table
@@ -21,6 +22,7 @@ from twinkle_jupyter.store.records import TERMINAL_STATES
 if TYPE_CHECKING:
     from twinkle_jupyter.client.client import Client, RunBody
     from twinkle_jupyter.config.run_config import RunConfig
+    from twinkle_jupyter.config.run_record import RunRecord
     from twinkle_jupyter.datasets.records import LoadedRecords
 
 
@@ -43,19 +45,38 @@ def add_train_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--from-adapter", metavar="NAME", help="begin with its newest weights, rank and alpha"
     )
+    parser.add_argument(
+        "--from",
+        dest="record",
+        metavar="RECORD",
+        help="repeat a run: its run.json, or the folder that `record --to` wrote",
+    )
     add_run_settings(parser)
 
 
 def train(session: Session, arguments: Namespace) -> RunHandle:
     """Check everything here, then start a run and show it; returns at once."""
-    shape = _shape_of(session, arguments.from_adapter) if arguments.from_adapter else {}
+    repeats: RunRecord | None = None
+    shape: Mapping[str, object] = {}
+    if arguments.record:
+        given = run_settings(arguments)
+        if arguments.from_adapter:
+            given = {"from_adapter": arguments.from_adapter, **given}
+        has_data = arguments.data is not None or bool(session.body)
+        repeats, data = load_record(session, arguments.record, given, has_data=has_data)
+        shape = repeats.config
+    else:
+        if arguments.from_adapter:
+            shape = _shape_of(session, arguments.from_adapter)
+        data = load_data(session, arguments.data, "train")
     config = _config(arguments, shape)
-    data = load_data(session, arguments.data, "train")
     found = session.service.find()
     base_model = settle_base_model(config.base_model, found.connection if found else None)
     client = session.service.started(session.face)
     config = config.model_copy(update={"base_model": base_model})
-    body = client.start_run(config, data.records, from_adapter=arguments.from_adapter)
+    body = client.start_run(
+        config, data.records, from_adapter=arguments.from_adapter, repeats=repeats
+    )
     return show_run(session, client, body, wait=arguments.wait)
 
 

@@ -12,6 +12,7 @@ from twinkle_jupyter.notebook import (
     chat_verbs,
     doctor,
     export_verbs,
+    record_verbs,
     run_verbs,
     service_verbs,
     steer_verbs,
@@ -125,6 +126,12 @@ def _sweep_verbs() -> list[Verb]:
 
 def _export_verbs() -> list[Verb]:
     return [
+        Verb(
+            "record",
+            "show what a run depends on, or write it out",
+            record_verbs.add_record_arguments,
+            record_verbs.record,
+        ),
         Verb(
             "export",
             "write an adapter as files that other programs load",

@@ -26,6 +26,7 @@ from twinkle_jupyter.runs.events import CommandTaken, Planned, Progress, StateCh
 from twinkle_jupyter.runs.memory_plan import plan_memory
 from twinkle_jupyter.runs.patience import Patience
 from twinkle_jupyter.runs.probes import Probes
+from twinkle_jupyter.runs.recorder import Recorder
 from twinkle_jupyter.runs.row_of_run import RowOfRun
 from twinkle_jupyter.runs.run_log import RunLog
 from twinkle_jupyter.runs.steering import CHECKPOINT, Steering
@@ -71,6 +72,7 @@ class RunDriver:
         self._settings = settings or TrainerSettings()
         self._row = RowOfRun(store, run_id)
         self._checkpoints = Checkpoints(self._folder)
+        self._recorder = Recorder(self._folder, self._settings)
         self._is_leaving = False
 
     def leave(self) -> None:
@@ -123,6 +125,7 @@ class RunDriver:
         template, batches = await asyncio.to_thread(
             read_rows, self._folder / "records.jsonl", folder, config
         )
+        await self._recorder.begin(row, folder, template)
         steering = Steering(
             config,
             len(batches.train),
@@ -187,7 +190,7 @@ class RunDriver:
         """Do what is wanted of the run after `step`; tell how it goes on."""
         if parts.stepper.has_lost_answers:
             return "go"  # the next step is done already, with the settings that there were
-        row = await self._row.get()
+        row = await self._row.after(step)
         if row.wanted == "stopped" and not self._is_leaving:
             return "stop"
         if self._is_leaving or row.wanted == "paused":
@@ -264,20 +267,17 @@ class RunDriver:
             seen = await self._store.last_position(RUNS_LOG)
             row = await self._row.get()
             at = row.step if step is None else step
-            if (
-                row.wanted == "stopped"
-                and step is None
-                and log.last_step > Checkpoints.step(row.checkpoint)
-            ):
+            is_ahead = step is None and log.last_step > Checkpoints.step(row.checkpoint)
+            if row.wanted == "stopped" and is_ahead:
                 return row  # it ends by the trainer, which has what no checkpoint has
             if row.wanted == "stopped":
                 await log.append(CommandTaken(command="stop", step=at))
                 await self._row.leave_best()
                 await self._enter(log, "stopped", step=at)
                 return None
+            if row.wanted == "running" and is_told:
+                await log.append(CommandTaken(command="resume", step=at))
             if row.wanted == "running":
-                if is_told:
-                    await log.append(CommandTaken(command="resume", step=at))
                 return row
             if not is_told and row.state != "paused":
                 await log.append(CommandTaken(command="pause", step=at))
@@ -291,6 +291,7 @@ class RunDriver:
         self, log: RunLog, state: RunState, reason: str = "", step: int | None = None
     ) -> None:
         at = (await self._row.get()).step if step is None else step
+        await self._recorder.note(log, state, at)
         await log.append(StateChanged(state=state, step=at, reason=reason))
         await self._row.change(state=state, reason=reason)
 

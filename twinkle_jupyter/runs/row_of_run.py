@@ -23,6 +23,14 @@ class RowOfRun:
         """Return the row as it is now."""
         return self._checked(await self._store.get(RunRow.key(self._run_id)))
 
+    async def after(self, step: int) -> RunRow:
+        """Return the row after a step, of which it may be said that the run stops there."""
+        row = await self.get()
+        if row.wanted == "running" and 0 < row.stop_after <= step:
+            await self.change(wanted="stopped")
+            row = await self.get()
+        return row
+
     async def change(self, **changes: JSON) -> None:
         """Change these fields, whatever the others are by now."""
 

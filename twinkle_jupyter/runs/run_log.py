@@ -6,6 +6,7 @@ not told twice.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Self, cast
 
 from twinkle_jupyter.runs.events import (
@@ -32,6 +33,7 @@ class RunLog:
         self._log = RunRow.log(run_id)
         self._told: set[tuple[str, int, int]] = set()
         self._state = ""
+        self._curve = hashlib.sha256()
         #: The newest step that was told, 0 for none.
         self.last_step = 0
         #: Of the newest step that was told.
@@ -50,6 +52,11 @@ class RunLog:
                 log._note(entry.entry)
             after = page[-1].position
         return log
+
+    @property
+    def curve_sha256(self) -> str:
+        """SHA-256 over the losses of all steps."""
+        return self._curve.hexdigest()
 
     @property
     def terminal_state(self) -> RunState | None:
@@ -78,6 +85,7 @@ class RunLog:
             case StepDone.kind:
                 self.last_step = _number(entry, "step")
                 self.last_loss = cast("float", entry["loss"])
+                self._curve.update(f"{float(self.last_loss).hex()}\n".encode())
             case EvalDone.kind:
                 self.evals[_number(entry, "step")] = cast("float", entry["loss"])
             case Steered.kind:

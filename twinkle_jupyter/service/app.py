@@ -17,6 +17,7 @@ from twinkle_jupyter.service import (
     event_routes,
     export_routes,
     native_routes,
+    record_routes,
     sample_routes,
     steering_routes,
     sweep_routes,
@@ -74,7 +75,7 @@ def create_app(
     app.include_router(_health)
     for routes in (
         *(native_routes, steering_routes, sweep_routes),
-        *(event_routes, sample_routes, export_routes),
+        *(event_routes, sample_routes, export_routes, record_routes),
     ):
         app.include_router(
             routes.router, prefix="/api/v1", responses={"default": {"model": ErrorBody}}

@@ -7,6 +7,7 @@ from typing import cast
 from fastapi import APIRouter, Request, Response
 
 from twinkle_jupyter import __version__
+from twinkle_jupyter.config.run_record import parse_record
 from twinkle_jupyter.service import adapters as adapter_rows
 from twinkle_jupyter.service import runs as run_rows
 from twinkle_jupyter.service.adapter_files import AdapterFiles
@@ -58,7 +59,8 @@ async def start_run(request: Request, response: Response, parts: Parts, owner: O
     if body.from_adapter is not None:
         files = cast("AdapterFiles", request.app.state.adapter_files)
         first = await find_first_weights(parts, files, owner, body.from_adapter)
-    run, is_new = await run_rows.start_run(parts, owner, body.config, body.records, first)
+    repeats = None if body.repeats is None else parse_record(body.repeats, "repeats")
+    run, is_new = await run_rows.start_run(parts, owner, body.config, body.records, first, repeats)
     response.status_code = 201 if is_new else 200
     return await run_body(parts, run)
 

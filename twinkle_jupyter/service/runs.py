@@ -21,10 +21,12 @@ from pydantic import ValidationError
 
 from twinkle_jupyter.config.mistakes import settings_error
 from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.config.run_record import RunRecord
 from twinkle_jupyter.datasets.record_checks import check_records
 from twinkle_jupyter.datasets.records import fingerprint
 from twinkle_jupyter.errors import (
     ConflictError,
+    InvalidConfigError,
     NotFoundError,
     ServiceUnavailableError,
     TwinkleError,
@@ -33,6 +35,7 @@ from twinkle_jupyter.ids import new_adapter_id, new_run_id
 from twinkle_jupyter.runs.events import StateChanged
 from twinkle_jupyter.service.adapters import claim_adapter, get_adapter_run
 from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.repeats import check_repeats, repeating_fields
 from twinkle_jupyter.service.training_on import FirstWeights
 from twinkle_jupyter.store.interface import Row, StateStore
 from twinkle_jupyter.store.records import RUNS_LOG, RunRow
@@ -62,17 +65,18 @@ async def start_run(
     config: Mapping[str, object],
     records: Sequence[Mapping[str, object]],
     first: FirstWeights | None = None,
+    repeats: RunRecord | None = None,
 ) -> tuple[RunRow, bool]:
     """Queue a run; tell whether it is new or was already active with this very input.
 
-    It begins with `first`, or with an adapter that changes nothing.
+    It begins with `first`, or with an adapter that changes nothing; or it is `repeats` again.
 
     Raises:
         InvalidConfigError: Settings are wrong; all are named.
         InvalidDataError: Records cannot be trained on.
         ConflictError: Another run of this adapter is active.
     """
-    checked = await asyncio.to_thread(_check, parts, config, records, first)
+    checked = await asyncio.to_thread(_check, parts, config, records, first, repeats)
     name = checked.config.adapter
     active = await get_adapter_run(parts.store, owner, name)
     if active is not None and not active.is_over and active.wanted == "stopped":
@@ -88,6 +92,7 @@ async def start_run(
         config=cast("Row", checked.config.model_dump(mode="json")),
         fingerprint=checked.fingerprint,
         parent_run=first.run_id if first else "",
+        **(repeating_fields(repeats) if repeats else {}),  # type: ignore[arg-type]
     )
     folder = parts.config.run_folder(run.run_id)
     await asyncio.to_thread(write_records, folder, checked.lines)
@@ -193,6 +198,7 @@ def _check(
     config: Mapping[str, object],
     records: Sequence[Mapping[str, object]],
     first: FirstWeights | None,
+    repeats: RunRecord | None,
 ) -> _Checked:
     try:
         checked = RunConfig.model_validate(config)
@@ -202,7 +208,12 @@ def _check(
         first.check(checked)
     parts.check_base_model(checked.base_model)
     clean = check_records(records)
+    if repeats and first:
+        raise InvalidConfigError("A run that repeats another one begins as that one did, anew.")
+    if repeats:
+        check_repeats(repeats, checked, clean)
     settings = checked.model_dump_json() + (first.run_id if first else "")
+    settings += repeats.model_dump_json() if repeats else ""
     digest = hashlib.sha256(f"{settings}\n{fingerprint(clean)}".encode()).hexdigest()
     lines = "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in clean)
     return _Checked(checked, lines, digest)

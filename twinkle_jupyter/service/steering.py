@@ -8,7 +8,7 @@ from typing import cast
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.config.steering import STEERABLE, apply_changes
 from twinkle_jupyter.errors import InvalidConfigError, NotFoundError
-from twinkle_jupyter.runs.steering import CHECKPOINT
+from twinkle_jupyter.runs.steering import AT_STEP, CHECKPOINT
 from twinkle_jupyter.service.runs import check_goes_on, find_run
 from twinkle_jupyter.store.interface import Row, StateStore
 from twinkle_jupyter.store.records import RUNS_LOG, RunRow
@@ -17,7 +17,8 @@ from twinkle_jupyter.store.records import RUNS_LOG, RunRow
 def settings_of(run: RunRow) -> RunConfig:
     """Return what a run was started with and every change that was wished for since."""
     config = RunConfig.model_validate(dict(run.config))
-    for wish in run.wishes:
+    begun = (wish for wish in run.wishes if cast("int", wish.get(AT_STEP, 0)) <= run.step + 1)
+    for wish in begun:
         changes = {name: value for name, value in wish.items() if name in STEERABLE}
         if changes:
             config = apply_changes(config, changes)

@@ -66,6 +66,11 @@ class RunRow:
     parent_step: int = 0
     #: Rows that the parent had trained on by then, counted over all epochs.
     parent_rows: int = 0
+    #: Of a run that repeats another one: digests of the `base_model` and the `template` that it
+    #: needs. Else empty.
+    repeats: Mapping[str, str] = field(default_factory=dict)
+    #: The step after which it stops by itself, as the other one was stopped; 0 for none.
+    stop_after: int = 0
     created_at: str = field(default_factory=now)
     updated_at: str = field(default_factory=now)
 
