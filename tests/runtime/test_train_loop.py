@@ -6,12 +6,10 @@ import asyncio
 import time
 from collections import Counter
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
 
-from tests.runtime.lives import Home
 from twinkle_jupyter.errors import (
     ConflictError,
     InvalidDataError,
@@ -35,7 +33,6 @@ from twinkle_jupyter.scheduling.request import (
     OptimStep,
     SaveCheckpoint,
 )
-from twinkle_jupyter.store.sqlite import SqliteStore
 
 A, B = AdapterId("a"), AdapterId("b")
 SPEC = AdapterSpec(rank=2, alpha=4.0)
@@ -76,35 +73,6 @@ async def test_adapters_trained_at_once_learn_and_are_answered_apart(compute: Co
     assert together == pytest.approx(alone, rel=1e-4)
     assert other == pytest.approx(alone, rel=1e-4)
     assert together[-1] < together[0]
-
-
-async def test_adapters_that_train_side_by_side_stay_in_one_batch(home: Home) -> None:
-    """Whatever they begin with, soon no half of them waits for the other."""
-    keys = [AdapterId(f"adapter-{number}") for number in range(6)]
-    # Long enough rows that their senders are back while the next plan still waits for them.
-    row = Example.from_sequence([5 + place % 40 for place in range(200)], [1.0] * 200)
-
-    async def take_steps(trainer: TrainerHandle, key: AdapterId) -> None:
-        for number in range(1, 60, 2):
-            await asyncio.gather(
-                trainer.forward_backward(_forward_backward(key, number, row)),
-                trainer.optim_step(_optim_step(key, number + 1)),
-            )
-
-    async with home.trainer() as trainer:
-        for key in keys:
-            await trainer.create_adapter(key, SPEC)
-        async with asyncio.TaskGroup() as tasks:
-            for key in keys:
-                tasks.create_task(take_steps(trainer, key))
-    store = SqliteStore.open(home.life / "store.sqlite3")
-    entries = [one.entry for one in await store.read("journal") if one.entry["kind"] == "plan"]
-    await store.close()
-    ops = [cast("list[tuple[str, int]]", entry["ops"]) for entry in entries]
-    batches = [len(plan) for plan in ops if plan[0][1] % 2]
-    assert sum(batches) == 30 * len(keys)
-    # With none waiting it is one and five in turn, all along.
-    assert batches.count(len(keys)) >= 10, batches
 
 
 async def test_ops_run_in_the_order_of_their_ids_and_once(compute: Compute) -> None:

@@ -65,8 +65,7 @@ class RunDriver:
         run_id: RunId,
         settings: TrainerSettings | None = None,
     ) -> None:
-        self._store = store
-        self._folder = artifacts / "runs" / run_id
+        self._store, self._folder = store, artifacts / "runs" / run_id
         self._provider = provider
         self._run_id = run_id
         self._settings = settings or TrainerSettings()
