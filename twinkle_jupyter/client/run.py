@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
-from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Self
 
+from twinkle_jupyter.client.metrics import as_table, metric_rows
 from twinkle_jupyter.errors import RunFailedError
-from twinkle_jupyter.store.interface import Row
+from twinkle_jupyter.store.interface import JSON
 from twinkle_jupyter.store.records import TERMINAL_STATES
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from twinkle_jupyter.client.client import Client
+    from twinkle_jupyter.client.metrics import Table
     from twinkle_jupyter.wire.native import RunBody
 
 
@@ -46,19 +44,18 @@ class Run:
         return self.state in TERMINAL_STATES
 
     @property
-    def history(self) -> pd.DataFrame | list[Row]:
+    def history(self) -> Table:
         """Every step so far with loss, learning rate and the rest; a DataFrame if pandas is there.
 
         Raises:
             ServiceUnavailableError: The service does not answer.
         """
-        events = self._client.events(self.run_id, follow=False)
-        steps = [_without_kind(event.entry) for event in events if event.entry["kind"] == "step"]
-        if importlib.util.find_spec("pandas") is None:
-            return steps
-        import pandas as pd
+        return as_table(self.rows())
 
-        return pd.DataFrame(steps)
+    def rows(self) -> list[dict[str, JSON]]:
+        """Return every step so far; raises as `history`."""
+        events = self._client.events(self.run_id, follow=False)
+        return metric_rows(event.entry for event in events)
 
     def pause(self) -> Self:
         """Let the run rest before its next step; raises `ConflictError` when it is over."""
@@ -121,7 +118,3 @@ class Run:
     @property
     def _body(self) -> RunBody:
         return self._client.run(self.run_id)
-
-
-def _without_kind(entry: Mapping[str, object]) -> Row:
-    return {name: value for name, value in entry.items() if name != "kind"}  # type: ignore[misc]

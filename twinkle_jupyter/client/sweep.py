@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
+from twinkle_jupyter.client.metrics import as_table, metric_rows
 from twinkle_jupyter.errors import ServiceUnavailableError
+from twinkle_jupyter.store.interface import JSON
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from twinkle_jupyter.client.metrics import Table
     from twinkle_jupyter.client.sweep_commands import SweepBody, SweepCommands
 
 #: How often `wait` looks, in seconds.
@@ -48,14 +48,23 @@ class Sweep:
         return self.body().best
 
     @property
-    def table(self) -> pd.DataFrame | list[dict[str, object]]:
+    def table(self) -> Table:
         """The members, the best first; a DataFrame if pandas is there."""
-        rows = rows_of(self.body())
-        if importlib.util.find_spec("pandas") is None:
-            return rows
-        import pandas as pd
+        return as_table(rows_of(self.body()))
 
-        return pd.DataFrame(rows)
+    @property
+    def history(self) -> Table:
+        """Every step of every member so far, with its settings; a DataFrame if pandas is there."""
+        return as_table(self.rows())
+
+    def rows(self) -> list[dict[str, JSON]]:
+        """Return every step of every member so far."""
+        rows: list[dict[str, JSON]] = []
+        for one in self.body().members:
+            events = self._client.events(one.run_id, follow=False)
+            settings = {"adapter": one.adapter, **one.settings}
+            rows += [{**settings, **row} for row in metric_rows(event.entry for event in events)]
+        return rows
 
     def prune(self, *members: str) -> Self:
         """End these members early, by adapter; raises `NotFoundError` for unknown ones."""
@@ -98,7 +107,7 @@ class Sweep:
         return f"<sweep {self.name!r}, {self.sweep_id}>"
 
 
-def rows_of(body: SweepBody) -> list[dict[str, object]]:
+def rows_of(body: SweepBody) -> list[dict[str, JSON]]:
     """Return a row for each member, the best first."""
     return [
         {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter.client.commands import ACT_S, RunCommands, checked_name
 from twinkle_jupyter.wire.sweeps import SweepBody, SweepListBody, SweepSummaryBody
 
 if TYPE_CHECKING:
+    from twinkle_jupyter.client.event_stream import EventStream, LinkState
     from twinkle_jupyter.client.sweep import Sweep
 
 __all__ = ["SweepBody", "SweepCommands", "SweepSummaryBody"]
@@ -17,6 +19,18 @@ __all__ = ["SweepBody", "SweepCommands", "SweepSummaryBody"]
 
 class SweepCommands(RunCommands):
     """Commands to sweeps, beside those to runs."""
+
+    @abstractmethod
+    def events(
+        self,
+        run: str,
+        *,
+        after: int = 0,
+        follow: bool = True,
+        on_link: Callable[[LinkState, str], None] | None = None,
+    ) -> EventStream:
+        """Return the events of a run beyond `after`."""
+        ...
 
     def start_sweep(
         self,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from twinkle_jupyter.client.sinks.feed_thread import FeedThread
     from twinkle_jupyter.notebook.run_handle import RunHandle
     from twinkle_jupyter.notebook.service_link import ServiceLink
     from twinkle_jupyter.notebook.snapshot import Snapshot
@@ -95,5 +96,7 @@ class Session:
     prefix: str = "%twinkle"
     #: The body of a `%%twinkle` cell, None for a line.
     body: str | None = None
+    #: What this process feeds loggers with, by logger and run.
+    feeds: dict[tuple[str, str], FeedThread] = field(default_factory=dict)
     #: Traceback of the newest error of our own making, for `debug`.
     last_traceback: str = ""

@@ -12,6 +12,7 @@ from twinkle_jupyter.notebook import (
     chat_verbs,
     doctor,
     export_verbs,
+    metric_verbs,
     record_verbs,
     run_verbs,
     service_verbs,
@@ -126,6 +127,12 @@ def _sweep_verbs() -> list[Verb]:
 
 def _export_verbs() -> list[Verb]:
     return [
+        Verb(
+            "metrics",
+            "a run's steps as a table, into a file or a logger",
+            metric_verbs.add_metric_arguments,
+            metric_verbs.metrics,
+        ),
         Verb(
             "record",
             "show what a run depends on, or write it out",
