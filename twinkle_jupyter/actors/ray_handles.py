@@ -26,6 +26,8 @@ from twinkle_jupyter.scheduling.request import (
     CheckpointSaved,
     ForwardBackward,
     ForwardBackwardResult,
+    Op,
+    OpAnswer,
     OptimStep,
     OptimStepResult,
     Priority,
@@ -172,10 +174,11 @@ class RayTrainerHandle(TrainerHandle):
         *,
         user: str = "",
         priority: Priority = "interactive",
+        fresh_optimizer: bool = False,
     ) -> int:
-        whose = {"user": user, "priority": priority}
+        how = {"user": user, "priority": priority, "fresh_optimizer": fresh_optimizer}
         return await self._actor.ask(
-            int, _CONTROL_TIMEOUT_S, "load_adapter", adapter_id, folder, **whose
+            int, _CONTROL_TIMEOUT_S, "load_adapter", adapter_id, folder, **how
         )
 
     @override
@@ -197,6 +200,18 @@ class RayTrainerHandle(TrainerHandle):
         return await self._actor.ask_or_cancel(
             CheckpointSaved, _OP_TIMEOUT_S, "save_checkpoint", op
         )
+
+    @override
+    async def accept(self, op: Op) -> None:
+        await self._actor.tell(_CONTROL_TIMEOUT_S, "accept", op)
+
+    @override
+    async def outcome(self, adapter_id: AdapterId, sequence_id: int) -> OpAnswer:
+        call = self._actor.ask_or_cancel(object, _OP_TIMEOUT_S, "outcome", adapter_id, sequence_id)
+        value = await call
+        if isinstance(value, ForwardBackwardResult | OptimStepResult | CheckpointSaved):
+            return value
+        raise TypeError(f"an actor answered {type(value).__name__}, not the outcome of an op")
 
     @override
     async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:

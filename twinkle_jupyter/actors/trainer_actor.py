@@ -22,6 +22,8 @@ from twinkle_jupyter.scheduling.request import (
     CheckpointSaved,
     ForwardBackward,
     ForwardBackwardResult,
+    Op,
+    OpAnswer,
     OptimStep,
     OptimStepResult,
     Priority,
@@ -116,9 +118,12 @@ class TrainerActor(TrainerHandle):
         *,
         user: str = "",
         priority: Priority = "interactive",
+        fresh_optimizer: bool = False,
     ) -> int:
         await self.start()
-        return await self._loop.load_adapter(adapter_id, folder, user=user, priority=priority)
+        return await self._loop.load_adapter(
+            adapter_id, folder, user=user, priority=priority, fresh_optimizer=fresh_optimizer
+        )
 
     @override
     async def position(self, adapter_id: AdapterId) -> AdapterPosition | None:
@@ -139,6 +144,16 @@ class TrainerActor(TrainerHandle):
     async def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
         await self.start()
         return await self._loop.save_checkpoint(op)
+
+    @override
+    async def accept(self, op: Op) -> None:
+        await self.start()
+        await self._loop.accept(op)
+
+    @override
+    async def outcome(self, adapter_id: AdapterId, sequence_id: int) -> OpAnswer:
+        await self.start()
+        return await self._loop.outcome(adapter_id, sequence_id)
 
     @override
     async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:

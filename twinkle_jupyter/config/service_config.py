@@ -174,3 +174,7 @@ class ServiceConfig(BaseSettings):
     def checkpoint_folder(self, run_id: str, name: str) -> Path:
         """Where one checkpoint of a run lies."""
         return self.run_folder(run_id) / "checkpoints" / name
+
+    def client_weights_folder(self, adapter_id: str, kind: str, name: str) -> Path:
+        """Where weights lie that a client saved of an adapter that it trains."""
+        return self.artifacts / "clients" / adapter_id / kind / name

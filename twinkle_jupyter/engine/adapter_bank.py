@@ -43,6 +43,11 @@ class AdapterState:
         tensors = (self.parameters, self.exp_avg, self.exp_avg_sq, self.gradient)
         return sum(tensor.nbytes for tensor in tensors if tensor is not None)
 
+    def with_fresh_optimizer(self) -> AdapterState:
+        """Return the same weights as no step has seen them yet."""
+        moments = (torch.zeros_like(self.exp_avg), torch.zeros_like(self.exp_avg_sq))
+        return AdapterState(self.spec, self.parameters, *moments, gradient=None, step=0)
+
     def map_tensors(self, function: Callable[[Tensor], Tensor]) -> AdapterState:
         """Return the same adapter with `function` of each tensor."""
         return replace(

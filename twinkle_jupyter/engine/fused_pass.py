@@ -134,12 +134,15 @@ class FusedPass:
         """Put the ops' rows into parts, the ops in this order."""
         units = []
         for op_index in order if order is not None else range(len(ops)):
-            examples = ops[op_index].examples
-            rows = [BatchRow(example, op_index, index) for index, example in enumerate(examples)]
-            size = LOSSES[ops[op_index].loss].rows_per_unit
+            op = ops[op_index]
+            rows = [
+                BatchRow(example, op_index, index, op.scores_all)
+                for index, example in enumerate(op.examples)
+            ]
+            size = LOSSES[op.loss].rows_per_unit
             for start in range(0, len(rows), size):
                 unit = rows[start : start + size]
-                if any(row.example.num_supervised for row in unit):
+                if op.scores_all or any(row.example.num_supervised for row in unit):
                     units.append(unit)
         return split_rows(units, self.token_budget, is_packed=self._model.is_packed)
 

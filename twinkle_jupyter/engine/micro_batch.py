@@ -2,7 +2,7 @@
 
 Rows of one adapter are neighbours. They lie one after the other without padding where the model's
 layers take that, else they are padded to the longest: on the right, where causal attention never
-looks and no loss is. What comes after a row's last supervised position is left out where that pays.
+looks and no loss is. What comes after a row's last scored position is left out where that pays.
 """
 
 from __future__ import annotations
@@ -31,11 +31,21 @@ class BatchRow:
     #: Which op of the fused call, and which of its examples.
     op_index: int
     example_index: int
+    #: Whether positions of weight 0 get their log-probability, too.
+    scores_all: bool = False
+
+    @property
+    def scored_places(self) -> list[int]:
+        """The positions whose log-probability is computed."""
+        weights = self.example.weights
+        if self.scores_all:
+            return list(range(len(weights)))
+        return [place for place, weight in enumerate(weights) if weight != 0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MicroBatch:
-    """B rows, N positions of which carry loss."""
+    """B rows, N positions of which are scored."""
 
     rows: tuple[BatchRow, ...]
     #: Where each row's tokens are in the flat tokens.
@@ -50,7 +60,7 @@ class MicroBatch:
     positions: Tensor
     #: (N,) token id to predict.
     targets: Tensor
-    #: (N,) loss weight, never 0.
+    #: (N,) loss weight; 0 only in rows that score all.
     weights: Tensor
     #: (N,) as in `Example`; 0 where the example has none.
     advantages: Tensor
@@ -112,18 +122,15 @@ def _pad(units: Sequence[Sequence[BatchRow]], token_budget: int) -> list[list[in
 def build_micro_batch(
     rows: Sequence[BatchRow], dtype: torch.dtype, device: torch.device, *, is_packed: bool
 ) -> MicroBatch:
-    """Lay out the rows and list their supervised positions; `dtype` is that of the weights.
+    """Lay out the rows and list their scored positions; `dtype` is that of the weights.
 
     In fp64, which is for comparing with other software, rows share no beginning: architectures
     round their norms to fp32 even there, and a sum of gradients rounds otherwise than its parts.
     """
     examples = [row.example for row in rows]
-    supervised = [
-        [place for place, weight in enumerate(example.weights) if weight != 0]
-        for example in examples
-    ]
+    scored = [row.scored_places for row in rows]
     owners = [row.op_index for row in rows]
-    token_ids = _cut_ends(examples, supervised, owners)
+    token_ids = _cut_ends(examples, scored, owners)
     if is_packed:
         row_places = place_rows(token_ids, owners, may_share=dtype != torch.float64)
         num_added = [row.length - row.num_shared for row in row_places]
@@ -133,7 +140,7 @@ def build_micro_batch(
         row_places = _place_padded(token_ids, longest)
         num_added = [longest] * len(rows)
         tokens, token_positions = _pad_tokens(token_ids, longest)
-    flat = [(row, place) for row, places in enumerate(supervised) for place in places]
+    flat = [(row, place) for row, places in enumerate(scored) for place in places]
 
     def pick(values: list[float]) -> Tensor:
         return torch.tensor(values, dtype=dtype, device=device)
@@ -157,13 +164,12 @@ def build_micro_batch(
 
 
 def _cut_ends(
-    examples: Sequence[Example], supervised: Sequence[Sequence[int]], owners: Sequence[int]
+    examples: Sequence[Example], scored: Sequence[Sequence[int]], owners: Sequence[int]
 ) -> list[tuple[int, ...]]:
-    """Leave out what comes after each row's last supervised position, where that pays."""
+    """Leave out what comes after each row's last scored position, where that pays."""
     whole = [example.tokens for example in examples]
     cut = [
-        tokens[: max(places, default=0) + 1]
-        for tokens, places in zip(whole, supervised, strict=True)
+        tokens[: max(places, default=0) + 1] for tokens, places in zip(whole, scored, strict=True)
     ]
     num_saved = sum(map(len, whole)) - sum(map(len, cut))
     num_more_runs = _count_changes(cut, owners) - _count_changes(whole, owners)

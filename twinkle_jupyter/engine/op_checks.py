@@ -33,7 +33,7 @@ def check_forward_backward(op: ForwardBackward, base: BaseModel) -> None:
     if not op.examples:
         raise InvalidDataError("There are no examples to compute a loss of.")
     for number, example in enumerate(op.examples, start=1):
-        _check_example(example, f"Example {number}", base)
+        _check_example(example, f"Example {number}", base, scores_all=op.scores_all)
         _check_needs(example, f"Example {number}", op.loss, loss)
     if len(op.examples) % loss.rows_per_unit:
         raise InvalidDataError(
@@ -64,7 +64,7 @@ def _check_settings(name: str, loss: Loss, given: Mapping[str, float]) -> None:
         raise InvalidConfigError(f"{'; '.join(wrong)}.")
 
 
-def _check_example(example: Example, name: str, base: BaseModel) -> None:
+def _check_example(example: Example, name: str, base: BaseModel, *, scores_all: bool) -> None:
     if not example.tokens:
         raise InvalidDataError(f"{name} has no tokens.")
     if base.max_positions is not None and example.num_tokens > base.max_positions:
@@ -76,7 +76,8 @@ def _check_example(example: Example, name: str, base: BaseModel) -> None:
     if wrong is not None:
         raise InvalidDataError(f"{name} has token id {wrong}, which the base model does not have.")
     pairs = zip(example.targets, example.weights, strict=True)
-    wrong = _first_outside([t for t, weight in pairs if weight != 0], base.num_output_tokens)
+    scored = [target for target, weight in pairs if scores_all or weight != 0]
+    wrong = _first_outside(scored, base.num_output_tokens)
     if wrong is not None:
         raise InvalidDataError(f"{name} has target id {wrong}, which the base model does not have.")
     if not all(map(math.isfinite, example.weights)):

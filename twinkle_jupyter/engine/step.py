@@ -180,7 +180,7 @@ class StepEngine:
         started = time.monotonic()
         try:
             slot = self.bank.get(op.adapter_id)
-            if not slot.has_gradient:
+            if op.needs_gradient and not slot.has_gradient:
                 raise ConflictError(
                     f"Adapter {op.adapter_id!r} has no gradient to take an optimizer step with.",
                     "Each optim_step needs a forward_backward that succeeded since the last one.",

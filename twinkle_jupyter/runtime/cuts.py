@@ -158,9 +158,21 @@ class Cuts:
 
         The files are the same ones under another name where the disk allows it.
         """
+        name = self._name_adopted(adapter_id, position)
+        commit_folder(self.path(name), lambda target: _link_files(source, target), replace=True)
+        return name
+
+    def adopt_state(
+        self, engine: StepEngine, adapter_id: AdapterId, state: AdapterState, position: int
+    ) -> str:
+        """Write a state that is no checkpoint's as one of this trainer's folders; blocks."""
+        name = self._name_adopted(adapter_id, position)
+        engine.write_checkpoint(self.path(name), state)
+        return name
+
+    def _name_adopted(self, adapter_id: AdapterId, position: int) -> str:
         name = f"{adapter_id}-{position:012d}{_LOADED_SUFFIX}"
         self._adopting.add(name)
-        commit_folder(self.path(name), lambda target: _link_files(source, target), replace=True)
         return name
 
     def loaded(self, adapter_id: AdapterId, name: str) -> None:

@@ -153,13 +153,23 @@ class Durability:
         self.journal.add_adapter(adapter_id, spec, user, priority)
         self.changed(adapter_id)
 
-    async def adopt(self, adapter_id: AdapterId, folder: Path) -> str:
-        """Keep a checkpoint from elsewhere for as long as it is needed; return its name."""
-        cuts = self._cuts
+    async def adopt(
+        self, adapter_id: AdapterId, folder: Path, state: AdapterState | None = None
+    ) -> str:
+        """Keep a checkpoint from elsewhere, or a `state`, as long as it is needed; return its name.
+
+        Args:
+            adapter_id: Whose it becomes.
+            folder: Where the checkpoint is.
+            state: What the adapter begins with where that is not the checkpoint as it is.
+        """
+        cuts, position = self._cuts, self.journal.position
         if cuts is None:
             return ""
-        position = self.journal.position
-        return await asyncio.to_thread(cuts.adopt, adapter_id, folder, position)
+        if state is None:
+            return await asyncio.to_thread(cuts.adopt, adapter_id, folder, position)
+        engine = self._thread.engine
+        return await asyncio.to_thread(cuts.adopt_state, engine, adapter_id, state, position)
 
     def loaded(self, adapter_id: AdapterId, name: str, user: str, priority: Priority) -> None:
         """An adapter is as a folder has it that was adopted."""

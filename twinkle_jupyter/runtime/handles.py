@@ -9,30 +9,49 @@ from typing import Protocol
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.sampler.interface import (
     AdapterSnapshot,
+    PromptScores,
     SampleDelta,
     SampleRequest,
     SamplingSettings,
+    TopTokens,
 )
 from twinkle_jupyter.scheduling.request import (
+    AdamWSettings,
     AdapterSpec,
     CheckpointSaved,
     ForwardBackward,
     ForwardBackwardResult,
+    Op,
+    OpAnswer,
     OptimStep,
     OptimStepResult,
     Priority,
+    Refusal,
     SaveCheckpoint,
 )
 
-#: What the service, which reaches compute through here only, needs to ask a sampler.
+#: What the service, which reaches compute through here only, needs to ask.
 __all__ = [
+    "AdamWSettings",
     "AdapterPosition",
+    "AdapterSpec",
+    "CheckpointSaved",
     "Compute",
     "ComputeStatus",
+    "ForwardBackward",
+    "ForwardBackwardResult",
+    "Op",
+    "OpAnswer",
+    "OptimStep",
+    "OptimStepResult",
+    "PromptScores",
+    "Refusal",
     "SampleDelta",
     "SampleRequest",
     "SamplerHandle",
     "SamplingSettings",
+    "SaveCheckpoint",
+    "TopTokens",
     "TrainerHandle",
 ]
 
@@ -93,11 +112,12 @@ class TrainerHandle(Protocol):
         *,
         user: str = "",
         priority: Priority = "interactive",
+        fresh_optimizer: bool = False,
     ) -> int:
         """Put a checkpoint with its optimizer into a slot; return its step.
 
         The adapter's next op has sequence id 1. Replaces what the slot held. The folder may be
-        deleted afterwards.
+        deleted afterwards. With a `fresh_optimizer` it is the weights alone, at step 0.
         """
         ...
 
@@ -117,6 +137,23 @@ class TrainerHandle(Protocol):
         """Copy the adapter in the op's turn and write it beside training; answers once it is whole.
 
         Later ops of the adapter do not wait for the disk.
+        """
+        ...
+
+    async def accept(self, op: Op) -> None:
+        """Take the op in to be carried out, whoever asks for it; return once it cannot be lost.
+
+        Raises what refuses it before its turn; what comes of it is the `outcome`'s to tell.
+        """
+        ...
+
+    async def outcome(self, adapter_id: AdapterId, sequence_id: int) -> OpAnswer:
+        """Wait for what comes of an op that was taken in; many may, and may ask again.
+
+        Raises:
+            NotFoundError: No such op was taken in.
+            ConflictError: It was answered too long ago, or cancelled.
+            TwinkleError: Whatever the op failed with.
         """
         ...
 

@@ -26,6 +26,7 @@ from twinkle_jupyter.scheduling.request import (
     Op,
     OptimStep,
     OptimStepResult,
+    Refusal,
     SaveCheckpoint,
 )
 from twinkle_jupyter.store.interface import JSON, Row
@@ -49,15 +50,19 @@ def encode_op(op: Op) -> Row:
                 "loss": op.loss,
                 "loss_settings": {name: value.hex() for name, value in op.loss_settings.items()},
                 "forward_only": op.forward_only,
+                "scores_all": op.scores_all,
             }
         case OptimStep():
             numbers: dict[str, float] = asdict(op.settings)
             return {
                 "kind": "optim_step",
                 "settings": {name: float(value).hex() for name, value in numbers.items()},
+                "needs_gradient": op.needs_gradient,
             }
         case SaveCheckpoint():
             return {"kind": "save_checkpoint", "folder": op.folder}
+        case Refusal():
+            return {"kind": "refusal", "message": op.message, "hint": op.hint}
 
 
 def decode_op(adapter_id: AdapterId, sequence_id: int, row: Row) -> Op:
@@ -74,13 +79,19 @@ def decode_op(adapter_id: AdapterId, sequence_id: int, row: Row) -> Op:
                     for name, value in cast("dict[str, str]", row["loss_settings"]).items()
                 },
                 forward_only=cast("bool", row["forward_only"]),
+                # A journal of an earlier version does not say.
+                scores_all=cast("bool", row.get("scores_all", False)),
             )
         case "optim_step":
             hexes = cast("dict[str, str]", row["settings"])
             settings = {name: float.fromhex(value) for name, value in hexes.items()}
-            return OptimStep(adapter_id, sequence_id, AdamWSettings(**settings))
+            needs = cast("bool", row.get("needs_gradient", True))
+            return OptimStep(adapter_id, sequence_id, AdamWSettings(**settings), needs)
         case "save_checkpoint":
             return SaveCheckpoint(adapter_id, sequence_id, cast("str", row["folder"]))
+        case "refusal":
+            message, hint = cast("str", row["message"]), cast("str", row["hint"])
+            return Refusal(adapter_id, sequence_id, message, hint)
         case kind:
             raise ValueError(f"a journal has an op of kind {kind!r}")
 

@@ -19,7 +19,8 @@ class Ticket:
     """One caller who waits for one op."""
 
     number: int
-    op: Op
+    adapter_id: AdapterId
+    sequence_id: int
     future: asyncio.Future[OpResult]
 
 
@@ -43,11 +44,11 @@ class OpTickets:
         return self._last_number
 
     @contextmanager
-    def wait(self, op: Op) -> Iterator[Ticket]:
-        """Wait for the op's answer within the block."""
+    def wait(self, adapter_id: AdapterId, sequence_id: int) -> Iterator[Ticket]:
+        """Wait for an op's answer within the block."""
         future: asyncio.Future[OpResult] = asyncio.get_running_loop().create_future()
-        ticket = Ticket(self.next_number(), op, future)
-        key = (op.adapter_id, op.sequence_id)
+        ticket = Ticket(self.next_number(), adapter_id, sequence_id, future)
+        key = (adapter_id, sequence_id)
         arrival = self._arrivals.setdefault(key, _Arrival(time.monotonic()))
         arrival.num_waiting += 1
         self._waiting[ticket.number] = ticket
@@ -58,10 +59,6 @@ class OpTickets:
             arrival.num_waiting -= 1
             if not arrival.num_waiting:
                 del self._arrivals[key]
-
-    def is_last(self, op: Op) -> bool:
-        """Whether only one caller waits for the op."""
-        return self._arrivals[op.adapter_id, op.sequence_id].num_waiting == 1
 
     def answer(self, answer: Answer) -> None:
         """Tell everybody who waits under one of the answer's tickets."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from twinkle_jupyter.errors import TwinkleError
+from twinkle_jupyter.errors import InvalidDataError, TwinkleError
 from twinkle_jupyter.ids import AdapterId, new_error_id
 from twinkle_jupyter.runtime.engine_thread import EngineThread
 from twinkle_jupyter.scheduling.events import (
@@ -16,6 +16,7 @@ from twinkle_jupyter.scheduling.events import (
     Plan,
     RunMicroBatch,
     RunOptimSteps,
+    RunRefusals,
     RunSaves,
 )
 from twinkle_jupyter.scheduling.request import CheckpointCopied
@@ -69,6 +70,8 @@ def carry_out(
             return [*engine.forward_backward(ops)], {}
         case RunOptimSteps(ops):
             return [*engine.optim_step(ops)], {}
+        case RunRefusals(ops):
+            return [InvalidDataError(op.message, op.hint) for op in ops], {}
         case RunSaves(ops):
             outcomes: list[Outcome] = []
             copies: dict[AdapterId, AdapterState] = {}

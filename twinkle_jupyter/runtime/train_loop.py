@@ -16,7 +16,6 @@ from twinkle_jupyter.errors import (
     ConflictError,
     NotFoundError,
     ServiceUnavailableError,
-    TwinkleError,
 )
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.runtime.cuts import CopiedCut
@@ -25,7 +24,8 @@ from twinkle_jupyter.runtime.durability import Durability, JournalPlace
 from twinkle_jupyter.runtime.engine_thread import EngineThread, Progress
 from twinkle_jupyter.runtime.handles import AdapterPosition, ComputeStatus
 from twinkle_jupyter.runtime.journal import Journal
-from twinkle_jupyter.runtime.op_tickets import OpTickets, Ticket
+from twinkle_jupyter.runtime.op_intake import OP_TIMEOUT_S, OpIntake, not_served
+from twinkle_jupyter.runtime.op_tickets import OpTickets
 from twinkle_jupyter.runtime.plan_running import run_plan
 from twinkle_jupyter.sampler.interface import AdapterSnapshot
 from twinkle_jupyter.scheduling.events import (
@@ -39,12 +39,11 @@ from twinkle_jupyter.scheduling.events import (
 from twinkle_jupyter.scheduling.machine import Scheduler
 from twinkle_jupyter.scheduling.request import (
     AdapterSpec,
-    CheckpointCopied,
     CheckpointSaved,
     ForwardBackward,
     ForwardBackwardResult,
     Op,
-    OpResult,
+    OpAnswer,
     OptimStep,
     OptimStepResult,
     Priority,
@@ -55,10 +54,7 @@ if TYPE_CHECKING:
     from twinkle_jupyter.engine.step import StepEngine
 
 _LOGGER = logging.getLogger(__name__)
-R = TypeVar("R", bound=OpResult)
-
-#: An op waits for its turn behind others; longer than this and something is wrong.
-_OP_TIMEOUT_S = 3600.0
+R = TypeVar("R", bound=OpAnswer)
 
 
 class TrainLoop:
@@ -92,6 +88,7 @@ class TrainLoop:
         self._scheduler = Scheduler(self._settings.token_budget)
         self._tickets = OpTickets()
         self._dispatch = Dispatch(self._scheduler, self._tickets, self._begin)
+        self._intake = self._build_intake()
         self._running: asyncio.Task[None] | None = None
         self._plan_ended = asyncio.Event()
         # Creating, loading and removing take two steps each: in the engine and in the scheduler.
@@ -104,6 +101,7 @@ class TrainLoop:
         """
         await self._thread.start(self._build, on_progress)
         self._durability = await Durability.open(self._thread, self._place)
+        self._intake = self._build_intake()
         recovered = await self._durability.recover(on_progress or (lambda _: None))
         for queue in recovered.queues.values():
             self._dispatch.feed(queue)
@@ -119,7 +117,7 @@ class TrainLoop:
         self._dispatch.close()
         self._tickets.fail_all(ServiceUnavailableError("The trainer is closed."))
         if self._running is not None:
-            await asyncio.wait([self._running], timeout=_OP_TIMEOUT_S)
+            await asyncio.wait([self._running], timeout=OP_TIMEOUT_S)
         # A later process then has nothing to repeat.
         self._durability.begin_cut(await self._copy_cut(), self._scheduler.as_added)
         await self._durability.close()
@@ -148,11 +146,14 @@ class TrainLoop:
         *,
         user: str = "",
         priority: Priority = "interactive",
+        fresh_optimizer: bool = False,
     ) -> int:
-        """Put a checkpoint with its optimizer into a slot; return its step."""
+        """Put a checkpoint into a slot, with its optimizer or a fresh one; return its step."""
         async with self._slots_lock:
             state = await self._thread.call(lambda engine: engine.read_checkpoint(Path(folder)))
-            name = await self._durability.adopt(adapter_id, Path(folder))
+            fresh = state.with_fresh_optimizer() if fresh_optimizer else None
+            name = await self._durability.adopt(adapter_id, Path(folder), fresh)
+            state = fresh or state
             replaced = ConflictError(f"Adapter {adapter_id!r} was loaded from a checkpoint.")
             self._dispatch.feed(AdapterRemoved(adapter_id, replaced))
             await self._thread.call(lambda engine: engine.put_adapter(adapter_id, state))
@@ -174,12 +175,12 @@ class TrainLoop:
         """Wait until every op taken in so far is answered; None where there is no such adapter."""
         await self._thread.get_engine()
         try:
-            async with asyncio.timeout(_OP_TIMEOUT_S):
+            async with asyncio.timeout(OP_TIMEOUT_S):
                 while not self._scheduler.is_settled(adapter_id):
                     self._plan_ended.clear()
                     await self._plan_ended.wait()
         except TimeoutError as error:
-            raise _not_served(adapter_id) from error
+            raise not_served(adapter_id) from error
         next_id = self._scheduler.next_id(adapter_id)
         if next_id is None:
             return None
@@ -196,7 +197,17 @@ class TrainLoop:
 
     async def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
         """Copy the adapter in the op's turn; answer when the copy is on disk."""
-        return await self._durability.writer.finish(await self._run_op(op, CheckpointCopied))
+        return await self._run_op(op, CheckpointSaved)
+
+    async def accept(self, op: Op) -> None:
+        """Take the op in; return once it cannot be lost."""
+        await self._thread.get_engine()
+        await self._intake.accept(op)
+
+    async def outcome(self, adapter_id: AdapterId, sequence_id: int) -> OpAnswer:
+        """Wait for what comes of an op that was taken in."""
+        await self._thread.get_engine()
+        return await self._intake.outcome(adapter_id, sequence_id)
 
     async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:
         """Copy the weights between two plans; never waits for queued ops."""
@@ -215,6 +226,9 @@ class TrainLoop:
             memory_bytes=engine.size_bytes,
         )
 
+    def _build_intake(self) -> OpIntake:
+        return OpIntake(self._scheduler, self._tickets, self._dispatch, self._durability)
+
     def _build(self, report: Progress) -> StepEngine:
         report("Loading torch and transformers")
         from twinkle_jupyter.runtime.engine_building import build_engine
@@ -224,42 +238,12 @@ class TrainLoop:
 
     async def _run_op(self, op: Op, kind: type[R]) -> R:
         await self._thread.get_engine()
-        with self._tickets.wait(op) as ticket:
-            try:
-                result = await self._answer_of(ticket)
-            except asyncio.CancelledError:
-                self._leave(ticket)
-                raise
-            except TimeoutError as error:
-                self._leave(ticket)
-                raise _not_served(op.adapter_id) from error
+        result = await self._intake.run(op)
         if not isinstance(result, kind):
             raise ConflictError(
                 f"Sequence id {op.sequence_id} of adapter {op.adapter_id!r} was another request."
             )
         return result
-
-    async def _answer_of(self, ticket: Ticket) -> OpResult:
-        """Hand the op over and return its answer once nothing can undo it."""
-        journal = self._durability.journal
-        encoded = journal.encode(ticket.op)
-        self._dispatch.feed(OpArrived(ticket.number, ticket.op))
-        if not ticket.future.done():
-            journal.accept(ticket.op, encoded)
-        try:
-            result = await asyncio.wait_for(ticket.future, _OP_TIMEOUT_S)
-        except TwinkleError:
-            await journal.flushed()
-            raise
-        await journal.flushed()
-        return result
-
-    def _leave(self, ticket: Ticket) -> None:
-        """Whoever waited under this ticket does so no more."""
-        self._dispatch.feed(OpCancelled(ticket.number))
-        if self._tickets.is_last(ticket.op):
-            self._durability.journal.cancel(ticket.op.adapter_id, ticket.op.sequence_id)
-            self._durability.changed(ticket.op.adapter_id)
 
     def _begin(self, plan: Plan) -> None:
         self._running = asyncio.get_running_loop().create_task(self._run(plan))
@@ -289,8 +273,3 @@ class TrainLoop:
     async def _copy_cut(self) -> CopiedCut | None:
         async with self._slots_lock:  # an adapter that is only half there cannot be copied
             return await self._durability.copy_changed()
-
-
-def _not_served(adapter_id: AdapterId) -> ServiceUnavailableError:
-    message = f"Adapter {adapter_id!r} was not served for {_OP_TIMEOUT_S:g} s."
-    return ServiceUnavailableError(message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.scheduling.request import AdapterSpec
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 FinishReason = Literal["stop", "length", "cancelled"]
+#: Likeliest tokens of one position with their log-probabilities, best first.
+TopTokens: TypeAlias = tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +55,21 @@ class SampleRequest:
     version: AdapterVersion | None = None
     #: Checkpoint folder to load from when the sampler does not hold the adapter; empty for none.
     checkpoint: str = ""
+    #: Score the prompt's own tokens, too.
+    scores_prompt: bool = False
+    #: Likeliest tokens to name at each position of the prompt, and of the answer.
+    num_top_prompt: int = 0
+    num_top: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PromptScores:
+    """What the model makes of a prompt of T tokens."""
+
+    #: (T - 1,) natural-log probability of each token after the first, given those before it.
+    logprobs: tuple[float, ...]
+    #: (T - 1,) the likeliest tokens of each of these positions; empty if none were asked for.
+    top: tuple[TopTokens, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +85,7 @@ class SampleDelta:
     version: AdapterVersion | None
     #: Set on the last delta only.
     finish_reason: FinishReason | None = None
+    #: The likeliest tokens in the place of each token; empty if none were asked for.
+    top: tuple[TopTokens, ...] = ()
+    #: On the first delta, if it was asked for.
+    prompt_scores: PromptScores | None = None

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from twinkle_jupyter.errors import InvalidConfigError
-from twinkle_jupyter.sampler.interface import SamplingSettings
+from twinkle_jupyter.sampler.interface import SamplingSettings, TopTokens
 
 
 def check_sampling_settings(settings: SamplingSettings) -> None:
@@ -28,6 +28,15 @@ def check_sampling_settings(settings: SamplingSettings) -> None:
             f"No token can be chosen with {', '.join(wrong)}.",
             "max_tokens is at least 1, temperature and top_k at least 0, top_p above 0 up to 1.",
         )
+
+
+def find_top(logprobs: Tensor, count: int) -> list[TopTokens]:
+    """Return the `count` likeliest tokens of each row of (N, V), best first; none for 0."""
+    if not count:
+        return []
+    values, tokens = logprobs.topk(min(count, logprobs.shape[-1]), dim=-1)
+    rows = zip(tokens.tolist(), values.tolist(), strict=True)
+    return [tuple(zip(*row, strict=True)) for row in rows]
 
 
 def choose_token(

@@ -7,6 +7,7 @@ take turns token by token. Not thread safe: one thread owns a sampler.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -25,12 +26,17 @@ from twinkle_jupyter.sampler.detokenizer import Detokenizer
 from twinkle_jupyter.sampler.interface import (
     AdapterSnapshot,
     FinishReason,
+    PromptScores,
     SampleDelta,
     SampleRequest,
+    TopTokens,
 )
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter, SnapshotCache
-from twinkle_jupyter.sampler.token_choice import check_sampling_settings, choose_token
+from twinkle_jupyter.sampler.token_choice import check_sampling_settings, choose_token, find_top
 from twinkle_jupyter.scheduling.request import AdapterSpec
+
+#: Of one part of a prompt that is scored.
+_LOGIT_BYTES = 64 * 2**20
 
 
 class TorchSampler:
@@ -84,19 +90,52 @@ class TorchSampler:
         self, tokens: list[int], cache: DynamicCache, adapter: ActiveAdapters | None
     ) -> Tensor:
         """Return (V,) logits after `tokens`, which are added to the cache; at least fp32."""
-        last = torch.tensor([len(tokens) - 1], device=self._base.device)
+        return self._compute_logits(tokens, [len(tokens) - 1], cache, adapter)[0]
+
+    def _compute_logits(
+        self,
+        tokens: list[int],
+        places: Sequence[int],
+        cache: DynamicCache,
+        adapter: ActiveAdapters | None,
+    ) -> Tensor:
+        """Return (N, V) logits at these places of the tokens, which are added to the cache."""
+        selected = torch.tensor(list(places), device=self._base.device)
         with (
             torch.inference_mode(),
             self._router.activate(adapter),
-            self._base.head_positions.select(last),
+            self._base.head_positions.select(selected),
         ):
             output = self._base.model(
                 input_ids=torch.tensor([tokens], device=self._base.device),
                 use_cache=True,
                 **{self._cache_argument: cache},
             )
-        logits: Tensor = output.logits[0, 0]
+        logits: Tensor = output.logits[0]
         return logits.to("cpu", self._base.master_dtype)
+
+    def score_prompt(
+        self,
+        tokens: list[int],
+        cache: DynamicCache,
+        adapter: ActiveAdapters | None,
+        num_top: int,
+    ) -> PromptScores:
+        """Score each token after the first; all but the last are added to the cache.
+
+        In parts: the logits of a long prompt are larger than the base model.
+        """
+        size = max(1, _LOGIT_BYTES // (4 * self._base.num_output_tokens))
+        logprobs: list[float] = []
+        top: list[TopTokens] = []
+        for start in range(0, len(tokens) - 1, size):
+            part = tokens[start : min(start + size, len(tokens) - 1)]
+            logits = self._compute_logits(part, range(len(part)), cache, adapter)
+            scores = torch.log_softmax(logits, dim=-1)
+            following = torch.tensor(tokens[start + 1 : start + 1 + len(part)])
+            logprobs += scores.gather(1, following[:, None])[:, 0].tolist()
+            top += find_top(scores, num_top)
+        return PromptScores(tuple(logprobs), tuple(top))
 
     def create_cache(self) -> DynamicCache:
         """Make an empty KV cache of the base model's shape."""
@@ -192,8 +231,10 @@ class Answer:
 
         The token that ends the answer is among the delta's tokens, but not in its text.
         """
+        scores = self._score_prompt()
         logits = self._sampler.compute_logits(self._unread, self._cache, self._adapter)
         token, logprob = choose_token(logits, self._request.settings, self._generator)
+        top = find_top(torch.log_softmax(logits, dim=-1)[None], self._request.num_top)
         self._unread = [token]
         self._num_tokens += 1
         is_stop = token in self._request.stop_tokens
@@ -203,4 +244,17 @@ class Answer:
         elif self._num_tokens >= self._max_tokens:
             finish_reason = "length"
         text = "" if is_stop else self._detokenizer.append(token)
-        return SampleDelta(text, (token,), (logprob,), self._version, finish_reason)
+        return SampleDelta(
+            text, (token,), (logprob,), self._version, finish_reason, tuple(top), scores
+        )
+
+    def _score_prompt(self) -> PromptScores | None:
+        """Score the prompt before the first token, if it is to be."""
+        request = self._request
+        if self._num_tokens or not (request.scores_prompt or request.num_top_prompt):
+            return None
+        scores = self._sampler.score_prompt(
+            self._unread, self._cache, self._adapter, request.num_top_prompt
+        )
+        self._unread = self._unread[-1:]
+        return scores

@@ -14,6 +14,7 @@ from twinkle_jupyter.scheduling.request import (
     OpResult,
     OptimStep,
     Priority,
+    Refusal,
     SaveCheckpoint,
 )
 
@@ -52,6 +53,15 @@ class OpArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeWanted:
+    """Somebody waits for the outcome of an op that was taken in before."""
+
+    ticket: int
+    adapter_id: AdapterId
+    sequence_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class OpCancelled:
     """Whoever waited under this ticket has gone; nothing changes if it was answered already."""
 
@@ -65,7 +75,9 @@ class PlanDone:
     outcomes: tuple[Outcome, ...]
 
 
-Event: TypeAlias = AdapterAdded | AdapterRemoved | OpArrived | OpCancelled | PlanDone
+Event: TypeAlias = (
+    AdapterAdded | AdapterRemoved | OpArrived | OutcomeWanted | OpCancelled | PlanDone
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,13 @@ class RunSaves:
 
 
 @dataclass(frozen=True, slots=True)
+class RunRefusals:
+    """Answer each of these with what it says."""
+
+    ops: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The outcome for everybody who waits under one of these tickets."""
 
@@ -97,7 +116,7 @@ class Answer:
     outcome: Outcome
 
 
-Plan: TypeAlias = RunMicroBatch | RunOptimSteps | RunSaves
+Plan: TypeAlias = RunMicroBatch | RunOptimSteps | RunSaves | RunRefusals
 
 
 def plan_of(ops: Sequence[Op]) -> Plan:
@@ -109,6 +128,8 @@ def plan_of(ops: Sequence[Op]) -> Plan:
             return RunOptimSteps(tuple(op for op in ops if isinstance(op, OptimStep)))
         case SaveCheckpoint():
             return RunSaves(tuple(op for op in ops if isinstance(op, SaveCheckpoint)))
+        case Refusal():
+            return RunRefusals(tuple(op for op in ops if isinstance(op, Refusal)))
 
 
 Instruction: TypeAlias = Plan | Answer

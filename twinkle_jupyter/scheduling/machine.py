@@ -19,6 +19,7 @@ from twinkle_jupyter.scheduling.events import (
     Instruction,
     OpArrived,
     OpCancelled,
+    OutcomeWanted,
     Plan,
     PlanDone,
 )
@@ -63,6 +64,8 @@ class Scheduler:
                 instructions += self._remove(adapter_id, reason)
             case OpArrived():
                 instructions += self._arrive(event)
+            case OutcomeWanted():
+                instructions += self._join(event)
             case OpCancelled(ticket):
                 self._cancel(ticket)
             case PlanDone():
@@ -87,6 +90,16 @@ class Scheduler:
         queue = self._queues.get(adapter_id)
         return None if queue is None else queue.next_id
 
+    def has_answered(self, adapter_id: AdapterId, sequence_id: int) -> bool:
+        """Whether the op's outcome is known and kept."""
+        queue = self._queues.get(adapter_id)
+        return queue is not None and queue.has_answered(sequence_id)
+
+    def is_awaited(self, adapter_id: AdapterId, sequence_id: int) -> bool:
+        """Whether somebody waits for an op that is not answered yet."""
+        queue = self._queues.get(adapter_id)
+        return queue is not None and queue.is_awaited(sequence_id)
+
     def as_added(self, adapter_id: AdapterId) -> AdapterAdded:
         """Return what the adapter's ops go on from in another life; there must be one."""
         return self._queues[adapter_id].as_added()
@@ -110,8 +123,7 @@ class Scheduler:
     def _arrive(self, event: OpArrived) -> list[Answer]:
         queue = self._queues.get(event.op.adapter_id)
         if queue is None:
-            error = NotFoundError(f"Adapter {event.op.adapter_id!r} is not on this trainer.")
-            return [Answer((event.ticket,), error)]
+            return [_nowhere(event.ticket, event.op.adapter_id)]
         was_ready = queue.ready is not None
         answer = queue.arrive(event.ticket, event.op)
         if answer is not None:
@@ -119,6 +131,16 @@ class Scheduler:
         self._tickets[event.ticket] = (queue, event.op.sequence_id)
         if not was_ready:
             self._offer(queue)
+        return []
+
+    def _join(self, event: OutcomeWanted) -> list[Answer]:
+        queue = self._queues.get(event.adapter_id)
+        if queue is None:
+            return [_nowhere(event.ticket, event.adapter_id)]
+        answer = queue.join(event.ticket, event.sequence_id)
+        if answer is not None:
+            return [answer]
+        self._tickets[event.ticket] = (queue, event.sequence_id)
         return []
 
     def _cancel(self, ticket: int) -> None:
@@ -155,3 +177,7 @@ class Scheduler:
             for ticket in answer.tickets:
                 del self._tickets[ticket]
         return told
+
+
+def _nowhere(ticket: int, adapter_id: AdapterId) -> Answer:
+    return Answer((ticket,), NotFoundError(f"Adapter {adapter_id!r} is not on this trainer."))

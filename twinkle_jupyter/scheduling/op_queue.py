@@ -8,6 +8,7 @@ from twinkle_jupyter.errors import (
     CANCELLED,
     ConflictError,
     InvalidDataError,
+    NotFoundError,
     QuotaExceededError,
     TwinkleError,
 )
@@ -76,6 +77,26 @@ class OpQueue:
         self._waiting.setdefault(op.sequence_id, _Waiting(op)).tickets.append(ticket)
         return None
 
+    def join(self, ticket: int, sequence_id: int) -> Answer | None:
+        """Wait for an op that was taken in before; return an answer when there is one already."""
+        kept = self._answers.get(sequence_id)
+        if kept is not None:
+            return Answer((ticket,), kept)
+        waiting = self._waiting.get(sequence_id)
+        if waiting is None:
+            return Answer((ticket,), self._unknown(sequence_id))
+        waiting.tickets.append(ticket)
+        return None
+
+    def is_awaited(self, sequence_id: int) -> bool:
+        """Whether somebody waits for an op that is not answered yet."""
+        waiting = self._waiting.get(sequence_id)
+        return waiting is not None and bool(waiting.tickets)
+
+    def has_answered(self, sequence_id: int) -> bool:
+        """Whether the op's outcome is known and kept."""
+        return sequence_id in self._answers
+
     def start(self) -> None:
         """The ready op is in a plan now."""
         assert self.ready is not None, "only an op whose turn it is starts"  # noqa: S101
@@ -121,6 +142,14 @@ class OpQueue:
             )
         return self._next_id > first
 
+    def _unknown(self, sequence_id: int) -> TwinkleError:
+        name = f"Sequence id {sequence_id} of adapter {self.adapter_id!r}"
+        if sequence_id < self._next_id:
+            return ConflictError(
+                f"{name} was answered long ago; only the last {self._max_answers} are kept."
+            )
+        return NotFoundError(f"{name} was not sent.")
+
     def _refuse(self, op: Op, waiting: _Waiting | None) -> TwinkleError | None:
         name = f"Sequence id {op.sequence_id} of adapter {self.adapter_id!r}"
         if op.sequence_id < 1:
@@ -128,9 +157,7 @@ class OpQueue:
         if waiting is not None and waiting.op != op:
             return ConflictError(f"{name} was sent before with another request.")
         if op.sequence_id < self._next_id:
-            return ConflictError(
-                f"{name} was answered long ago; only the last {self._max_answers} are kept."
-            )
+            return self._unknown(op.sequence_id)
         if op.sequence_id >= self._next_id + self._max_queued:
             return QuotaExceededError(
                 f"{name} is more than {self._max_queued} ahead of the next to run,"

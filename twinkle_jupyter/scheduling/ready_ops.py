@@ -9,28 +9,35 @@ from collections import Counter, OrderedDict
 from typing import Literal
 
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.scheduling.events import Plan, RunMicroBatch, RunOptimSteps, RunSaves
+from twinkle_jupyter.scheduling.events import (
+    Plan,
+    RunMicroBatch,
+    RunOptimSteps,
+    RunRefusals,
+    RunSaves,
+)
 from twinkle_jupyter.scheduling.fair_share import FairShare
 from twinkle_jupyter.scheduling.request import (
     ForwardBackward,
     Op,
     OptimStep,
     Priority,
+    Refusal,
     SaveCheckpoint,
 )
 
 #: Of one user in one plan: a checkpoint is megabytes on a disk, and everybody waits for it.
 MAX_SAVES_A_USER = 4
 
-_Kind = Literal["optim_steps", "saves", "micro_batch"]
+_Kind = Literal["refusals", "optim_steps", "saves", "micro_batch"]
 
 
 class ReadyOps:
     """At most one op an adapter.
 
     The next plan is of the kind that was planned longest ago among those that have ready ops, so
-    each kind is planned at least every third time. A tie, at the beginning, goes to optimizer steps
-    and saves, which free their adapter for the next micro-batch.
+    each kind is planned at least every fourth time. A tie, at the beginning, goes to the others
+    before micro-batches: they free their adapter for the next one.
 
     Args:
         token_budget: Tokens of one micro-batch at most; one larger op is planned alone.
@@ -41,10 +48,11 @@ class ReadyOps:
         self._token_budget = token_budget
         self._shares = FairShare(token_budget, overhead_tokens)
         self._micro_batch: dict[AdapterId, ForwardBackward] = {}
+        self._refusals: dict[AdapterId, Refusal] = {}
         self._optim_steps: dict[AdapterId, OptimStep] = {}
         self._saves: OrderedDict[AdapterId, tuple[str, SaveCheckpoint]] = OrderedDict()
         #: Longest ago first.
-        self._kinds: list[_Kind] = ["optim_steps", "saves", "micro_batch"]
+        self._kinds: list[_Kind] = ["refusals", "optim_steps", "saves", "micro_batch"]
 
     def add(self, op: Op, user: str, priority: Priority) -> None:
         """Take in an op whose turn it is."""
@@ -56,11 +64,14 @@ class ReadyOps:
                 self._optim_steps[op.adapter_id] = op
             case SaveCheckpoint():
                 self._saves[op.adapter_id] = (user, op)
+            case Refusal():
+                self._refusals[op.adapter_id] = op
 
     def discard(self, adapter_id: AdapterId) -> None:
         """Forget the adapter's op if it has one."""
         if self._micro_batch.pop(adapter_id, None) is not None:
             self._shares.discard(adapter_id)
+        self._refusals.pop(adapter_id, None)
         self._optim_steps.pop(adapter_id, None)
         self._saves.pop(adapter_id, None)
 
@@ -68,6 +79,7 @@ class ReadyOps:
     def has_room_for_company(self) -> bool:
         """Whether the next plan is a micro-batch that is not full."""
         ready = {
+            "refusals": bool(self._refusals),
             "optim_steps": bool(self._optim_steps),
             "saves": bool(self._saves),
             "micro_batch": bool(self._micro_batch),
@@ -93,6 +105,10 @@ class ReadyOps:
                 adapter_ids = self._shares.take()
                 ops = tuple(self._micro_batch.pop(adapter_id) for adapter_id in adapter_ids)
                 return RunMicroBatch(ops) if ops else None
+            case "refusals":
+                refusals = tuple(self._refusals.values())
+                self._refusals.clear()
+                return RunRefusals(refusals) if refusals else None
             case "optim_steps":
                 steps = tuple(self._optim_steps.values())
                 self._optim_steps.clear()

@@ -57,6 +57,8 @@ class ForwardBackward:
     loss_settings: Mapping[str, float] = field(default_factory=dict)
     #: Loss and log-probabilities only; no gradient.
     forward_only: bool = False
+    #: Log-probabilities of all targets, also of those with weight 0.
+    scores_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class OptimStep:
     adapter_id: AdapterId
     sequence_id: int
     settings: AdamWSettings
+    #: Refuse the step where no gradient waits for it; otherwise the gradient is zero then.
+    needs_gradient: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,17 @@ class SaveCheckpoint:
     folder: str
 
 
-Op: TypeAlias = ForwardBackward | OptimStep | SaveCheckpoint
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Spends the sequence id of an op that was refused on its way here, and answers why."""
+
+    adapter_id: AdapterId
+    sequence_id: int
+    message: str
+    hint: str = ""
+
+
+Op: TypeAlias = ForwardBackward | OptimStep | SaveCheckpoint | Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +102,7 @@ class ForwardBackwardResult:
     #: Sum over examples and positions of weight x negative log-probability.
     loss_sum: float
     #: One tuple an example, (T,): log-probability of each target, natural log, fp32;
-    #: 0.0 where the weight is 0.
+    #: 0.0 where the weight is 0, unless the op scores all.
     logprobs: tuple[tuple[float, ...], ...]
     num_tokens: int
     num_supervised: int
@@ -133,3 +147,5 @@ class CheckpointSaved:
 
 
 OpResult: TypeAlias = ForwardBackwardResult | OptimStepResult | CheckpointCopied
+#: What whoever asks for an op's outcome gets.
+OpAnswer: TypeAlias = ForwardBackwardResult | OptimStepResult | CheckpointSaved

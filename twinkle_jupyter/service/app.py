@@ -28,6 +28,13 @@ from twinkle_jupyter.service.error_bodies import UnexpectedErrors, add_error_bod
 from twinkle_jupyter.service.exports import Exports
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.request_bodies import BodyLimit
+from twinkle_jupyter.service.tinker import (
+    sampling_routes,
+    session_routes,
+    training_routes,
+    weights_routes,
+)
+from twinkle_jupyter.service.tinker.state import TinkerState
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.wire.native import ErrorBody, HealthBody
 
@@ -72,6 +79,7 @@ def create_app(
     app.state.adapter_files = adapter_files or NoAdapterFiles()
     app.state.exports = Exports(parts, app.state.adapter_files)
     app.state.sweep_progress = SweepProgress(store)
+    app.state.tinker = TinkerState.of(parts)
     app.include_router(_health)
     for routes in (
         *(native_routes, steering_routes, sweep_routes),
@@ -80,6 +88,8 @@ def create_app(
         app.include_router(
             routes.router, prefix="/api/v1", responses={"default": {"model": ErrorBody}}
         )
+    for tinker in (session_routes, training_routes, weights_routes, sampling_routes):
+        app.include_router(tinker.router, prefix="/api/v1")
     add_error_bodies(app)
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, max_bytes=config.max_request_bytes)

@@ -60,7 +60,7 @@ def _compute_group(
     loss: Loss,
     settings: Mapping[str, float],
 ) -> LossValue:
-    """Compute the loss of these rows from their own positions; the others answer 0."""
+    """Compute the loss of these rows from their own supervised positions; others answer 0."""
     tensors: tuple[Tensor, ...] = (
         logprobs,
         batch.weights,
@@ -68,10 +68,11 @@ def _compute_group(
         batch.advantages,
         batch.sampled_logprobs,
     )
-    if len(own) < len(batch.rows):
+    if len(own) < len(batch.rows) or any(batch.rows[index].scores_all for index in own):
         is_own = torch.zeros(len(batch.rows), dtype=torch.bool)
         is_own[list(own)] = True
-        chosen = is_own.to(logprobs.device)[batch.position_rows].nonzero()[:, 0]
+        is_chosen = is_own.to(logprobs.device)[batch.position_rows] & (batch.weights != 0)
+        chosen = is_chosen.nonzero()[:, 0]
         tensors = tuple(tensor[chosen] for tensor in tensors)
     values, weights, rows, advantages, sampled_logprobs = tensors
     return loss.compute(

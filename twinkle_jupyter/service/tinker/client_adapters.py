@@ -1,0 +1,215 @@
+"""Adapters that clients train: whose they are, and that the trainer has them.
+
+A client's `model_id` is our adapter id. What it asks for is written down first and made when it
+asks for the outcome, by whichever replica it asks: nothing is lost with a process in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+from weakref import WeakValueDictionary
+
+from twinkle_jupyter.config.linear_layers import ModelPart, find_targets
+from twinkle_jupyter.errors import (
+    ConflictError,
+    InvalidConfigError,
+    NotFoundError,
+    ServiceUnavailableError,
+    TwinkleError,
+)
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runs.base_model_wishes import read_base_model
+from twinkle_jupyter.runtime.handles import AdapterSpec, TrainerHandle
+from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsToLoad
+from twinkle_jupyter.store.interface import JSON, Row
+from twinkle_jupyter.store.records import now
+from twinkle_jupyter.wire.tinker_bodies import CreateModelBody
+
+#: The protocol has no alpha; its clients expect this one, whatever the rank.
+ALPHA = 32.0
+_NOTE_EVERY = timedelta(minutes=1)
+
+
+class ClientAdapters:
+    """All of a service."""
+
+    def __init__(self, parts: ServiceParts) -> None:
+        self._parts = parts
+        self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def add(self, owner: str, adapter_id: str, body: CreateModelBody) -> None:
+        """Write down an adapter that begins with nothing. Again with the same shape: no change.
+
+        Raises:
+            InvalidConfigError: It cannot be, here or on this base model.
+            ConflictError: There is one of that name with another shape.
+        """
+        lora = body.lora_config
+        if body.optimizer_config.type != "adamw":
+            raise InvalidConfigError(
+                f"optimizer_config.type={body.optimizer_config.type!r} is not one there is here.",
+                "There is adamw.",
+            )
+        trains: list[ModelPart] = [
+            *(["attn"] if lora.train_attn else []),  # type: ignore[list-item]
+            *(["mlp"] if lora.train_mlp else []),  # type: ignore[list-item]
+        ]
+        if not trains:
+            raise InvalidConfigError(
+                "train_attn=false and train_mlp=false leave nothing to train: the output layer has"
+                " no adapter here."
+            )
+        await asyncio.to_thread(self._parts.check_base_model, body.base_model)
+        row = ClientAdapterRow(
+            owner,
+            adapter_id,
+            body.session_id,
+            body.base_model,
+            lora.rank,
+            ALPHA,
+            lora.seed or 0,
+            trains=trains,
+            user_metadata=cast("Mapping[str, JSON]", body.user_metadata or {}),
+        )
+        await self.write(row)
+
+    async def write(self, row: ClientAdapterRow) -> None:
+        """Write a new adapter's row; raises ConflictError where there is another one."""
+        if await self._parts.store.put_if_absent(
+            ClientAdapterRow.key(row.owner, row.adapter_id), row.to_row()
+        ):
+            return
+        known = await self.get(row.owner, row.adapter_id)
+        shape = ("base_model", "rank", "seed", "trains", "session_id")
+        theirs, ours = asdict(known), asdict(row)
+        wrong = [name for name in shape if theirs[name] != ours[name]]
+        if wrong:
+            raise ConflictError(
+                f"Model {row.adapter_id!r} exists with another {', '.join(wrong)}.",
+                "Create it in a new session.",
+            )
+
+    async def write_loaded(self, row: ClientAdapterRow, weights: WeightsToLoad) -> None:
+        """Write a new adapter's row that begins with saved weights."""
+        await self.write(row.changed(to_load=cast("Row", asdict(weights))))
+
+    async def get(self, owner: str, adapter_id: str) -> ClientAdapterRow:
+        """Return this user's adapter.
+
+        Raises:
+            NotFoundError: They have none of that id.
+        """
+        row = await self._parts.store.get(ClientAdapterRow.key(owner, adapter_id))
+        if row is None:
+            raise NotFoundError(f"There is no model {adapter_id!r}.")
+        return ClientAdapterRow.from_row(row)
+
+    async def list(self, owner: str) -> list[ClientAdapterRow]:
+        """Return this user's adapters, newest first."""
+        rows = await self._parts.store.list_rows(ClientAdapterRow.key(owner, ""))
+        found = [ClientAdapterRow.from_row(row) for _, row in rows]
+        return sorted(found, key=lambda row: row.created_at, reverse=True)
+
+    async def trainer_of(self, row: ClientAdapterRow) -> TrainerHandle:
+        """Return the trainer of its base model; raises ServiceUnavailableError without one."""
+        return (await self._parts.compute(row.base_model)).trainer
+
+    async def made(self, row: ClientAdapterRow) -> ClientAdapterRow:
+        """Return the adapter as the trainer has it, having it made or loaded if it is to be.
+
+        May be repeated, and cancelled, at any time.
+
+        Raises:
+            ServiceUnavailableError: There is no trainer now.
+            TwinkleError: It cannot be made.
+        """
+        if row.is_made and not row.to_load:
+            return row
+        lock = self._making.setdefault(row.adapter_id, asyncio.Lock())
+        async with lock:
+            row = await self.get(row.owner, row.adapter_id)
+            trainer = await self.trainer_of(row)
+            if not row.is_made and not row.to_load:
+                await trainer.create_adapter(
+                    AdapterId(row.adapter_id), await self._spec(row), user=row.owner
+                )
+                return await self._change(row, is_made=True)
+            if (weights := row.weights_to_load) is not None:
+                return await self._load(trainer, row, weights)
+            return row
+
+    async def begin_load(self, row: ClientAdapterRow, weights: WeightsToLoad) -> None:
+        """Write down that the adapter becomes a checkpoint, between two of the client's ops."""
+        is_pending = row.to_load.get("sequence_id") == weights.sequence_id
+        if is_pending or has_loaded(row, weights.sequence_id):
+            return  # sent again
+        await self.made(row)
+        await self._change(row, to_load=cast("Row", asdict(weights)))
+
+    async def used(self, row: ClientAdapterRow) -> None:
+        """Take note that the client trains it; not at every step."""
+        before = datetime.now(tz=UTC) - _NOTE_EVERY
+        if datetime.fromisoformat(row.used_at) < before:
+            await self._change(row, used_at=now())
+
+    async def remove(self, row: ClientAdapterRow) -> None:
+        """Give its slot back; what it saved stays."""
+        await (await self.trainer_of(row)).remove_adapter(AdapterId(row.adapter_id))
+
+    async def _load(
+        self, trainer: TrainerHandle, row: ClientAdapterRow, weights: WeightsToLoad
+    ) -> ClientAdapterRow:
+        adapter_id, next_id = AdapterId(row.adapter_id), 1
+        # Whatever was sent before is carried out before.
+        position = await trainer.position(adapter_id)
+        try:
+            await trainer.load_adapter(
+                adapter_id,
+                weights.folder,
+                user=row.owner,
+                fresh_optimizer=not weights.with_optimizer,
+            )
+        except ServiceUnavailableError:
+            raise
+        except TwinkleError as error:
+            if not row.is_made or position is None:
+                raise
+            next_id = position.next_sequence_id
+            failed = {**row.failed_loads, str(weights.sequence_id): str(error)}
+            row = row.changed(failed_loads=failed)
+        # The client's next op is the trainer's `next_id`.
+        return await self._change(
+            row,
+            is_made=True,
+            to_load={},
+            id_offset=weights.sequence_id + 1 - next_id,
+            failed_loads=dict(row.failed_loads),
+        )
+
+    async def _spec(self, row: ClientAdapterRow) -> AdapterSpec:
+        parts = cast("list[ModelPart]", list(row.trains))
+        model = await read_base_model(self._parts.store, row.base_model)
+        if model is None or not model.folder:
+            raise ServiceUnavailableError(f"Base model {row.base_model!r} is not loaded yet.")
+        targets = await asyncio.to_thread(find_targets, Path(model.folder), parts)
+        return AdapterSpec(row.rank, row.alpha, row.seed, targets)
+
+    async def _change(self, row: ClientAdapterRow, **changes: JSON) -> ClientAdapterRow:
+        def change(current: Row | None) -> Row:
+            if current is None:
+                raise NotFoundError(f"There is no model {row.adapter_id!r}.")
+            return ClientAdapterRow.from_row(current).changed(**changes).to_row()
+
+        key = ClientAdapterRow.key(row.owner, row.adapter_id)
+        return ClientAdapterRow.from_row(await self._parts.store.update(key, change))
+
+
+def has_loaded(row: ClientAdapterRow, sequence_id: int) -> bool:
+    """Whether this op of the client's, which loads weights, was carried out or has failed."""
+    return str(sequence_id) in row.failed_loads or row.id_offset >= sequence_id

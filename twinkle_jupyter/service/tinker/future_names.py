@@ -1,0 +1,47 @@
+"""Names of futures: each says what it is of, so that any replica can answer, at any time.
+
+What a client waits for is in the trainer's journal, not here: there is nothing to lose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Self, get_args
+
+from twinkle_jupyter.errors import NotFoundError
+
+FutureKind = Literal[
+    "create_model",
+    "load_new",
+    "load_weights",
+    "unload_model",
+    "forward_backward",
+    "optim_step",
+    "save_weights",
+    "sample",
+]
+_KINDS = frozenset(get_args(FutureKind))
+
+
+@dataclass(frozen=True, slots=True)
+class FutureName:
+    """One future."""
+
+    kind: FutureKind
+    #: The client's own.
+    sequence_id: int
+    #: An adapter, or a sampling session.
+    target: str
+    #: What only this kind needs; may be empty.
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.sequence_id}/{self.target}/{self.detail}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a name; raises NotFoundError for what is none."""
+        kind, number, target, detail = (*text.split("/", 3), "", "", "", "")[:4]
+        if kind not in _KINDS or not number.isdecimal() or len(number) > 19 or not target:
+            raise NotFoundError(f"There is no request {text!r}.")
+        return cls(kind, int(number), target, detail)  # type: ignore[arg-type]

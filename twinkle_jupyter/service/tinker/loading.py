@@ -1,0 +1,81 @@
+"""Saved weights into an adapter: a new one that begins with them, or one between two of its ops."""
+
+from __future__ import annotations
+
+from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.tinker.client_adapters import ALPHA, ClientAdapters
+from twinkle_jupyter.service.tinker.future_names import FutureName
+from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S
+from twinkle_jupyter.service.tinker.patience import patiently
+from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, find_saved
+from twinkle_jupyter.store.client_rows import ClientAdapterRow, SavedWeightsRow, WeightsToLoad
+from twinkle_jupyter.wire.tinker_bodies import LoadWeightsBody
+
+
+async def load_new(
+    parts: ServiceParts,
+    adapters: ClientAdapters,
+    owner: str,
+    adapter_id: str,
+    body: LoadWeightsBody,
+) -> FutureName:
+    """Write down an adapter that begins with saved weights.
+
+    Raises:
+        NotFoundError: There are none of that name.
+        InvalidDataError: They were saved to sample from, or are of another base model.
+    """
+    saved = await _find(parts, owner, body.path)
+    if body.base_model not in (None, saved.base_model):
+        raise InvalidDataError(
+            f"Checkpoint {body.path!r} is of base model {saved.base_model!r}, not"
+            f" {body.base_model!r}."
+        )
+    weights = WeightsToLoad(body.path, saved.folder, body.optimizer)
+    await adapters.write_loaded(
+        ClientAdapterRow(
+            owner,
+            adapter_id,
+            adapter_id.partition(":")[0],
+            saved.base_model,
+            saved.rank,
+            ALPHA,
+            0,
+            trains=saved.trains,
+        ),
+        weights,
+    )
+    return FutureName("load_new", 0, adapter_id, body.path)
+
+
+async def load_into(
+    parts: ServiceParts, adapters: ClientAdapters, row: ClientAdapterRow, body: LoadWeightsBody
+) -> FutureName:
+    """Write down that an adapter becomes saved weights at one of its sequence ids.
+
+    Raises:
+        NotFoundError: There are none of that name.
+        InvalidDataError: They are of another base model, or were saved to sample from.
+        ServiceUnavailableError: The trainer is away; the client sends it again.
+    """
+    if body.seq_id is None:
+        raise InvalidDataError("load_weights with model_id needs seq_id.")
+    saved = await _find(parts, row.owner, body.path)
+    if saved.base_model != row.base_model:
+        raise InvalidDataError(
+            f"Checkpoint {body.path!r} is of base model {saved.base_model!r}, not"
+            f" {row.base_model!r}."
+        )
+    weights = WeightsToLoad(body.path, saved.folder, body.optimizer, body.seq_id)
+    await patiently(lambda: adapters.begin_load(row, weights), ACCEPT_WAIT_S)
+    return FutureName("load_weights", body.seq_id, row.adapter_id, body.path)
+
+
+async def _find(parts: ServiceParts, owner: str, text: str) -> SavedWeightsRow:
+    path = WeightsPath.parse(text)
+    if path.kind != "weights":
+        raise InvalidDataError(
+            f"Checkpoint {text!r} was saved to sample from; save_state saves one to train on from."
+        )
+    return await find_saved(parts, owner, path)

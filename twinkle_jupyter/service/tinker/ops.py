@@ -1,0 +1,87 @@
+"""What a client trains with, taken in: each op under the sequence id that the client gave it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runtime.handles import (
+    AdamWSettings,
+    ForwardBackward,
+    Op,
+    OptimStep,
+    Refusal,
+)
+from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
+from twinkle_jupyter.service.tinker.future_names import FutureName
+from twinkle_jupyter.service.tinker.patience import patiently
+from twinkle_jupyter.store.client_rows import ClientAdapterRow
+from twinkle_jupyter.wire.tinker_bodies import OptimStepBody
+from twinkle_jupyter.wire.tinker_codec import LossRequest
+
+#: How long a client is kept before it is told to send an op again.
+ACCEPT_WAIT_S = 25.0
+
+
+async def accept(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> None:
+    """Hand an op to the trainer, under the client's sequence id; return once it cannot be lost.
+
+    Raises:
+        InvalidDataError: The client's sequence id is before the newest load of weights.
+        ServiceUnavailableError: There is no trainer now; the client sends it again.
+        ConflictError: Another op was sent under that id.
+    """
+
+    async def hand_over() -> None:
+        made = await adapters.made(row)
+        sequence_id = op.sequence_id - made.id_offset
+        if sequence_id < 1:
+            raise InvalidDataError(
+                f"seq_id={op.sequence_id} of model {row.adapter_id!r} was before its weights were"
+                " loaded."
+            )
+        await (await adapters.trainer_of(made)).accept(replace(op, sequence_id=sequence_id))
+
+    await patiently(hand_over, ACCEPT_WAIT_S)
+    await adapters.used(row)
+
+
+async def accept_loss(
+    adapters: ClientAdapters, row: ClientAdapterRow, request: LossRequest
+) -> FutureName:
+    """Take in a forward pass, with or without a backward one; or that it was refused."""
+    adapter_id, number = AdapterId(row.adapter_id), request.seq_id
+    op: Op
+    if request.problem:
+        op = Refusal(adapter_id, number, request.problem)
+    else:
+        op = ForwardBackward(
+            adapter_id,
+            number,
+            request.examples,
+            request.loss,
+            request.loss_settings or {},
+            forward_only=request.forward_only,
+            scores_all=True,
+        )
+    await accept(adapters, row, op)
+    return FutureName("forward_backward", number, row.adapter_id, str(request.num_targets))
+
+
+async def accept_optim_step(
+    adapters: ClientAdapters, row: ClientAdapterRow, body: OptimStepBody
+) -> FutureName:
+    """Take in an optimizer step, with whatever gradient there is."""
+    adapter_id, adam = AdapterId(row.adapter_id), body.adam_params
+    op: Op
+    if adam is None:
+        kind = body.optimizer_params.type if body.optimizer_params is not None else None
+        problem = f"optimizer_params.type={kind!r} is not there; send adam_params."
+        op = Refusal(adapter_id, body.seq_id, problem)
+    else:
+        settings = AdamWSettings(**adam.model_dump())
+        op = OptimStep(adapter_id, body.seq_id, settings, needs_gradient=False)
+    await accept(adapters, row, op)
+    rate = adam.learning_rate if adam is not None else 0.0
+    return FutureName("optim_step", body.seq_id, row.adapter_id, rate.hex())

@@ -1,0 +1,114 @@
+"""From what a client asks for to what a sampler is asked, and one answer of it."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runtime.handles import (
+    SampleRequest,
+    SamplerHandle,
+    SamplingSettings,
+)
+from twinkle_jupyter.service.parts import ServedModel
+from twinkle_jupyter.store.client_rows import SamplingSessionRow
+from twinkle_jupyter.wire.tinker_bodies import SampleBody
+from twinkle_jupyter.wire.tinker_samples import PromptPart, SampledTokens
+
+#: Of an answer for which no length was asked.
+_MAX_TOKENS = 4096
+#: Seeds of a request's answers are this far apart.
+_SEED_STEP = 1_000_003
+_MAX_SEED = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class SampleOrder:
+    """Answers to one prompt."""
+
+    request: SampleRequest
+    num_samples: int
+    #: Texts that end an answer; they stay part of it.
+    stop_texts: tuple[str, ...]
+    prompt: PromptPart
+
+
+def read_order(body: SampleBody, row: SamplingSessionRow, model: ServedModel) -> SampleOrder:
+    """Return what is to be sampled.
+
+    Raises:
+        InvalidDataError: The prompt holds something else than text, or what was asked for is not
+            there.
+    """
+    tokens: list[int] = []
+    for chunk in body.prompt.chunks:
+        if chunk.type != "encoded_text":
+            raise InvalidDataError(f"prompt has a chunk of {chunk.type}; models here read text.")
+        tokens += chunk.tokens
+    if body.prompt_alt_tokens_k or body.target_prompt_logprobs is not None:
+        raise InvalidDataError("prompt_alt_tokens_k and target_prompt_logprobs are not there.")
+    params = body.sampling_params
+    stop_tokens, stop_texts = _read_stop(params.stop, model.template.stop_token_ids)
+    seed = params.seed if params.seed is not None else secrets.randbits(62)
+    settings = SamplingSettings(
+        max_tokens=params.max_tokens or _MAX_TOKENS,
+        temperature=params.temperature,
+        top_p=params.top_p,
+        top_k=max(0, params.top_k),
+        seed=seed % _MAX_SEED,
+    )
+    request = SampleRequest(
+        tuple(tokens),
+        settings,
+        stop_tokens,
+        # Weights in a folder never change: the folder is their name.
+        adapter_id=AdapterId(row.folder) if row.folder else None,
+        checkpoint=row.folder,
+        scores_prompt=bool(body.prompt_logprobs),
+        num_top_prompt=body.topk_prompt_logprobs,
+        num_top=body.topk_sample_logprobs,
+    )
+    prompt = PromptPart(
+        len(tokens),
+        bool(body.prompt_logprobs),
+        body.topk_prompt_logprobs,
+        body.prompt_logprobs_last_n,
+    )
+    return SampleOrder(request, body.num_samples, stop_texts, prompt)
+
+
+def _read_stop(
+    stop: str | list[str] | list[int] | None, default: frozenset[int]
+) -> tuple[frozenset[int], tuple[str, ...]]:
+    """Return the tokens and the texts that end an answer."""
+    if stop is None:
+        return default, ()
+    if isinstance(stop, str):
+        return frozenset(), (stop,) if stop else ()
+    texts = tuple(one for one in stop if isinstance(one, str) and one)
+    return frozenset(one for one in stop if isinstance(one, int)), texts
+
+
+async def write_sample(sampler: SamplerHandle, order: SampleOrder, number: int) -> SampledTokens:
+    """Return the answer of that number; the first one brings the prompt's scores."""
+    request, settings = order.request, order.request.settings
+    seed = (settings.seed + number * _SEED_STEP) % _MAX_SEED
+    request = replace(request, settings=replace(settings, seed=seed))
+    if number:
+        request = replace(request, scores_prompt=False, num_top_prompt=0)
+    sample, text = SampledTokens(), ""
+    async with aclosing(sampler.sample(request)) as deltas:
+        async for delta in deltas:
+            sample.tokens += delta.tokens
+            sample.logprobs += delta.logprobs
+            sample.top += delta.top
+            sample.prompt_scores = sample.prompt_scores or delta.prompt_scores
+            before, text = len(text), text + delta.text
+            if any(stop in text[max(0, before - len(stop)) :] for stop in order.stop_texts):
+                sample.has_stopped = True
+                break
+            sample.has_stopped = delta.finish_reason == "stop"
+    return sample

@@ -1,0 +1,62 @@
+"""How a client of the Tinker protocol samples."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import JsonValue
+
+from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.parts import Parts
+from twinkle_jupyter.service.tinker.future_names import FutureName
+from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S
+from twinkle_jupyter.service.tinker.patience import patiently
+from twinkle_jupyter.service.tinker.route import TinkerRoute
+from twinkle_jupyter.service.tinker.sample_requests import read_order
+from twinkle_jupyter.service.tinker.state import State
+from twinkle_jupyter.wire.tinker_bodies import CreateSamplingSessionBody, SampleBody
+
+router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
+
+
+@router.post("/create_sampling_session")
+async def create_sampling_session(
+    body: CreateSamplingSessionBody, state: State, owner: Owner
+) -> dict[str, JsonValue]:
+    """Begin to sample from a base model or from saved weights."""
+    await state.sessions.get(owner, body.session_id)
+    row = await state.sampling_sessions.open(
+        owner, body.session_id, body.sampling_session_seq_id, body.base_model, body.model_path
+    )
+    return {
+        "type": "create_sampling_session",
+        "sampling_session_id": row.sampling_session_id,
+    }
+
+
+@router.get("/samplers/{sampler_id}")
+async def get_sampler(sampler_id: str, state: State, owner: Owner) -> dict[str, JsonValue]:
+    """Say what a session samples from."""
+    row = await state.sampling_sessions.get(owner, sampler_id)
+    return {
+        "sampler_id": row.sampling_session_id,
+        "base_model": row.base_model,
+        "model_path": row.model_path or None,
+    }
+
+
+@router.post("/asample")
+async def sample(
+    body: SampleBody, parts: Parts, state: State, owner: Owner
+) -> dict[str, JsonValue]:
+    """Begin to write answers."""
+    if body.sampling_session_id is None:
+        raise InvalidDataError("asample needs the sampling_session_id of create_sampling_session.")
+    row = await state.sampling_sessions.get(owner, body.sampling_session_id)
+    model = await patiently(lambda: parts.compute(row.base_model), ACCEPT_WAIT_S)
+    name = str(FutureName("sample", body.seq_id, row.sampling_session_id))
+    state.samples.submit(owner, name, read_order(body, row, model), model.sampler)
+    return {
+        "request_id": name,
+        "sample_sequence_ids": [f"{name}{number}" for number in range(body.num_samples)],
+    }

@@ -1,0 +1,189 @@
+"""Weights that clients saved: under names, for training on or for sampling, and until when.
+
+The row is written first and stands for nothing until its folder is whole, which the trainer's
+journal sees to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+from twinkle_jupyter.errors import InvalidDataError, NotFoundError
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runtime.handles import Op, Refusal, SaveCheckpoint
+from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.store.artifacts import delete_folder, has_folder, read_manifest
+from twinkle_jupyter.store.client_rows import (
+    ClientAdapterRow,
+    SavedWeightsRow,
+    WeightsKind,
+)
+from twinkle_jupyter.store.interface import JSON, Row, StateStore
+from twinkle_jupyter.wire.tinker_bodies import SaveWeightsBody
+
+_SCHEME = "tinker://"
+_KINDS: Mapping[str, WeightsKind] = {"weights": "weights", "sampler_weights": "sampler_weights"}
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsPath:
+    """`tinker://ADAPTER/KIND/NAME`."""
+
+    adapter_id: str
+    kind: WeightsKind
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> WeightsPath:
+        """Read a path; raises InvalidDataError for what is none."""
+        adapter_id, _, rest = text.removeprefix(_SCHEME).partition("/")
+        kind, _, name = rest.partition("/")
+        if not text.startswith(_SCHEME) or kind not in _KINDS or not name or "/" in name:
+            raise InvalidDataError(
+                f"path={text!r} is not tinker://<model_id>/weights/<name> or"
+                " tinker://<model_id>/sampler_weights/<name>."
+            )
+        return cls(adapter_id, _KINDS[kind], name)
+
+
+async def plan_save(
+    parts: ServiceParts, row: ClientAdapterRow, kind: WeightsKind, body: SaveWeightsBody, name: str
+) -> Op:
+    """Write down what an op is to save; return it, or what refuses it in its turn."""
+    adapter_id = AdapterId(row.adapter_id)
+    key = SavedWeightsRow.key(row.owner, row.adapter_id, kind, name)
+    known = await _read(parts.store, key)
+    if known is not None and known.sequence_id == body.seq_id:
+        return SaveCheckpoint(adapter_id, body.seq_id, known.folder)  # sent again
+    whole = "" if known is None else await _whole_folder(known)
+    if whole and not body.overwrite and known is not None and not known.has_expired:
+        problem = f"Checkpoint {known.path!r} exists."
+        return Refusal(adapter_id, body.seq_id, problem, "Choose another name, or overwrite it.")
+    folder = parts.config.client_weights_folder(row.adapter_id, kind, f"{name}-{body.seq_id}")
+    new = SavedWeightsRow(
+        row.owner,
+        row.adapter_id,
+        kind,
+        name,
+        row.base_model,
+        row.rank,
+        row.trains,
+        str(folder),
+        body.seq_id,
+        replaces=whole,
+        user_metadata=cast("Mapping[str, JSON]", body.user_metadata or {}),
+        expires_at=moment_after(body.ttl_seconds),
+    )
+    await parts.store.put(key, new.to_row())
+    return SaveCheckpoint(adapter_id, body.seq_id, str(folder))
+
+
+async def finish_save(parts: ServiceParts, owner: str, path: WeightsPath) -> None:
+    """The folder is whole: what it took the place of goes."""
+    key = SavedWeightsRow.key(owner, path.adapter_id, path.kind, path.name)
+    row = await _read(parts.store, key)
+    if row is None or not row.replaces or not await asyncio.to_thread(_is_whole, row.folder):
+        return
+    await asyncio.to_thread(delete_folder, Path(row.replaces))
+    await _change(parts.store, key, replaces="")
+
+
+async def find_saved(parts: ServiceParts, owner: str, path: WeightsPath) -> SavedWeightsRow:
+    """Return saved weights, with the folder that is whole.
+
+    Raises:
+        NotFoundError: This user has none there, or they have expired.
+    """
+    row = await _read(
+        parts.store, SavedWeightsRow.key(owner, path.adapter_id, path.kind, path.name)
+    )
+    folder = "" if row is None or row.has_expired else await _whole_folder(row)
+    if row is None or not folder:
+        text = f"{_SCHEME}{path.adapter_id}/{path.kind}/{path.name}"
+        raise NotFoundError(f"There is no checkpoint {text!r}.")
+    return row.changed(folder=folder)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedWeights:
+    """Weights that are there."""
+
+    row: SavedWeightsRow
+    size_bytes: int
+
+
+async def list_saved(parts: ServiceParts, owner: str, adapter_id: str = "") -> list[SavedWeights]:
+    """Return a user's saved weights, or those of one adapter, newest first.
+
+    What has expired is deleted.
+    """
+    prefix = SavedWeightsRow.prefix(owner, adapter_id)
+    found = []
+    for key, stored in await parts.store.list_rows(prefix):
+        row = SavedWeightsRow.from_row(stored)
+        if row.has_expired:
+            await _delete(parts.store, key, row)
+        elif folder := await _whole_folder(row):
+            manifest = await asyncio.to_thread(read_manifest, Path(folder))
+            found.append(SavedWeights(row.changed(folder=folder), manifest.size_bytes))
+    return sorted(found, key=lambda one: one.row.created_at, reverse=True)
+
+
+async def delete_saved(parts: ServiceParts, owner: str, path: WeightsPath) -> None:
+    """Delete saved weights; raises NotFoundError where there are none."""
+    row = await find_saved(parts, owner, path)
+    await _delete(
+        parts.store, SavedWeightsRow.key(owner, path.adapter_id, path.kind, path.name), row
+    )
+
+
+async def change_saved(parts: ServiceParts, owner: str, path: WeightsPath, **changes: JSON) -> None:
+    """Change what is written down of saved weights; raises NotFoundError where there are none."""
+    await find_saved(parts, owner, path)
+    key = SavedWeightsRow.key(owner, path.adapter_id, path.kind, path.name)
+    await _change(parts.store, key, **changes)
+
+
+def moment_after(seconds: int | None) -> str:
+    """Return when that will be, ISO 8601 in UTC; empty for never."""
+    if seconds is None:
+        return ""
+    return (datetime.now(tz=UTC) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+
+
+async def _read(store: StateStore, key: str) -> SavedWeightsRow | None:
+    row = await store.get(key)
+    return None if row is None else SavedWeightsRow.from_row(row)
+
+
+async def _change(store: StateStore, key: str, **changes: JSON) -> None:
+    def change(row: Row | None) -> Row:
+        if row is None:
+            raise NotFoundError("The checkpoint was deleted.")
+        return SavedWeightsRow.from_row(row).changed(**changes).to_row()
+
+    await store.update(key, change)
+
+
+async def _delete(store: StateStore, key: str, row: SavedWeightsRow) -> None:
+    # The row first: a crash in between leaves a folder that nobody can name.
+    await store.delete(key)
+    for folder in filter(None, (row.folder, row.replaces)):
+        await asyncio.to_thread(delete_folder, Path(folder))
+
+
+async def _whole_folder(row: SavedWeightsRow) -> str:
+    """Return where the weights are; until a save is whole, those that it replaces. Or nothing."""
+    for folder in filter(None, (row.folder, row.replaces)):
+        if await asyncio.to_thread(_is_whole, folder):
+            return folder
+    return ""
+
+
+def _is_whole(folder: str) -> bool:
+    return has_folder(Path(folder))

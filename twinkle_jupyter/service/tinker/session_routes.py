@@ -1,0 +1,122 @@
+"""How a client of the Tinker protocol begins: configuration, session, heartbeats, capabilities."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Query
+from pydantic import JsonValue
+
+from twinkle_jupyter.config.model_folder import read_json_object
+from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.parts import Parts
+from twinkle_jupyter.service.tinker.route import TinkerRoute
+from twinkle_jupyter.service.tinker.state import State
+from twinkle_jupyter.store.records import BaseModelRow
+from twinkle_jupyter.wire.tinker_bodies import (
+    CLIENT_CONFIG,
+    DYNAMIC_CONFIG,
+    CreateSessionBody,
+    FinishSessionBody,
+    SessionBody,
+)
+
+router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
+
+#: A page of a listing.
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Offset = Annotated[int, Query(ge=0)]
+
+
+@router.post("/client/config")
+async def get_client_config() -> dict[str, JsonValue]:
+    """Tell a client how to send."""
+    return dict(CLIENT_CONFIG)
+
+
+@router.post("/client/dynamic_config")
+async def get_dynamic_config() -> dict[str, JsonValue]:
+    """Tell a client what may change while it runs."""
+    return dict(DYNAMIC_CONFIG)
+
+
+@router.post("/telemetry")
+async def take_telemetry() -> dict[str, JsonValue]:
+    """Take what a client tells of itself, and keep nothing of it."""
+    return {"status": "accepted"}
+
+
+@router.get("/healthz")
+async def get_health() -> dict[str, JsonValue]:
+    """Answer that the service answers."""
+    return {"status": "ok"}
+
+
+@router.post("/create_session")
+async def create_session(
+    body: CreateSessionBody, state: State, owner: Owner
+) -> dict[str, JsonValue]:
+    """Begin a session."""
+    row = await state.sessions.open(owner, body)
+    return {"type": "create_session", "session_id": row.session_id}
+
+
+@router.post("/session_heartbeat")
+async def beat(body: SessionBody, state: State, owner: Owner) -> dict[str, JsonValue]:
+    """Take note that a client is there."""
+    await state.sessions.heard(owner, body.session_id)
+    return {"type": "session_heartbeat"}
+
+
+@router.post("/sessions/{session_id}/finish")
+async def finish_session(
+    session_id: str, body: FinishSessionBody, state: State, owner: Owner
+) -> dict[str, JsonValue]:
+    """End a session."""
+    await state.sessions.finish(owner, session_id, body.reason.type)
+    return {}
+
+
+@router.get("/sessions")
+async def list_sessions(
+    state: State, owner: Owner, limit: Limit = 20, offset: Offset = 0
+) -> dict[str, JsonValue]:
+    """List the user's sessions, newest first."""
+    rows = await state.sessions.list(owner)
+    return {"sessions": [row.session_id for row in rows[offset : offset + limit]]}
+
+
+@router.get("/sessions/{session_id}")
+async def get_session(session_id: str, state: State, owner: Owner) -> dict[str, JsonValue]:
+    """Say what belongs to a session."""
+    row = await state.sessions.get(owner, session_id)
+    adapters = await state.adapters.list(owner)
+    samplers = await state.sampling_sessions.list(owner)
+    return {
+        "training_run_ids": [a.adapter_id for a in adapters if a.session_id == session_id],
+        "sampler_ids": [s.sampling_session_id for s in samplers if s.session_id == session_id],
+        "user_metadata": cast("JsonValue", row.user_metadata),
+        "display_name": row.display_name or None,
+    }
+
+
+@router.get("/get_server_capabilities")
+async def get_capabilities(parts: Parts) -> dict[str, JsonValue]:
+    """List the base models that are loaded or will be."""
+    rows = await parts.store.list_rows(BaseModelRow.PREFIX)
+    models = {row.name: row for row in (BaseModelRow.from_row(found) for _, found in rows)}
+    models.setdefault(parts.config.base_model, BaseModelRow(parts.config.base_model))
+    known = [row for row in models.values() if row.phase != "failed"]
+    return {"supported_models": [await _describe(row) for row in known]}
+
+
+async def _describe(row: BaseModelRow) -> JsonValue:
+    body: dict[str, JsonValue] = {"model_name": row.name, "trainable": True, "sampleable": True}
+    if row.folder:
+        config = await asyncio.to_thread(read_json_object, Path(row.folder) / "config.json")
+        length = config.get("max_position_embeddings")
+        if isinstance(length, int):
+            body["max_context_length"] = length
+    return body

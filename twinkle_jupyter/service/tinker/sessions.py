@@ -1,0 +1,63 @@
+"""A client's sessions: its lease on what it trains and samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+from uuid import uuid4
+
+from twinkle_jupyter.errors import NotFoundError
+from twinkle_jupyter.store.client_rows import SessionRow
+from twinkle_jupyter.store.interface import JSON, Row, StateStore
+from twinkle_jupyter.store.records import now
+from twinkle_jupyter.wire.tinker_bodies import CreateSessionBody
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """All of a service."""
+
+    store: StateStore
+
+    async def open(self, owner: str, body: CreateSessionBody) -> SessionRow:
+        """Begin a session."""
+        row = SessionRow(
+            owner,
+            str(uuid4()),
+            user_metadata=cast("Mapping[str, JSON]", body.user_metadata or {}),
+            tags=body.tags,
+            display_name=body.display_name or "",
+            sdk_version=body.sdk_version,
+        )
+        await self.store.put(SessionRow.key(owner, row.session_id), row.to_row())
+        return row
+
+    async def get(self, owner: str, session_id: str) -> SessionRow:
+        """Return this user's session; raises NotFoundError where there is none."""
+        row = await self.store.get(SessionRow.key(owner, session_id))
+        if row is None:
+            raise NotFoundError(f"There is no session {session_id!r}.")
+        return SessionRow.from_row(row)
+
+    async def list(self, owner: str) -> list[SessionRow]:
+        """Return this user's sessions, newest first."""
+        rows = await self.store.list_rows(SessionRow.key(owner, ""))
+        found = [SessionRow.from_row(row) for _, row in rows]
+        return sorted(found, key=lambda row: row.created_at, reverse=True)
+
+    async def heard(self, owner: str, session_id: str) -> None:
+        """The client is there."""
+        await self._change(owner, session_id, heard_at=now())
+
+    async def finish(self, owner: str, session_id: str, how: str) -> None:
+        """The client has ended it."""
+        await self._change(owner, session_id, finished=how)
+
+    async def _change(self, owner: str, session_id: str, **changes: JSON) -> None:
+        def change(row: Row | None) -> Row:
+            if row is None:
+                raise NotFoundError(f"There is no session {session_id!r}.")
+            return SessionRow.from_row(row).changed(**changes).to_row()
+
+        await self.store.update(SessionRow.key(owner, session_id), change)

@@ -1,0 +1,41 @@
+"""What the routes of the Tinker protocol work with, beside what all routes do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Self, cast
+
+from fastapi import Depends, Request
+
+from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
+from twinkle_jupyter.service.tinker.futures import Futures
+from twinkle_jupyter.service.tinker.samples import Samples
+from twinkle_jupyter.service.tinker.sampling_sessions import SamplingSessions
+from twinkle_jupyter.service.tinker.sessions import Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class TinkerState:
+    """Of one application."""
+
+    sessions: Sessions
+    adapters: ClientAdapters
+    futures: Futures
+    samples: Samples
+    sampling_sessions: SamplingSessions
+
+    @classmethod
+    def of(cls, parts: ServiceParts) -> Self:
+        """Put it together."""
+        adapters, samples = ClientAdapters(parts), Samples()
+        futures = Futures(parts, adapters, samples)
+        return cls(Sessions(parts.store), adapters, futures, samples, SamplingSessions(parts))
+
+
+async def _state_of_app(request: Request) -> TinkerState:
+    return cast("TinkerState", request.app.state.tinker)
+
+
+#: A route's parameter.
+State = Annotated[TinkerState, Depends(_state_of_app)]

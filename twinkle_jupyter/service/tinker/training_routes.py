@@ -1,0 +1,159 @@
+"""How a client of the Tinker protocol trains: models, ops by sequence id, and their futures."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import JsonValue
+
+from twinkle_jupyter.config.model_folder import read_json_object
+from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.runs.base_model_wishes import read_base_model
+from twinkle_jupyter.service.adapter_files import is_loopback
+from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.parts import Parts
+from twinkle_jupyter.service.tinker import loading, ops
+from twinkle_jupyter.service.tinker.future_names import FutureName
+from twinkle_jupyter.service.tinker.route import TinkerRoute
+from twinkle_jupyter.service.tinker.samples import GoneError
+from twinkle_jupyter.service.tinker.state import State
+from twinkle_jupyter.wire.tinker_bodies import (
+    CreateModelBody,
+    LoadWeightsBody,
+    ModelBody,
+    OptimStepBody,
+    RetrieveBody,
+)
+from twinkle_jupyter.wire.tinker_codec import PROTOBUF, decode_json, decode_protobuf
+
+router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
+
+
+def name_model(session_id: str, number: int) -> str:
+    """Return the id of a session's model of that number; a client works it out in the same way."""
+    return f"{session_id}:train:{number}"
+
+
+@router.post("/create_model")
+async def create_model(body: CreateModelBody, state: State, owner: Owner) -> dict[str, JsonValue]:
+    """Begin an adapter."""
+    await state.sessions.get(owner, body.session_id)
+    model_id = name_model(body.session_id, body.model_seq_id)
+    await state.adapters.add(owner, model_id, body)
+    return _future(FutureName("create_model", 0, model_id))
+
+
+@router.post("/get_info")
+async def get_info(
+    body: ModelBody, parts: Parts, state: State, owner: Owner
+) -> dict[str, JsonValue]:
+    """Describe an adapter."""
+    row = await state.adapters.get(owner, body.model_id)
+    model = await read_base_model(parts.store, row.base_model)
+    folder = model.folder if model is not None else ""
+    config = await asyncio.to_thread(read_json_object, Path(folder) / "config.json")
+    arch = config.get("model_type")
+    data: dict[str, JsonValue] = {
+        "arch": arch if isinstance(arch, str) else None,
+        "model_name": row.base_model,
+        # A folder is a tokenizer's name for a client on this machine only.
+        "tokenizer_id": folder if folder and is_loopback(parts.config.host) else None,
+    }
+    return {
+        "type": "get_info",
+        "model_id": row.adapter_id,
+        "model_data": data,
+        "model_name": row.base_model,
+        "is_lora": True,
+        "lora_rank": row.rank,
+        "optimizer_config": {"type": "adamw"},
+    }
+
+
+@router.post("/unload_model")
+async def unload_model(body: ModelBody, state: State, owner: Owner) -> dict[str, JsonValue]:
+    """Give an adapter's slot back."""
+    row = await state.adapters.get(owner, body.model_id)
+    return _future(FutureName("unload_model", 0, row.adapter_id))
+
+
+@router.post("/forward_backward")
+async def forward_backward(
+    request: Request,
+    state: State,
+    owner: Owner,
+    content_type: Annotated[str, Header()] = "",
+    content_encoding: Annotated[str, Header()] = "",
+) -> dict[str, JsonValue]:
+    """Take in a pass, as protobuf or as older clients' JSON."""
+    body = await request.body()
+    if content_encoding not in ("", "identity"):
+        raise InvalidDataError(f"Content-Encoding {content_encoding!r} is not read; send it plain.")
+    if content_type.partition(";")[0].strip() == PROTOBUF:
+        decoded = await asyncio.to_thread(decode_protobuf, body)
+    else:
+        decoded = await asyncio.to_thread(decode_json, body, forward_only=False)
+    row = await state.adapters.get(owner, decoded.model_id)
+    return _future(await ops.accept_loss(state.adapters, row, decoded))
+
+
+@router.post("/forward")
+async def forward(request: Request, state: State, owner: Owner) -> dict[str, JsonValue]:
+    """Take in a forward pass of a client that has a route of its own for it."""
+    body = await request.body()
+    decoded = await asyncio.to_thread(decode_json, body, forward_only=True)
+    row = await state.adapters.get(owner, decoded.model_id)
+    return _future(await ops.accept_loss(state.adapters, row, decoded))
+
+
+@router.post("/optim_step")
+async def optim_step(body: OptimStepBody, state: State, owner: Owner) -> dict[str, JsonValue]:
+    """Take in an optimizer step."""
+    row = await state.adapters.get(owner, body.model_id)
+    return _future(await ops.accept_optim_step(state.adapters, row, body))
+
+
+@router.post("/load_weights")
+async def load_weights(
+    body: LoadWeightsBody, parts: Parts, state: State, owner: Owner
+) -> dict[str, JsonValue]:
+    """Load saved weights into a model, or as a new one."""
+    if body.model_id is not None:
+        row = await state.adapters.get(owner, body.model_id)
+        return _future(await loading.load_into(parts, state.adapters, row, body))
+    if body.session_id is None or body.model_seq_id is None:
+        raise InvalidDataError("Either model_id and seq_id, or session_id and model_seq_id.")
+    await state.sessions.get(owner, body.session_id)
+    model_id = name_model(body.session_id, body.model_seq_id)
+    return _future(await loading.load_new(parts, state.adapters, owner, model_id, body))
+
+
+@router.post("/retrieve_future", response_model=None)
+async def retrieve_future(
+    body: RetrieveBody, state: State, owner: Owner, accept: Annotated[str, Header()] = ""
+) -> Response:
+    """Wait for what came of a request; 408 says to ask again, 410 to submit it again."""
+    name = FutureName.parse(body.request_id)
+    try:
+        reply = await state.futures.retrieve(owner, name, as_protobuf=PROTOBUF in accept)
+    except GoneError as error:
+        return JSONResponse({"detail": str(error)}, 410)
+    if reply is None:
+        return JSONResponse({"queue_state": "active"}, 408)
+    return Response(reply.content, media_type=reply.media_type)
+
+
+@router.post("/cancel_future")
+async def cancel_future(body: RetrieveBody, state: State, owner: Owner) -> dict[str, JsonValue]:
+    """Stop a sample; other requests are carried out."""
+    state.samples.cancel(owner, body.request_id)
+    return {}
+
+
+def _future(name: FutureName) -> dict[str, JsonValue]:
+    body: dict[str, JsonValue] = {"request_id": str(name)}
+    return {**body, "model_id": name.target}

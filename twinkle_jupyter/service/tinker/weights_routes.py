@@ -1,0 +1,219 @@
+"""What a client of the Tinker protocol saves, lists and deletes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from fastapi import APIRouter
+from pydantic import JsonValue
+
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runtime.handles import Refusal
+from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.parts import Parts, ServiceParts
+from twinkle_jupyter.service.tinker.future_names import FutureName
+from twinkle_jupyter.service.tinker.ops import accept
+from twinkle_jupyter.service.tinker.route import TinkerRoute
+from twinkle_jupyter.service.tinker.saved_weights import (
+    SavedWeights,
+    WeightsPath,
+    change_saved,
+    delete_saved,
+    find_saved,
+    list_saved,
+    moment_after,
+    plan_save,
+)
+from twinkle_jupyter.service.tinker.session_routes import Limit, Offset
+from twinkle_jupyter.service.tinker.state import State, TinkerState
+from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsKind
+from twinkle_jupyter.wire.tinker_bodies import (
+    PathBody,
+    SaveForSamplerBody,
+    SaveWeightsBody,
+    TtlBody,
+    is_name,
+)
+
+router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
+
+
+@router.post("/save_weights")
+async def save_weights(
+    body: SaveWeightsBody, parts: Parts, state: State, owner: Owner
+) -> dict[str, JsonValue]:
+    """Save weights and optimizer, to train on from."""
+    row = await state.adapters.get(owner, body.model_id)
+    return await _save(parts, state, row, "weights", body)
+
+
+@router.post("/save_weights_for_sampler")
+async def save_weights_for_sampler(
+    body: SaveForSamplerBody, parts: Parts, state: State, owner: Owner
+) -> dict[str, JsonValue]:
+    """Save weights to sample from, under a name or for one sampling session."""
+    row = await state.adapters.get(owner, body.model_id)
+    if body.path is not None or body.sampling_session_seq_id is None:
+        return await _save(parts, state, row, "sampler_weights", body)
+    number = body.sampling_session_seq_id
+    session, op = await state.sampling_sessions.plan_unnamed(row, number, body.seq_id)
+    await accept(state.adapters, row, op)
+    detail = session.sampling_session_id
+    return _future(FutureName("save_weights", body.seq_id, row.adapter_id, detail))
+
+
+async def _save(
+    parts: ServiceParts,
+    state: TinkerState,
+    row: ClientAdapterRow,
+    kind: WeightsKind,
+    body: SaveWeightsBody,
+) -> dict[str, JsonValue]:
+    name = body.path if body.path is not None else f"{body.seq_id:06d}"
+    if is_name(name):
+        op = await plan_save(parts, row, kind, body, name)
+    else:
+        problem = f"path={name!r} is no name for a checkpoint."
+        hint = "Letters, digits, and . _ : - after the first, at most 128."
+        op = Refusal(AdapterId(row.adapter_id), body.seq_id, problem, hint)
+    await accept(state.adapters, row, op)
+    return _future(FutureName("save_weights", body.seq_id, row.adapter_id, f"{kind}/{name}"))
+
+
+@router.post("/weights_info")
+async def get_weights_info(body: PathBody, parts: Parts, owner: Owner) -> dict[str, JsonValue]:
+    """Describe saved weights."""
+    row = await find_saved(parts, owner, WeightsPath.parse(body.tinker_path))
+    return {
+        "base_model": row.base_model,
+        "is_lora": True,
+        "lora_rank": row.rank,
+        # The output layer has no adapter here.
+        "train_unembed": False,
+        "train_mlp": "mlp" in row.trains,
+        "train_attn": "attn" in row.trains,
+        "optimizer_config": {"type": "adamw"},
+    }
+
+
+@router.get("/checkpoints")
+async def list_all_checkpoints(
+    parts: Parts, owner: Owner, limit: Limit = 100, offset: Offset = 0
+) -> dict[str, JsonValue]:
+    """List everything that the user has saved."""
+    saved = await list_saved(parts, owner)
+    page: list[JsonValue] = [_checkpoint(one) for one in saved[offset : offset + limit]]
+    return {"checkpoints": page, "cursor": _cursor(limit, offset, saved)}
+
+
+@router.get("/training_runs")
+async def list_training_runs(
+    parts: Parts, state: State, owner: Owner, limit: Limit = 20, offset: Offset = 0
+) -> dict[str, JsonValue]:
+    """List the user's adapters, newest first."""
+    rows = await state.adapters.list(owner)
+    saved = await list_saved(parts, owner)
+    page: list[JsonValue] = [_training_run(row, saved) for row in rows[offset : offset + limit]]
+    return {"training_runs": page, "cursor": _cursor(limit, offset, rows)}
+
+
+@router.get("/training_runs/{model_id}")
+async def get_training_run(
+    model_id: str, parts: Parts, state: State, owner: Owner
+) -> dict[str, JsonValue]:
+    """Describe one adapter."""
+    row = await state.adapters.get(owner, model_id)
+    return _training_run(row, await list_saved(parts, owner, model_id))
+
+
+@router.get("/training_runs/{model_id}/checkpoints")
+async def list_checkpoints(
+    model_id: str, parts: Parts, state: State, owner: Owner
+) -> dict[str, JsonValue]:
+    """List what was saved of one adapter."""
+    await state.adapters.get(owner, model_id)
+    saved = await list_saved(parts, owner, model_id)
+    return {"checkpoints": [_checkpoint(one) for one in saved]}
+
+
+@router.delete("/training_runs/{model_id}/checkpoints/{checkpoint_id:path}")
+async def delete_checkpoint(
+    model_id: str, checkpoint_id: str, parts: Parts, owner: Owner
+) -> dict[str, JsonValue]:
+    """Delete saved weights."""
+    await delete_saved(parts, owner, _path(model_id, checkpoint_id))
+    return {}
+
+
+@router.put("/training_runs/{model_id}/checkpoints/{kind}/{name}/ttl")
+async def set_ttl(
+    model_id: str, kind: str, name: str, body: TtlBody, parts: Parts, owner: Owner
+) -> dict[str, JsonValue]:
+    """Set when saved weights go, or that they stay."""
+    path = _path(model_id, f"{kind}/{name}")
+    await change_saved(parts, owner, path, expires_at=moment_after(body.ttl_seconds))
+    return {}
+
+
+@router.post("/training_runs/{model_id}/checkpoints/{kind}/{name}/publish")
+async def publish(
+    model_id: str, kind: str, name: str, parts: Parts, owner: Owner
+) -> dict[str, JsonValue]:
+    """Mark saved weights as public; nobody else reaches them by that yet."""
+    await change_saved(parts, owner, _path(model_id, f"{kind}/{name}"), is_public=True)
+    return {}
+
+
+@router.delete("/training_runs/{model_id}/checkpoints/{kind}/{name}/publish")
+async def unpublish(
+    model_id: str, kind: str, name: str, parts: Parts, owner: Owner
+) -> dict[str, JsonValue]:
+    """Take the mark away."""
+    await change_saved(parts, owner, _path(model_id, f"{kind}/{name}"), is_public=False)
+    return {}
+
+
+def _path(model_id: str, checkpoint_id: str) -> WeightsPath:
+    return WeightsPath.parse(f"tinker://{model_id}/{checkpoint_id}")
+
+
+def _checkpoint(saved: SavedWeights) -> dict[str, JsonValue]:
+    row = saved.row
+    return {
+        "checkpoint_id": f"{row.kind}/{row.name}",
+        "checkpoint_type": "training" if row.kind == "weights" else "sampler",
+        "time": row.created_at,
+        "tinker_path": row.path,
+        "size_bytes": saved.size_bytes,
+        "public": row.is_public,
+        "user_metadata": cast("JsonValue", row.user_metadata),
+        "expires_at": row.expires_at or None,
+    }
+
+
+def _training_run(row: ClientAdapterRow, saved: Sequence[SavedWeights]) -> dict[str, JsonValue]:
+    own = [one for one in saved if one.row.adapter_id == row.adapter_id]
+    newest: dict[str, JsonValue] = {}
+    for one in reversed(own):
+        newest[one.row.kind] = _checkpoint(one)
+    return {
+        "training_run_id": row.adapter_id,
+        "base_model": row.base_model,
+        "model_owner": row.owner,
+        "is_lora": True,
+        "lora_rank": row.rank,
+        "corrupted": False,
+        "last_request_time": row.used_at,
+        "last_checkpoint": newest.get("weights"),
+        "last_sampler_checkpoint": newest.get("sampler_weights"),
+        "user_metadata": cast("JsonValue", row.user_metadata),
+    }
+
+
+def _cursor(limit: int, offset: int, rows: Sequence[object]) -> dict[str, JsonValue]:
+    return {"limit": limit, "offset": offset, "total_count": len(rows)}
+
+
+def _future(name: FutureName) -> dict[str, JsonValue]:
+    return {"request_id": str(name), "model_id": name.target}

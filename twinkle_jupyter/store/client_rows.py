@@ -1,0 +1,173 @@
+"""Rows of clients that train step by step: sessions, their adapters, what they saved, samplers.
+
+Every key begins with its kind and its owner, so that nobody can name what is another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Literal, Self, cast
+from urllib.parse import quote
+
+from twinkle_jupyter.store.interface import JSON, Row
+from twinkle_jupyter.store.records import now
+
+WeightsKind = Literal["weights", "sampler_weights"]
+
+
+def _key(kind: str, owner: str, name: str) -> str:
+    return f"{kind}/{quote(owner, safe='')}/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRow:
+    """What all of them can."""
+
+    owner: str
+
+    def to_row(self) -> Row:
+        """Return the row as JSON."""
+        return cast("Row", asdict(self))
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """Rebuild from JSON."""
+        return cls(**cast("dict[str, str]", dict(row)))
+
+    def changed(self, **changes: JSON) -> Self:
+        """Return a copy with these fields changed."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow(ClientRow):
+    """A client's lease on its adapters and samplers."""
+
+    session_id: str
+    user_metadata: Mapping[str, JSON] = field(default_factory=dict)
+    tags: Sequence[str] = ()
+    display_name: str = ""
+    sdk_version: str = ""
+    #: How it ended; empty while it lasts.
+    finished: str = ""
+    heard_at: str = field(default_factory=now)
+    created_at: str = field(default_factory=now)
+
+    @staticmethod
+    def key(owner: str, session_id: str) -> str:
+        """Where the row is kept; all of an owner's are under `key(owner, "")`."""
+        return _key("session", owner, session_id)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsToLoad:
+    """A checkpoint that an adapter is to become."""
+
+    #: As the client named it.
+    path: str
+    #: Absolute.
+    folder: str
+    with_optimizer: bool
+    #: The client's op that asks for it; 0 for what an adapter begins with.
+    sequence_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClientAdapterRow(ClientRow):
+    """An adapter that a client trains."""
+
+    adapter_id: str
+    session_id: str
+    base_model: str
+    rank: int
+    alpha: float
+    seed: int
+    targets: Sequence[str] = ()
+    #: Parts that it has matrices in.
+    trains: Sequence[str] = ("attn", "mlp")
+    user_metadata: Mapping[str, JSON] = field(default_factory=dict)
+    #: Whether the trainer has had it; what it has lost since is not made from nothing.
+    is_made: bool = False
+    #: A `WeightsToLoad` that no trainer has loaded yet; empty for none.
+    to_load: Row = field(default_factory=dict)
+    #: The client's sequence ids less this are the trainer's, which begin anew with each load.
+    id_offset: int = 0
+    #: Why the newest load failed, by the client's sequence id.
+    failed_loads: Mapping[str, str] = field(default_factory=dict)
+    used_at: str = field(default_factory=now)
+    created_at: str = field(default_factory=now)
+
+    @staticmethod
+    def key(owner: str, adapter_id: str) -> str:
+        """Where the row is kept; all of an owner's are under `key(owner, "")`."""
+        return _key("client-adapter", owner, adapter_id)
+
+    @property
+    def weights_to_load(self) -> WeightsToLoad | None:
+        """What it becomes before its next op; None for nothing."""
+        return WeightsToLoad(**self.to_load) if self.to_load else None  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedWeightsRow(ClientRow):
+    """A checkpoint that a client gave a name; there once its folder is whole."""
+
+    adapter_id: str
+    kind: WeightsKind
+    name: str
+    base_model: str
+    rank: int
+    trains: Sequence[str]
+    #: Absolute.
+    folder: str
+    #: The client's op that saves it.
+    sequence_id: int
+    #: Absolute folder that it takes the place of once it is whole; empty for none.
+    replaces: str = ""
+    user_metadata: Mapping[str, JSON] = field(default_factory=dict)
+    #: ISO 8601, UTC; empty for one that stays.
+    expires_at: str = ""
+    is_public: bool = False
+    created_at: str = field(default_factory=now)
+
+    @staticmethod
+    def prefix(owner: str, adapter_id: str = "") -> str:
+        """What the keys of all of an owner's begin with, or of all of one adapter's."""
+        return _key("saved-weights", owner, f"{adapter_id}/" if adapter_id else "")
+
+    @classmethod
+    def key(cls, owner: str, adapter_id: str, kind: str, name: str) -> str:
+        """Where the row is kept."""
+        return f"{cls.prefix(owner, adapter_id)}{kind}/{name}"
+
+    @property
+    def path(self) -> str:
+        """As clients name it."""
+        return f"tinker://{self.adapter_id}/{self.kind}/{self.name}"
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether it is to go."""
+        return bool(self.expires_at) and self.expires_at <= now()
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingSessionRow(ClientRow):
+    """What a client samples from: a base model, alone or with weights that do not change."""
+
+    sampling_session_id: str
+    session_id: str
+    base_model: str
+    #: Absolute folder of the weights; empty for the base model alone.
+    folder: str = ""
+    #: As the client named them; empty for those without a name.
+    model_path: str = ""
+    #: The adapter that weights without a name are of.
+    adapter_id: str = ""
+    created_at: str = field(default_factory=now)
+
+    @staticmethod
+    def key(owner: str, sampling_session_id: str) -> str:
+        """Where the row is kept; all of an owner's are under `key(owner, "")`."""
+        return _key("sampling-session", owner, sampling_session_id)

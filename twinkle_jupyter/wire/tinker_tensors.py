@@ -1,0 +1,93 @@
+"""Tensors of the Tinker protocol as arrays: bytes or numbers, dense or in compressed rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from google.protobuf.message import Message
+from numpy.typing import NDArray
+
+from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.wire.tinker_bodies import TensorBody
+
+#: Numbers of whichever type; annotated as the one that stands for all of them.
+Array: TypeAlias = NDArray[np.float64]
+
+FLOAT32 = 1
+_BFLOAT16 = 4
+_DTYPES: Mapping[int, str] = {FLOAT32: "<f4", 2: "<i8", 3: "<i4"}
+_JSON_DTYPES: Mapping[str, str] = {"float32": "<f4", "int64": "<i8"}
+#: Columns of a tensor at most: targets of one position.
+MAX_TARGETS = 64
+
+
+def read_tensor(tensor: Message, name: str) -> Array:
+    """Read a `Tensor` of one or two dimensions.
+
+    Raises:
+        InvalidDataError: It is of another kind, or not as large as it says; begins with `name`.
+    """
+    if tensor.dtype == _BFLOAT16:
+        raise InvalidDataError(f"{name} is bfloat16; send float32.")
+    if tensor.dtype not in _DTYPES:
+        raise InvalidDataError(f"{name} has dtype {tensor.dtype}, which is not known.")
+    dtype, shape = _DTYPES[tensor.dtype], list(tensor.shape)
+    if tensor.WhichOneof("encoding") != "sparse_csr":
+        return _shaped(from_bytes(tensor.dense, dtype, name), shape, name)
+    sparse = tensor.sparse_csr
+    return _dense(
+        from_bytes(sparse.values, dtype, name),
+        from_bytes(sparse.crow_indices, "<i8", name),
+        from_bytes(sparse.col_indices, "<i8", name),
+        shape,
+        name,
+    )
+
+
+def read_json_tensor(tensor: TensorBody, name: str) -> Array:
+    """As `read_tensor`, from JSON."""
+    flat = np.asarray(tensor.data, _JSON_DTYPES[tensor.dtype])
+    shape = tensor.shape if tensor.shape is not None else [len(flat)]
+    if tensor.sparse_crow_indices is None:
+        return _shaped(flat, shape, name)
+    rows = np.asarray(tensor.sparse_crow_indices, "<i8")
+    return _dense(flat, rows, np.asarray(tensor.sparse_col_indices or [], "<i8"), shape, name)
+
+
+def from_bytes(raw: bytes, dtype: str, name: str) -> Array:
+    """Read (N,) numbers, or raise InvalidDataError."""
+    try:
+        return np.frombuffer(raw, dtype)
+    except ValueError as error:
+        raise InvalidDataError(f"{name} has {len(raw)} bytes, which is no whole number.") from error
+
+
+def _shaped(flat: Array, shape: Sequence[int], name: str) -> Array:
+    sizes = list(shape) or [len(flat)]
+    if len(sizes) > 2 or min(sizes) < 0 or int(np.prod(sizes)) != len(flat):
+        raise InvalidDataError(f"{name} has {len(flat)} numbers for shape {list(shape)}.")
+    return flat.reshape(sizes)
+
+
+def _dense(
+    values: Array, row_starts: Array, columns: Array, shape: Sequence[int], name: str
+) -> Array:
+    """Write out a matrix in compressed rows; what is not in it is 0."""
+    is_right = (
+        len(shape) == 2
+        and shape[0] >= 0
+        and 0 < shape[1] <= MAX_TARGETS
+        and len(row_starts) == shape[0] + 1
+        and len(values) == len(columns)
+        and row_starts[0] == 0
+        and row_starts[-1] == len(values)
+        and bool((np.diff(row_starts) >= 0).all())
+        and (not len(columns) or (columns.min() >= 0 and columns.max() < shape[1]))
+    )
+    if not is_right:
+        raise InvalidDataError(f"{name} is not a sparse matrix of shape {list(shape)}.")
+    dense = np.zeros(shape, values.dtype)
+    dense[np.repeat(np.arange(shape[0]), np.diff(row_starts).astype(np.int64)), columns] = values
+    return dense
