@@ -1,0 +1,41 @@
+"""A virtual environment with somebody else's client in it, and nothing of ours to import."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+
+def make_client_environment(folder: Path, requirement: str) -> Path:
+    """Return the Python of a new environment that has this package.
+
+    What the package needs and our own environment has, torch above all, is taken from there.
+    """
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    link = folder / "lib" / version / "site-packages" / "shared.pth"
+    link.write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
+    command = [str(python), "-m", "pip", "install", "-q", "--no-compile", requirement]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return python
+
+
+def run_program(python: Path, program: Path, *arguments: str, key: str) -> str:
+    """Run a client's program to its end; return what it printed."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        "TINKER_API_KEY": key,
+        "HF_HUB_OFFLINE": "1",
+    }
+    command = [str(python), "-W", "ignore", str(program), *arguments]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=240, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout
