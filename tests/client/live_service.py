@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import uvicorn
+from fastapi import FastAPI
 
 from twinkle_jupyter.client.discovery import Connection, remove_connection, write_connection
 from twinkle_jupyter.config.service_config import ServiceConfig
@@ -43,6 +44,7 @@ class LiveService:
         adapter_files: Writes exports and reads imports; None for none.
     """
 
+    app: FastAPI
     store: SqliteStore
     #: None while the base model is being loaded.
     compute: ServedModel | None = None
@@ -100,7 +102,7 @@ class LiveService:
                 )
                 template = ChatTemplate.load(self._model)
                 self.compute = ServedModel(local.trainer, local.sampler, template)
-            app = create_app(
+            self.app = app = create_app(
                 self.store,
                 self.config,
                 compute=self._compute,

@@ -26,16 +26,20 @@ def make_client_environment(folder: Path, requirement: str) -> Path:
     return python
 
 
-def run_program(python: Path, program: Path, *arguments: str, key: str) -> str:
-    """Run a client's program to its end; return what it printed."""
-    environment = {
+def client_variables(key: str) -> dict[str, str]:
+    """Return the environment of a client's program."""
+    return {
         **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         "TINKER_API_KEY": key,
         "HF_HUB_OFFLINE": "1",
     }
+
+
+def run_program(python: Path, program: Path, *arguments: str, key: str) -> str:
+    """Run a client's program to its end; return what it printed."""
     command = [str(python), "-W", "ignore", str(program), *arguments]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=240, env=environment, check=False
+        command, capture_output=True, text=True, timeout=240, env=client_variables(key), check=False
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout

@@ -17,13 +17,11 @@ _LAYER_WEIGHT = re.compile(r"\.(?:layers|h|blocks)\.\d+\.(?P<module>.+)\.weight$
 
 
 def find_targets(folder: Path, parts: Collection[ModelPart]) -> tuple[str, ...]:
-    """Return the names of the linear layers of these parts; nothing, which means all, for both.
+    """Return the names of the linear layers of these parts.
 
     Raises:
         InvalidConfigError: There is no part, or none that this base model has.
     """
-    if set(parts) == {"attn", "mlp"}:
-        return ()
     names: set[str] = set()
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(file, "np") as tensors:

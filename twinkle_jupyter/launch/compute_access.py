@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from pathlib import Path
 
 from twinkle_jupyter.actors.names import sampler_name, trainer_name
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import STARTING, InvalidConfigError, ServiceUnavailableError
-from twinkle_jupyter.launch.ray_head import RayHead, join_head
+from twinkle_jupyter.launch.apart import CallsApart
+from twinkle_jupyter.launch.ray_head import RayHead, join_head, leave_head
 from twinkle_jupyter.runs.base_model_wishes import wish_for
 from twinkle_jupyter.service.parts import ServedModel
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import PhaseRow
 from twinkle_jupyter.templates.chat_template import ChatTemplate
+
+#: Leaving a Ray that is gone and joining another one.
+_JOIN_S = 30.0
+_LOOK_UP_S = 5.0
+_WATCH_S = 1.0
+#: A Ray without a head for so long is left before another one is there.
+_GONE_S = 30.0
 
 
 class ComputeAccess:
@@ -24,6 +34,9 @@ class ComputeAccess:
         self._config = config
         self._templates: dict[str, ChatTemplate] = {}
         self._joining = asyncio.Lock()
+        self._ray = CallsApart("Ray")
+        #: Address of the Ray that this process is part of; empty for none.
+        self._joined = ""
 
     async def compute(self, name: str) -> ServedModel:
         """Return the base model of this name, having it loaded if nobody has asked for it yet.
@@ -39,7 +52,7 @@ class ComputeAccess:
             doing = model.message or await self._phase_message()
             raise ServiceUnavailableError(f"{doing}.", "It is starting; try again.", STARTING)
         async with self._joining:
-            await asyncio.to_thread(self._join)
+            await self._ray.call(self._join, _JOIN_S)
         template = self._templates.get(name)
         if template is None:
             template = await asyncio.to_thread(ChatTemplate.load, Path(model.folder))
@@ -47,16 +60,41 @@ class ComputeAccess:
         # Only now may Ray be imported: joining has set its environment.
         from twinkle_jupyter.actors.ray_handles import RaySamplerHandle, RayTrainerHandle
 
-        trainer, sampler = await asyncio.to_thread(
-            lambda: (RayTrainerHandle(trainer_name(name)), RaySamplerHandle(sampler_name(name)))
+        trainer, sampler = await self._ray.call(
+            lambda: (RayTrainerHandle(trainer_name(name)), RaySamplerHandle(sampler_name(name))),
+            _LOOK_UP_S,
         )
         return ServedModel(trainer, sampler, template)
+
+    async def watch(self) -> None:
+        """Leave a Ray that is gone, whether or not somebody asks for another; until cancelled.
+
+        Ray ends a process that has been without its head for a minute.
+        """
+        missing_since: float | None = None
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            head = await asyncio.to_thread(RayHead.read, self._config.cluster_path)
+            address = head.address if head is not None else ""
+            now = time.monotonic()
+            missing_since = None if address else missing_since or now
+            # While it falls apart is not the moment to leave it in good order.
+            is_gone = address or (missing_since is not None and now - missing_since > _GONE_S)
+            if self._joined and is_gone and address != self._joined:
+                async with self._joining:
+                    with contextlib.suppress(ServiceUnavailableError):
+                        await self._ray.call(self._leave, _JOIN_S)
+
+    def _leave(self) -> None:
+        self._joined = ""
+        leave_head()
 
     def _join(self) -> None:
         head = RayHead.read(self._config.cluster_path)
         if head is None:
             raise ServiceUnavailableError("Ray is not running yet.", "Try again in a moment.")
         join_head(head)
+        self._joined = head.address
 
     async def _phase_message(self) -> str:
         row = await self._store.get(PhaseRow.KEY)

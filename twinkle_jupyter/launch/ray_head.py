@@ -129,6 +129,13 @@ def join_head(head: RayHead) -> None:
         raise ServiceUnavailableError("Ray does not answer.", "Try again in a moment.") from error
 
 
+def leave_head() -> None:
+    """Leave the Ray that was joined, also when it is gone. May block for a while."""
+    import ray
+
+    ray.shutdown()
+
+
 def _log_with_the_others() -> None:
     """What Ray has to say in this process belongs into our log, not onto somebody's terminal."""
     logger = logging.getLogger("ray")

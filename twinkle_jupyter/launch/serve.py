@@ -112,7 +112,7 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
     if until_stdin_closes:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
     async with asyncio.TaskGroup() as tasks:
-        watch = tasks.create_task(cluster.watch())
+        watches = [tasks.create_task(watch()) for watch in (cluster.watch, access.watch)]
         # The socket listens already: who connects now is answered when the server has started.
         write_connection(connection)
         _LOGGER.info("answering at %s", connection.url)
@@ -121,7 +121,8 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: setattr(server, "should_exit", True))
         await server.serve(sockets=[listener])
-        watch.cancel()
+        for watch in watches:
+            watch.cancel()
     remove_connection(os.getpid())
     await cluster.end()
     await announced.close()

@@ -64,7 +64,7 @@ told["whole"] = list(
 )
 
 # Several targets a position: the first column alone counts, as a dense and as a sparse tensor.
-wide = torch.tensor([[a, b] for a, b in zip(rows[0][1:], rows[0][:-1])])
+wide = torch.tensor([[a, b] for a, b in zip(rows[0][1:], rows[0][:-1], strict=True)])
 weights = torch.tensor([[1.0, 0.0]] * (len(rows[0]) - 1))
 thin = torch.zeros(len(rows[0]) - 1, 8)
 thin[:, 0] = 1.0
@@ -106,7 +106,7 @@ told["after_load"] = step(model, data)[0].metrics["loss:sum"]
 # A loss of the client's own has the gradient of the one that it is written after.
 def own_loss(data, logprobs):
     weights = [torch.tensor(one.loss_fn_inputs["weights"].data) for one in data]
-    total = -sum((p * w).sum() for p, w in zip(logprobs, weights))
+    total = -sum((p * w).sum() for p, w in zip(logprobs, weights, strict=True))
     return total, {"mine": float(total)}
 
 
@@ -202,4 +202,4 @@ told["expires"] = [
 ]
 rest.delete_checkpoint_from_tinker_path(named.path).result()
 told["left"] = sorted(c.checkpoint_id for c in rest.list_user_checkpoints().result().checkpoints)
-print(json.dumps(told))
+sys.stdout.write(json.dumps(told))

@@ -193,11 +193,13 @@ class ClientAdapters:
         )
 
     async def _spec(self, row: ClientAdapterRow) -> AdapterSpec:
-        parts = cast("list[ModelPart]", list(row.trains))
-        model = await read_base_model(self._parts.store, row.base_model)
-        if model is None or not model.folder:
-            raise ServiceUnavailableError(f"Base model {row.base_model!r} is not loaded yet.")
-        targets = await asyncio.to_thread(find_targets, Path(model.folder), parts)
+        targets: tuple[str, ...] = ()
+        if set(row.trains) != {"attn", "mlp"}:
+            model = await read_base_model(self._parts.store, row.base_model)
+            if model is None or not model.folder:
+                raise ServiceUnavailableError(f"Base model {row.base_model!r} is not loaded yet.")
+            parts = cast("list[ModelPart]", list(row.trains))
+            targets = await asyncio.to_thread(find_targets, Path(model.folder), parts)
         return AdapterSpec(row.rank, row.alpha, row.seed, targets)
 
     async def _change(self, row: ClientAdapterRow, **changes: JSON) -> ClientAdapterRow:

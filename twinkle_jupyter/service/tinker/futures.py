@@ -57,7 +57,8 @@ class Futures:
         self._parts = parts
         self._adapters = adapters
         self._samples = samples
-        self._hold_s = hold_s
+        #: How long a client is kept waiting.
+        self.hold_s = hold_s
 
     async def retrieve(self, owner: str, name: FutureName, *, as_protobuf: bool) -> Reply | None:
         """Return the answer, or None when it takes longer than a client may be held.
@@ -67,7 +68,7 @@ class Futures:
         """
         if name.kind == "sample":
             return await self._samples.retrieve(
-                owner, str(name), self._hold_s, as_protobuf=as_protobuf
+                owner, str(name), self.hold_s, as_protobuf=as_protobuf
             )
         row = await self._adapters.get(owner, name.target)
 
@@ -75,7 +76,7 @@ class Futures:
             return await self._find(row, name, as_protobuf=as_protobuf)
 
         try:
-            return await patiently(find, self._hold_s)
+            return await patiently(find, self.hold_s)
         except ServiceUnavailableError:
             return None
         except TwinkleError as error:
