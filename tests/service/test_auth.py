@@ -14,22 +14,23 @@ from twinkle_jupyter.service.auth import create_key, owner_of_key
 from twinkle_jupyter.store.sqlite import SqliteStore
 
 
-def _routes(service: Service) -> list[tuple[str, str]]:
-    found = [
-        (method, path)
+def _routes(service: Service) -> dict[tuple[str, str], list[str]]:
+    """Return the tags of every route."""
+    found = {
+        (method, path): route["tags"]
         for path, methods in service.app.openapi()["paths"].items()
-        for method in methods
-    ]
-    assert len(found) == 30
+        for method, route in methods.items()
+    }
+    assert len(found) == 63
     return found
 
 
 async def test_every_route_but_the_health_check_needs_a_key(service: Service) -> None:
     answers = {
-        path: (await service.nobody.request(method, path)).status_code
+        (method, path): (await service.nobody.request(method, path)).status_code
         for method, path in _routes(service)
     }
-    assert answers.pop("/healthz") == 200
+    assert answers.pop(("get", "/healthz")) == 200
     assert set(answers.values()) == {401}
 
 
@@ -38,7 +39,9 @@ async def test_what_belongs_to_another_user_is_not_found_anywhere(service: Servi
     messages = [{"role": "user", "content": "Hi"}]
     asked = 0
     for name in (str(run["run_id"]), "pirate"):
-        for method, path in _routes(service):
+        for (method, path), tags in _routes(service).items():
+            if "tinker" in tags:
+                continue  # `tests/service/tinker` asks these, whose ids are in bodies
             url = re.sub(r"\{\w+\}", name, path)
             if url == path and path != "/api/v1/samples":
                 continue

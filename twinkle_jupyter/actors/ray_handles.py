@@ -222,6 +222,10 @@ class RayTrainerHandle(TrainerHandle):
         await self._actor.tell(_CONTROL_TIMEOUT_S, "remove_adapter", adapter_id)
 
     @override
+    async def park(self, adapter_id: AdapterId, folder: str, next_id: int) -> bool:
+        return await self._actor.ask(bool, _CONTROL_TIMEOUT_S, "park", adapter_id, folder, next_id)
+
+    @override
     async def status(self) -> ComputeStatus:
         return await self._actor.ask(ComputeStatus, _CONTROL_TIMEOUT_S, "status")
 

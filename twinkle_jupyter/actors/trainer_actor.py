@@ -166,6 +166,11 @@ class TrainerActor(TrainerHandle):
         await self._loop.remove_adapter(adapter_id)
 
     @override
+    async def park(self, adapter_id: AdapterId, folder: str, next_id: int) -> bool:
+        await self.start()
+        return await self._loop.park(adapter_id, folder, next_id)
+
+    @override
     async def status(self) -> ComputeStatus:
         await self.start()
         return await self._loop.status()

@@ -85,6 +85,12 @@ class ServiceConfig(BaseSettings):
         le=86_400,
         description="seconds of training that a restart of the trainer repeats at most",
     )
+    session_timeout_s: float = Field(
+        default=1800.0,
+        gt=0,
+        le=604_800,
+        description="seconds of silence after which a client's adapters leave their slots",
+    )
     keeps_journal: bool = Field(
         default=False, description="keep every op, so that a training can be repeated; it grows"
     )

@@ -97,6 +97,7 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
         check_base_model=check_base_model,
         adapter_files=ExportProcess(),
     )
+    keep_sessions = app.state.tinker.keeper.run
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -112,7 +113,9 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
     if until_stdin_closes:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
     async with asyncio.TaskGroup() as tasks:
-        watches = [tasks.create_task(watch()) for watch in (cluster.watch, access.watch)]
+        watches = [
+            tasks.create_task(watch()) for watch in (cluster.watch, access.watch, keep_sessions)
+        ]
         # The socket listens already: who connects now is answered when the server has started.
         write_connection(connection)
         _LOGGER.info("answering at %s", connection.url)

@@ -165,6 +165,17 @@ class TrainerHandle(Protocol):
         """Free the slot; unanswered ops fail. Removing what is not there changes nothing."""
         ...
 
+    async def park(self, adapter_id: AdapterId, folder: str, next_id: int) -> bool:
+        """Write the adapter as it is to disk, and only then free its slot.
+
+        Where another op than `next_id` is its next one, or that is there, nothing changes: False.
+
+        Raises:
+            NotFoundError: There is no such adapter.
+            RunFailedError: It could not be written; it is where it was.
+        """
+        ...
+
     async def status(self) -> ComputeStatus:
         """Answer when the base model is loaded."""
         ...

@@ -39,6 +39,7 @@ from twinkle_jupyter.scheduling.events import (
 from twinkle_jupyter.scheduling.machine import Scheduler
 from twinkle_jupyter.scheduling.request import (
     AdapterSpec,
+    CheckpointCopied,
     CheckpointSaved,
     ForwardBackward,
     ForwardBackwardResult,
@@ -165,11 +166,27 @@ class TrainLoop:
     async def remove_adapter(self, adapter_id: AdapterId) -> None:
         """Free the slot; unanswered ops fail. Removing what is not there changes nothing."""
         async with self._slots_lock:
-            why = NotFoundError(f"Adapter {adapter_id!r} was removed.")
-            self._dispatch.feed(AdapterRemoved(adapter_id, why))
-            await self._thread.call(lambda engine: engine.remove_adapter(adapter_id))
-            self._durability.removed(adapter_id)
+            await self._remove(adapter_id)
         await self._durability.journal.flushed()
+
+    async def park(self, adapter_id: AdapterId, folder: str, next_id: int) -> bool:
+        """Write the adapter as it is to disk, and only then free its slot."""
+        state = await self._thread.call(lambda engine: engine.copy_adapter(adapter_id))
+        self._durability.begin_checkpoint(folder, state)
+        await self._durability.writer.finish(CheckpointCopied(state.step, folder))
+        async with self._slots_lock:
+            is_settled = self._scheduler.is_settled(adapter_id)
+            if not is_settled or self._scheduler.next_id(adapter_id) != next_id:
+                return False
+            await self._remove(adapter_id)
+        await self._durability.journal.flushed()
+        return True
+
+    async def _remove(self, adapter_id: AdapterId) -> None:
+        why = NotFoundError(f"Adapter {adapter_id!r} was removed.")
+        self._dispatch.feed(AdapterRemoved(adapter_id, why))
+        await self._thread.call(lambda engine: engine.remove_adapter(adapter_id))
+        self._durability.removed(adapter_id)
 
     async def position(self, adapter_id: AdapterId) -> AdapterPosition | None:
         """Wait until every op taken in so far is answered; None where there is no such adapter."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Literal, Self, cast
+from typing import ClassVar, Literal, Self, cast
 from urllib.parse import quote
 
 from twinkle_jupyter.store.interface import JSON, Row
@@ -52,7 +52,11 @@ class SessionRow(ClientRow):
     #: How it ended; empty while it lasts.
     finished: str = ""
     heard_at: str = field(default_factory=now)
+    #: Whether its adapters were put away since it was heard of last.
+    is_put_away: bool = False
     created_at: str = field(default_factory=now)
+
+    PREFIX: ClassVar[str] = "session/"
 
     @staticmethod
     def key(owner: str, session_id: str) -> str:
@@ -64,7 +68,7 @@ class SessionRow(ClientRow):
 class WeightsToLoad:
     """A checkpoint that an adapter is to become."""
 
-    #: As the client named it.
+    #: As the client named it; empty for what it was put away as.
     path: str
     #: Absolute.
     folder: str
@@ -93,6 +97,8 @@ class ClientAdapterRow(ClientRow):
     to_load: Row = field(default_factory=dict)
     #: The client's sequence ids less this are the trainer's, which begin anew with each load.
     id_offset: int = 0
+    #: What it is put away as, once it is: a `WeightsToLoad`; empty for none.
+    parked: Row = field(default_factory=dict)
     #: Why the newest load failed, by the client's sequence id.
     failed_loads: Mapping[str, str] = field(default_factory=dict)
     used_at: str = field(default_factory=now)

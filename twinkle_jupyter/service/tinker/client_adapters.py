@@ -7,6 +7,7 @@ asks for the outcome, by whichever replica it asks: nothing is lost with a proce
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.runtime.handles import AdapterSpec, TrainerHandle
 from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.store.artifacts import delete_folder, has_folder
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsToLoad
 from twinkle_jupyter.store.interface import JSON, Row
 from twinkle_jupyter.store.records import now
@@ -110,7 +112,7 @@ class ClientAdapters:
             raise NotFoundError(f"There is no model {adapter_id!r}.")
         return ClientAdapterRow.from_row(row)
 
-    async def list(self, owner: str) -> list[ClientAdapterRow]:
+    async def of(self, owner: str) -> list[ClientAdapterRow]:
         """Return this user's adapters, newest first."""
         rows = await self._parts.store.list_rows(ClientAdapterRow.key(owner, ""))
         found = [ClientAdapterRow.from_row(row) for _, row in rows]
@@ -158,9 +160,48 @@ class ClientAdapters:
         if datetime.fromisoformat(row.used_at) < before:
             await self._change(row, used_at=now())
 
-    async def remove(self, row: ClientAdapterRow) -> None:
-        """Give its slot back; what it saved stays."""
-        await (await self.trainer_of(row)).remove_adapter(AdapterId(row.adapter_id))
+    async def put_away(self, row: ClientAdapterRow) -> bool:
+        """Bring the adapter to disk and give its slot back; its next op brings it back.
+
+        False, and nothing changes, where an op comes in between.
+
+        Raises:
+            ServiceUnavailableError: There is no trainer now.
+            NotFoundError: The trainer does not have it.
+        """
+        adapter_id = AdapterId(row.adapter_id)
+        lock = self._making.setdefault(row.adapter_id, asyncio.Lock())
+        async with lock:
+            row = await self.get(row.owner, row.adapter_id)
+            if not row.is_made or row.to_load:
+                return True  # not there yet, or away already
+            trainer = await self.trainer_of(row)
+            position = await trainer.position(adapter_id)
+            if position is None:
+                raise NotFoundError(f"Model {row.adapter_id!r} is not on its trainer.")
+            last_id = position.next_sequence_id - 1 + row.id_offset
+            folder = self._parts.config.client_weights_folder(
+                row.adapter_id, "parked", secrets.token_hex(8)
+            )
+            # Written down before: whoever looks for it after a crash in between finds it.
+            parked = cast(
+                "Row",
+                asdict(WeightsToLoad("", str(folder), with_optimizer=True, sequence_id=last_id)),
+            )
+            row = await self._change(row, parked=parked)
+            is_parked = await trainer.park(adapter_id, str(folder), position.next_sequence_id)
+            await self._change(row, parked={}, to_load=parked if is_parked else {})
+            if not is_parked:
+                await asyncio.to_thread(delete_folder, folder)
+            return is_parked
+
+    async def found_again(self, row: ClientAdapterRow) -> bool:
+        """Whether an adapter that its trainer does not have was put away; it is loaded next."""
+        row = await self.get(row.owner, row.adapter_id)
+        folder = row.parked.get("folder")
+        if isinstance(folder, str) and await asyncio.to_thread(has_folder, Path(folder)):
+            row = await self._change(row, parked={}, to_load=row.parked)
+        return bool(row.to_load)
 
     async def _load(
         self, trainer: TrainerHandle, row: ClientAdapterRow, weights: WeightsToLoad
@@ -184,13 +225,16 @@ class ClientAdapters:
             failed = {**row.failed_loads, str(weights.sequence_id): str(error)}
             row = row.changed(failed_loads=failed)
         # The client's next op is the trainer's `next_id`.
-        return await self._change(
+        row = await self._change(
             row,
             is_made=True,
             to_load={},
             id_offset=weights.sequence_id + 1 - next_id,
             failed_loads=dict(row.failed_loads),
         )
+        if not weights.path:  # it was put away there, and is back
+            await asyncio.to_thread(delete_folder, Path(weights.folder))
+        return row
 
     async def _spec(self, row: ClientAdapterRow) -> AdapterSpec:
         targets: tuple[str, ...] = ()

@@ -92,7 +92,7 @@ class Futures:
             case "load_new" | "load_weights":
                 return await self._find_load(row, name)
             case "unload_model":
-                await self._adapters.remove(row)
+                await self._adapters.put_away(row)
                 return Reply.of({"type": "unload_model", "model_id": row.adapter_id})
         answer = await self._outcome(row, name.sequence_id)
         match answer:

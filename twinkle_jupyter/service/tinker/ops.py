@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.errors import InvalidDataError, NotFoundError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import (
     AdamWSettings,
@@ -34,7 +34,7 @@ async def accept(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> Non
     """
 
     async def hand_over() -> None:
-        made = await adapters.made(row)
+        made = await adapters.made(await adapters.get(row.owner, row.adapter_id))
         sequence_id = op.sequence_id - made.id_offset
         if sequence_id < 1:
             raise InvalidDataError(
@@ -43,7 +43,15 @@ async def accept(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> Non
             )
         await (await adapters.trainer_of(made)).accept(replace(op, sequence_id=sequence_id))
 
-    await patiently(hand_over, ACCEPT_WAIT_S)
+    async def hand_over_again() -> None:
+        try:
+            await hand_over()
+        except NotFoundError:
+            if not await adapters.found_again(row):
+                raise
+            await hand_over()
+
+    await patiently(hand_over_again, ACCEPT_WAIT_S)
     await adapters.used(row)
 
 

@@ -65,7 +65,7 @@ class SamplingSessions:
             raise NotFoundError(f"There is no sampling session {sampling_session_id!r}.")
         return SamplingSessionRow.from_row(row)
 
-    async def list(self, owner: str) -> list[SamplingSessionRow]:
+    async def of(self, owner: str) -> list[SamplingSessionRow]:
         """Return this user's sessions."""
         rows = await self.parts.store.list_rows(SamplingSessionRow.key(owner, ""))
         return [SamplingSessionRow.from_row(row) for _, row in rows]
@@ -97,7 +97,7 @@ class SamplingSessions:
     async def _drop_oldest(self, adapter: ClientAdapterRow) -> None:
         theirs = [
             row
-            for row in await self.list(adapter.owner)
+            for row in await self.of(adapter.owner)
             if row.adapter_id == adapter.adapter_id and not row.model_path
         ]
         theirs.sort(key=lambda row: row.created_at)

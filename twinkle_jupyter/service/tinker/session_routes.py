@@ -84,7 +84,7 @@ async def list_sessions(
     state: State, owner: Owner, limit: Limit = 20, offset: Offset = 0
 ) -> dict[str, JsonValue]:
     """List the user's sessions, newest first."""
-    rows = await state.sessions.list(owner)
+    rows = await state.sessions.of(owner)
     return {"sessions": [row.session_id for row in rows[offset : offset + limit]]}
 
 
@@ -92,8 +92,8 @@ async def list_sessions(
 async def get_session(session_id: str, state: State, owner: Owner) -> dict[str, JsonValue]:
     """Say what belongs to a session."""
     row = await state.sessions.get(owner, session_id)
-    adapters = await state.adapters.list(owner)
-    samplers = await state.sampling_sessions.list(owner)
+    adapters = await state.adapters.of(owner)
+    samplers = await state.sampling_sessions.of(owner)
     return {
         "training_run_ids": [a.adapter_id for a in adapters if a.session_id == session_id],
         "sampler_ids": [s.sampling_session_id for s in samplers if s.session_id == session_id],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import cast
 from uuid import uuid4
 
@@ -40,7 +41,7 @@ class Sessions:
             raise NotFoundError(f"There is no session {session_id!r}.")
         return SessionRow.from_row(row)
 
-    async def list(self, owner: str) -> list[SessionRow]:
+    async def of(self, owner: str) -> list[SessionRow]:
         """Return this user's sessions, newest first."""
         rows = await self.store.list_rows(SessionRow.key(owner, ""))
         found = [SessionRow.from_row(row) for _, row in rows]
@@ -48,11 +49,24 @@ class Sessions:
 
     async def heard(self, owner: str, session_id: str) -> None:
         """The client is there."""
-        await self._change(owner, session_id, heard_at=now())
+        await self._change(owner, session_id, heard_at=now(), is_put_away=False)
 
     async def finish(self, owner: str, session_id: str, how: str) -> None:
         """The client has ended it."""
         await self._change(owner, session_id, finished=how)
+
+    async def list_over(self, timeout_s: float) -> list[SessionRow]:
+        """Return everybody's sessions that have ended, or been silent, and hold adapters."""
+        rows = await self.store.list_rows(SessionRow.PREFIX)
+        before = (datetime.now(tz=UTC) - timedelta(seconds=timeout_s)).isoformat()
+        found = [SessionRow.from_row(row) for _, row in rows]
+        return [
+            row for row in found if not row.is_put_away and (row.finished or row.heard_at < before)
+        ]
+
+    async def put_away(self, row: SessionRow) -> None:
+        """Its adapters are on disk."""
+        await self._change(row.owner, row.session_id, is_put_away=True)
 
     async def _change(self, owner: str, session_id: str, **changes: JSON) -> None:
         def change(row: Row | None) -> Row:

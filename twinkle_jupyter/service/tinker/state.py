@@ -12,6 +12,7 @@ from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
 from twinkle_jupyter.service.tinker.futures import Futures
 from twinkle_jupyter.service.tinker.samples import Samples
 from twinkle_jupyter.service.tinker.sampling_sessions import SamplingSessions
+from twinkle_jupyter.service.tinker.session_keeper import SessionKeeper
 from twinkle_jupyter.service.tinker.sessions import Sessions
 
 
@@ -24,13 +25,20 @@ class TinkerState:
     futures: Futures
     samples: Samples
     sampling_sessions: SamplingSessions
+    keeper: SessionKeeper
 
     @classmethod
     def of(cls, parts: ServiceParts) -> Self:
         """Put it together."""
-        adapters, samples = ClientAdapters(parts), Samples()
-        futures = Futures(parts, adapters, samples)
-        return cls(Sessions(parts.store), adapters, futures, samples, SamplingSessions(parts))
+        sessions, adapters, samples = Sessions(parts.store), ClientAdapters(parts), Samples()
+        return cls(
+            sessions,
+            adapters,
+            Futures(parts, adapters, samples),
+            samples,
+            SamplingSessions(parts),
+            SessionKeeper(parts, sessions, adapters),
+        )
 
 
 async def _state_of_app(request: Request) -> TinkerState:

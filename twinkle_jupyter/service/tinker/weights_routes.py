@@ -112,7 +112,7 @@ async def list_training_runs(
     parts: Parts, state: State, owner: Owner, limit: Limit = 20, offset: Offset = 0
 ) -> dict[str, JsonValue]:
     """List the user's adapters, newest first."""
-    rows = await state.adapters.list(owner)
+    rows = await state.adapters.of(owner)
     saved = await list_saved(parts, owner)
     page: list[JsonValue] = [_training_run(row, saved) for row in rows[offset : offset + limit]]
     return {"training_runs": page, "cursor": _cursor(limit, offset, rows)}
