@@ -11,12 +11,15 @@ import pytest
 from tests.contracts.client_environment import make_client_environment, run_program
 from tests.journeys.service_process import Service
 from twinkle_jupyter.client.discovery import find_connection
+from twinkle_jupyter.wire.tinker_schema import MESSAGES as MESSAGE_TABLE
+from twinkle_jupyter.wire.tinker_schema import new_message
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
 #: The newest, which speaks protobuf, and the last that spoke JSON.
 CLIENTS = ("tinker==0.38.0", "tinker==0.24.1")
-TOUR = Path(__file__).parent / "programs" / "tinker_tour.py"
+PROGRAMS = Path(__file__).parent / "programs"
+TOUR, MESSAGES = PROGRAMS / "tinker_tour.py", PROGRAMS / "tinker_messages.py"
 
 
 def test_a_stock_client_does_everything(service: Service, tiny_model: Path, tmp_path: Path) -> None:
@@ -31,9 +34,21 @@ def test_a_stock_client_does_everything(service: Service, tiny_model: Path, tmp_
         _check_training(tours[-1], str(tiny_model))
         _check_checkpoints(tours[-1], str(tiny_model))
         _check_sampling(tours[-1])
+        _check_messages(json.loads(run_program(python, MESSAGES, key=connection.api_key)))
     # Whatever the client, the numbers are the same to the last bit.
     for name in ("losses", "norms", "whole", "second", "greedy", "three", "logprobs"):
         assert tours[0][name] == tours[1][name], name
+
+
+def _check_messages(theirs: dict[str, dict[str, list[object]]]) -> None:
+    """Every field of ours is a field of theirs, an enum being a number on the wire."""
+    for name in MESSAGE_TABLE.keys() & theirs.keys():
+        for field in new_message(name).DESCRIPTOR.fields:
+            if str(field.number) not in theirs[name]:
+                continue  # newer than this client
+            their_name, kind, is_repeated = theirs[name][str(field.number)]
+            kind = field.TYPE_INT32 if kind == field.TYPE_ENUM else kind
+            assert [field.name, field.type, field.is_repeated] == [their_name, kind, is_repeated]
 
 
 def _check_training(told: dict[str, object], base_model: str) -> None:
