@@ -14,7 +14,7 @@ from twinkle_jupyter.service.app import create_app
 from twinkle_jupyter.store.sqlite import SqliteStore
 
 #: By protocol: the tag of its routes; every route without one of these is native.
-PROTOCOLS = ("native", "tinker")
+PROTOCOLS = ("native", "tinker", "openai")
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

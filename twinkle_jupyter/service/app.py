@@ -26,6 +26,7 @@ from twinkle_jupyter.service.adapter_files import AdapterFiles, NoAdapterFiles
 from twinkle_jupyter.service.auth import ApiKeyGate
 from twinkle_jupyter.service.error_bodies import UnexpectedErrors, add_error_bodies
 from twinkle_jupyter.service.exports import Exports
+from twinkle_jupyter.service.openai import chat_routes, completion_routes, model_routes
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.request_bodies import BodyLimit
 from twinkle_jupyter.service.tinker import (
@@ -37,6 +38,9 @@ from twinkle_jupyter.service.tinker import (
 from twinkle_jupyter.service.tinker.state import TinkerState
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.wire.native import ErrorBody, HealthBody
+
+#: Clients of the OpenAI protocol look in the first; those that came by another in these.
+_OPENAI_PREFIXES = ("/v1", "/oai/api/v1", "/api/v1")
 
 _health = APIRouter(tags=["service"])
 
@@ -90,6 +94,9 @@ def create_app(
         )
     for tinker in (session_routes, training_routes, weights_routes, sampling_routes):
         app.include_router(tinker.router, prefix="/api/v1")
+    for openai in (chat_routes, completion_routes, model_routes):
+        for prefix in _OPENAI_PREFIXES:
+            app.include_router(openai.router, prefix=prefix)
     add_error_bodies(app)
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, max_bytes=config.max_request_bytes)

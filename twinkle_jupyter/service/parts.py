@@ -29,6 +29,14 @@ class PromptTemplate(Protocol):
         """
         ...
 
+    def encode_text(self, text: str) -> tuple[int, ...]:
+        """Return a text as the tokenizer reads it by itself."""
+        ...
+
+    def token_text(self, token_id: int) -> str:
+        """Return what one token stands for."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ServedModel(Compute):

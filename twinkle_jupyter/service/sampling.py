@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from twinkle_jupyter.errors import ConflictError, NotFoundError
-from twinkle_jupyter.ids import AdapterVersion
+from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.runtime.handles import (
     SampleDelta,
     SampleRequest,
@@ -44,20 +44,50 @@ class OpenSample:
                 await answer.aclose()
 
 
-async def open_sample(parts: ServiceParts, owner: str, body: SampleBody) -> OpenSample:
-    """Find the weights and tokenise the conversation.
+@dataclass(frozen=True, slots=True)
+class SampleSource:
+    """A model, and which weights of which adapter answer."""
+
+    compute: ServedModel
+    adapter_id: AdapterId | None = None
+    version: AdapterVersion | None = None
+    #: Folder to load from where the sampler does not hold the adapter; empty for none.
+    checkpoint: str = ""
+
+    def request(self, prompt: tuple[int, ...], settings: SamplingSettings) -> SampleRequest:
+        """Return what the sampler is asked, up to where the template ends an answer."""
+        stops = self.compute.template.stop_token_ids
+        return SampleRequest(
+            prompt, settings, stops, self.adapter_id, self.version, self.checkpoint
+        )
+
+
+async def find_source(parts: ServiceParts, owner: str, model: str) -> SampleSource:
+    """Return the newest weights of an adapter, or the base model.
 
     Raises:
         NotFoundError: There is no such adapter.
         ConflictError: It has no weights yet.
-        InvalidDataError: The template refuses the conversation.
         ServiceUnavailableError: The base model is not loaded yet.
     """
-    run = None if body.model == BASE else await _find_adapter(parts, owner, body.model)
-    base_model = parts.config.base_model if run is None else str(run.config["base_model"])
-    compute = await parts.compute(base_model)
+    if model == BASE:
+        return SampleSource(await parts.compute(parts.config.base_model))
+    run = await _find_adapter(parts, owner, model)
+    compute = await parts.compute(str(run.config["base_model"]))
+    version, checkpoint = await _newest_weights(parts, compute, run)
+    return SampleSource(compute, run.adapter_id, version, checkpoint)
+
+
+async def open_sample(parts: ServiceParts, owner: str, body: SampleBody) -> OpenSample:
+    """Find the weights and tokenise the conversation.
+
+    Raises:
+        InvalidDataError: The template refuses the conversation.
+        TwinkleError: What `find_source` raises.
+    """
+    source = await find_source(parts, owner, body.model)
     messages = [{"role": m.role, "content": m.content} for m in body.messages]
-    prompt = await asyncio.to_thread(compute.template.encode_prompt, messages)
+    prompt = await asyncio.to_thread(source.compute.template.encode_prompt, messages)
     settings = SamplingSettings(
         max_tokens=body.max_tokens,
         temperature=body.temperature,
@@ -65,12 +95,7 @@ async def open_sample(parts: ServiceParts, owner: str, body: SampleBody) -> Open
         top_k=body.top_k,
         seed=body.seed,
     )
-    stops = compute.template.stop_token_ids
-    if run is None:
-        return OpenSample(compute.sampler, SampleRequest(prompt, settings, stops))
-    version, checkpoint = await _newest_weights(parts, compute, run)
-    request = SampleRequest(prompt, settings, stops, run.adapter_id, version, checkpoint)
-    return OpenSample(compute.sampler, request)
+    return OpenSample(source.compute.sampler, source.request(prompt, settings))
 
 
 async def _find_adapter(parts: ServiceParts, owner: str, name: str) -> RunRow:

@@ -123,6 +123,14 @@ class ChatTemplate:
         matches = all(token_ids[: len(prompt)] == prompt for prompt in prompts)
         return EncodedConversation(token_ids, weights, text, matches)
 
+    def encode_text(self, text: str) -> tuple[int, ...]:
+        """Return a text as the tokenizer reads it by itself, with what it puts around it."""
+        return tuple(self.tokenizer.encode(text).ids)
+
+    def token_text(self, token_id: int) -> str:
+        """Return what one token stands for, a special one included."""
+        return self.tokenizer.decode([token_id], skip_special_tokens=False)
+
     def decode(self, token_ids: Sequence[int]) -> str:
         """Return the text of `token_ids`, special tokens left out."""
         return self.tokenizer.decode(list(token_ids), skip_special_tokens=True)

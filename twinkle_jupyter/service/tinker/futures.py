@@ -23,9 +23,9 @@ from twinkle_jupyter.runtime.handles import (
 )
 from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.patience import patiently
 from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters, has_loaded
 from twinkle_jupyter.service.tinker.future_names import FutureName
-from twinkle_jupyter.service.tinker.patience import patiently
 from twinkle_jupyter.service.tinker.reply import JSON_TYPE, Reply
 from twinkle_jupyter.service.tinker.samples import Samples
 from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, finish_save

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.patience import patiently
 from twinkle_jupyter.service.tinker.client_adapters import ALPHA, ClientAdapters
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S
-from twinkle_jupyter.service.tinker.patience import patiently
 from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, find_saved
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SavedWeightsRow, WeightsToLoad
 from twinkle_jupyter.wire.tinker_bodies import LoadWeightsBody

@@ -13,9 +13,9 @@ from twinkle_jupyter.runtime.handles import (
     OptimStep,
     Refusal,
 )
+from twinkle_jupyter.service.patience import patiently
 from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
 from twinkle_jupyter.service.tinker.future_names import FutureName
-from twinkle_jupyter.service.tinker.patience import patiently
 from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.wire.tinker_bodies import OptimStepBody
 from twinkle_jupyter.wire.tinker_codec import LossRequest
