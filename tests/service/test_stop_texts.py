@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +24,7 @@ def test_pieces_give_what_the_whole_text_gives(
     text: str, stops: list[str], cuts: list[int]
 ) -> None:
     ends = sorted({0, len(text), *(cut for cut in cuts if cut <= len(text))})
-    pieces = [text[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    pieces = [text[start:end] for start, end in pairwise(ends)]
     told, has_ended = _tell(stops, pieces)
     assert (told, has_ended) == _tell(stops, list(text)) == _tell(stops, [text])
     assert text.startswith(told)
