@@ -20,7 +20,10 @@ from twinkle_jupyter.templates.chat_template import ChatTemplate
 
 #: Leaving a Ray that is gone and joining another one.
 _JOIN_S = 30.0
+_LEAVE_S = 10.0
 _LOOK_UP_S = 5.0
+#: What was found is good for so long: an actor may be another one by then, of the same name.
+_FOUND_LASTS_S = 1.0
 _WATCH_S = 1.0
 #: A Ray without a head for so long is left before another one is there.
 _GONE_S = 30.0
@@ -33,6 +36,8 @@ class ComputeAccess:
         self._store = store
         self._config = config
         self._templates: dict[str, ChatTemplate] = {}
+        #: By base model: when it was looked up, and what was found.
+        self._found: dict[str, tuple[float, ServedModel]] = {}
         self._joining = asyncio.Lock()
         self._ray = CallsApart("Ray")
         #: Address of the Ray that this process is part of; empty for none.
@@ -45,6 +50,9 @@ class ComputeAccess:
             ServiceUnavailableError: It is not loaded yet; the message says what is being done.
             InvalidConfigError: It cannot be loaded.
         """
+        found_at, found = self._found.get(name, (0.0, None))
+        if found is not None and time.monotonic() - found_at < _FOUND_LASTS_S:
+            return found
         model = await wish_for(self._store, name)
         if model.phase == "failed":
             raise InvalidConfigError(model.message)
@@ -64,7 +72,9 @@ class ComputeAccess:
             lambda: (RayTrainerHandle(trainer_name(name)), RaySamplerHandle(sampler_name(name))),
             _LOOK_UP_S,
         )
-        return ServedModel(trainer, sampler, template)
+        served = ServedModel(trainer, sampler, template)
+        self._found[name] = (time.monotonic(), served)
+        return served
 
     async def watch(self) -> None:
         """Leave a Ray that is gone, whether or not somebody asks for another; until cancelled.
@@ -80,13 +90,19 @@ class ComputeAccess:
             missing_since = None if address else missing_since or now
             # While it falls apart is not the moment to leave it in good order.
             is_gone = address or (missing_since is not None and now - missing_since > _GONE_S)
-            if self._joined and is_gone and address != self._joined:
-                async with self._joining:
-                    with contextlib.suppress(ServiceUnavailableError):
-                        await self._ray.call(self._leave, _JOIN_S)
+            if is_gone and address != self._joined:
+                await self.leave()
+
+    async def leave(self) -> None:
+        """Leave Ray, if it was joined: before its end, or after it."""
+        async with self._joining:
+            if self._joined:
+                with contextlib.suppress(ServiceUnavailableError):
+                    await self._ray.call(self._leave, _LEAVE_S)
 
     def _leave(self) -> None:
         self._joined = ""
+        self._found.clear()
         leave_head()
 
     def _join(self) -> None:

@@ -127,6 +127,7 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
         for watch in watches:
             watch.cancel()
     remove_connection(os.getpid())
+    await access.leave()
     await cluster.end()
     await announced.close()
     await store.close()
@@ -139,7 +140,8 @@ def _listen(config: ServiceConfig) -> socket.socket:
     if config.port == 0 and last.exists() and (text := last.read_text(encoding="ascii")).isdigit():
         wanted.insert(0, int(text))
     for number, port in enumerate(wanted, start=1):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Named as TCP: asyncio then sends at once what is to be sent, and not after 40 ms.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((config.host, port))
