@@ -36,6 +36,7 @@ def test_a_run_waits_for_room_on_the_disk(service: Service, tiny_model: Path) ->
         _wait_for_end(client, unbroken)
         run = _start(client, tiny_model, "waiting")
         wait_until(lambda: client.run(run).step >= 10, 60, "ten steps")
+        processes = {process.pid for process in service.find(*OURS)}
         _limit(service, FULL_BYTES)
         time.sleep(1.0)  # what was under way ends
         before = client.run(run).step
@@ -44,7 +45,11 @@ def test_a_run_waits_for_room_on_the_disk(service: Service, tiny_model: Path) ->
         assert client.run(run).step <= before + 1
         assert client.run(run).state in {"running", "interrupted"}
         _limit(service, psutil.RLIM_INFINITY)
+        started = time.monotonic()
         _wait_for_end(client, run)
+        # By those who waited, and not by others that had to be started in their place.
+        assert time.monotonic() - started < 20
+        assert {process.pid for process in service.find(*OURS)} == processes
 
         assert _losses(client, run) == _losses(client, unbroken)
         ends = [Path(client.run(one).checkpoint_folder) for one in (unbroken, run)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twinkle_jupyter.store.interface import StateStore
 
-#: For those whose work must not be lost: a server that is away comes back.
+#: For those whose work must not be lost: a server comes back, a disk is cleared.
 LONG_PATIENCE_S = 1800.0
 #: For those who answer somebody: better an answer that says so.
 SHORT_PATIENCE_S = 5.0
@@ -17,7 +17,7 @@ def open_store(address: Path | str, patience_s: float) -> StateStore:
 
     Args:
         address: Path of an SQLite file, or the URL of a Redis server.
-        patience_s: How long a server that is away is tried again.
+        patience_s: How long a server that is away, or a full disk, is tried again.
 
     Raises:
         ServiceUnavailableError: The file is no database, from a newer release, or locked.
@@ -26,7 +26,7 @@ def open_store(address: Path | str, patience_s: float) -> StateStore:
     if isinstance(address, Path):
         from twinkle_jupyter.store.sqlite import SqliteStore
 
-        return SqliteStore.open(address)
+        return SqliteStore.open(address, patience_s)
     from twinkle_jupyter.store.redis import RedisStore
 
     return RedisStore.open(address, patience_s)

@@ -8,43 +8,58 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self, cast
+from typing import Self, TypeVar, cast
 
+from twinkle_jupyter.errors import ServiceUnavailableError
 from twinkle_jupyter.store.interface import LogEntry, Row
-from twinkle_jupyter.store.sqlite_thread import DatabaseThread
+from twinkle_jupyter.store.sqlite_thread import DatabaseThread, is_of_the_disk
+
+_LOGGER = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: Between two attempts on a disk that takes nothing.
+_PAUSE_S = 0.5
 
 
 class SqliteStore:
     """Rows and logs in a SQLite file; see `StateStore` for what each call promises.
 
-    Every call raises `ServiceUnavailableError` when the file is locked for too long, the disk is
-    full, or the store was closed. Rows hold finite numbers only: JSON has no `nan`.
+    Every call raises `ServiceUnavailableError` when the file is locked for too long, the disk has
+    been full for longer than the store's patience, or the store was closed. Rows hold finite
+    numbers only: JSON has no `nan`.
     """
 
-    def __init__(self, thread: DatabaseThread) -> None:
+    def __init__(self, thread: DatabaseThread, patience_s: float = 0.0) -> None:
         self._thread = thread
+        self._patience_s = patience_s
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, patience_s: float = 0.0) -> Self:
         """Open the file, made with its folder if it is not there. Blocks for some milliseconds.
+
+        Args:
+            path: Where it is.
+            patience_s: How long a disk that takes nothing is tried again.
 
         Raises:
             ServiceUnavailableError: The file is no database, from a newer release, or locked.
         """
-        return cls(DatabaseThread(path))
+        return cls(DatabaseThread(path), patience_s)
 
     async def get(self, key: str) -> Row | None:
         """Return the row, or None."""
-        return await self._thread.run(lambda connection: _get(connection, key))
+        return await self._run(lambda connection: _get(connection, key))
 
     async def put(self, key: str, row: Row) -> None:
         """Write the row, whatever was there."""
         value = _dump(row)
-        await self._thread.run(lambda connection: _put(connection, key, value))
+        await self._run(lambda connection: _put(connection, key, value))
 
     async def put_if_absent(self, key: str, row: Row) -> bool:
         """Write the row unless the key has one; tell whether it was written."""
@@ -56,7 +71,7 @@ class SqliteStore:
             )
             return cursor.rowcount == 1
 
-        return await self._thread.run(job)
+        return await self._run(job)
 
     async def update(self, key: str, change: Callable[[Row | None], Row]) -> Row:
         """Replace the row by `change(row)` in one transaction; `change` runs on another thread."""
@@ -67,7 +82,7 @@ class SqliteStore:
                 _put(connection, key, _dump(row))
             return row
 
-        return await self._thread.run(job)
+        return await self._run(job)
 
     async def delete(self, key: str) -> bool:
         """Remove the row; tell whether there was one."""
@@ -75,7 +90,7 @@ class SqliteStore:
         def job(connection: sqlite3.Connection) -> bool:
             return connection.execute("DELETE FROM rows WHERE key = ?", (key,)).rowcount == 1
 
-        return await self._thread.run(job)
+        return await self._run(job)
 
     async def list_rows(self, prefix: str) -> list[tuple[str, Row]]:
         """Return keys and rows whose key starts with `prefix`, in key order."""
@@ -90,7 +105,7 @@ class SqliteStore:
                 found.append((key, _load(value)))
             return found
 
-        return await self._thread.run(job)
+        return await self._run(job)
 
     async def append(self, log: str, entry: Row) -> int:
         """Add an entry, durable when this returns; return its position."""
@@ -111,7 +126,7 @@ class SqliteStore:
             self._thread.wake()
             return last + len(values)
 
-        return await self._thread.run(job)
+        return await self._run(job)
 
     async def truncate(self, log: str, through: int) -> None:
         """Forget the entries up to and with this position; the newest one always stays."""
@@ -124,7 +139,7 @@ class SqliteStore:
                 (log, through, log),
             )
 
-        await self._thread.run(job)
+        await self._run(job)
 
     async def read(self, log: str, after: int = 0, limit: int = 1000) -> list[LogEntry]:
         """Return up to `limit` entries with a position greater than `after`, in order."""
@@ -137,11 +152,11 @@ class SqliteStore:
             )
             return [LogEntry(position, _load(value)) for position, value in rows]
 
-        return await self._thread.run(job)
+        return await self._run(job)
 
     async def last_position(self, log: str) -> int:
         """Return the newest entry's position, 0 for an empty log."""
-        return await self._thread.run(lambda connection: _last_position(connection, log))
+        return await self._run(lambda connection: _last_position(connection, log))
 
     async def wait(self, log: str, after: int, timeout_s: float) -> bool:
         """Wait until the log has an entry beyond `after`; False when time is over, or on `close`.
@@ -161,6 +176,24 @@ class SqliteStore:
             finally:
                 self._thread.forget(news)
         return False
+
+    async def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a job; where the disk takes nothing, again until it does or patience is over.
+
+        What failed has left no trace: SQLite rolls it back.
+        """
+        deadline = time.monotonic() + self._patience_s
+        has_told = False
+        while True:
+            try:
+                return await self._thread.run(job)
+            except ServiceUnavailableError as error:
+                if not is_of_the_disk(error) or time.monotonic() > deadline:
+                    raise
+                if not has_told:
+                    _LOGGER.warning("%s Trying again.", error)
+                has_told = True
+            await asyncio.sleep(_PAUSE_S)
 
     async def close(self) -> None:
         """Release the file and the thread; waiting calls end at once. Closing twice is fine."""

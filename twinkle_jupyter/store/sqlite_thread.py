@@ -157,8 +157,8 @@ class DatabaseThread:
             case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
                 what = f"The store {name} is locked: another process has held it too long."
                 hint = "Try again; `twinkle log` names the process that holds it."
-            case sqlite3.SQLITE_FULL:
-                what = f"The store {name} cannot grow: the disk is full."
+            case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
+                what = f"The store {name} cannot grow: the disk is full, or fails ({error})."
                 hint = "Free some space; everything confirmed so far is safe."
             case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
                 what = f"The store {name} is not a readable database: {error}."
@@ -169,6 +169,13 @@ class DatabaseThread:
         failure = ServiceUnavailableError(what, hint)
         failure.__cause__ = error
         return failure
+
+
+def is_of_the_disk(error: ServiceUnavailableError) -> bool:
+    """Whether it was the disk that took nothing: full, read-only or failing."""
+    cause = error.__cause__
+    code = cause.sqlite_errorcode if isinstance(cause, sqlite3.OperationalError) else 0
+    return code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
 
 
 def _nothing(_connection: sqlite3.Connection) -> None:
