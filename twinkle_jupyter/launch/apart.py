@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from twinkle_jupyter.errors import ServiceUnavailableError
+from twinkle_jupyter.errors import STARTING, ServiceUnavailableError
 
 R = TypeVar("R")
 
@@ -37,7 +37,9 @@ class CallsApart:
         Raises:
             ServiceUnavailableError: It has not come back in time, or as many others have not.
         """
-        unavailable = ServiceUnavailableError(f"{self._what} does not answer.", "Try again soon.")
+        unavailable = ServiceUnavailableError(
+            f"{self._what} does not answer yet.", "Try again soon.", STARTING
+        )
         if not self._places.acquire(blocking=False):
             raise unavailable
         loop = asyncio.get_running_loop()

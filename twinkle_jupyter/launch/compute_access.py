@@ -21,7 +21,7 @@ from twinkle_jupyter.templates.chat_template import ChatTemplate
 #: Leaving a Ray that is gone and joining another one.
 _JOIN_S = 30.0
 _LEAVE_S = 10.0
-_LOOK_UP_S = 5.0
+_LOOK_UP_S = 10.0
 #: What was found is good for so long: an actor may be another one by then, of the same name.
 _FOUND_LASTS_S = 1.0
 _WATCH_S = 1.0

@@ -85,6 +85,8 @@ def _state(sweep: SweepRow, runs: Mapping[str, RunRow]) -> SweepState:
     states = {run.state for run in runs.values()}
     if any(not run.is_over for run in runs.values()):
         return "queued" if states == {"queued"} else "running"
+    if not sweep.is_over:
+        return "running"  # its best member is being named
     if states <= {"failed"}:
         return "failed"
     return "stopped" if sweep.wanted == "stopped" else "finished"
