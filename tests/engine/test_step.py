@@ -88,6 +88,55 @@ def test_a_result_has_sums_and_logprobs_at_supervised_places(engine: StepEngine)
     assert first < 0 > second
 
 
+def test_scoring_all_places_changes_neither_loss_nor_gradient(open_engine: OpenEngine) -> None:
+    rows = (
+        Example((5, 6, 7, 8), (6, 7, 8, 9), (0.0, 1.0, -0.5, 0.0)),
+        Example((5, 6, 2, 3), (6, 2, 3, 4), (0.0, 0.0, 0.0, 2.0)),
+    )
+    scored, plain = open_engine(), open_engine()
+    results = []
+    for engine, scores_all in ((scored, True), (plain, False)):
+        engine.create_adapter(A, SPEC)
+        engine.create_adapter(B, SPEC)
+        # One that scores all and one that does not share the micro-batch.
+        ops = [
+            ForwardBackward(A, 1, rows, scores_all=scores_all),
+            ForwardBackward(B, 1, rows[:1]),
+        ]
+        own, other = engine.forward_backward(ops)
+        assert isinstance(own, ForwardBackwardResult)
+        assert isinstance(other, ForwardBackwardResult)
+        results.append((own, other))
+    (all_places, other), (some_places, same) = results
+    assert all_places.loss_sum == pytest.approx(some_places.loss_sum, rel=1e-5)
+    assert other.logprobs[0] == pytest.approx(same.logprobs[0], rel=1e-5)
+    gradients = [engine.bank.get(A).gradient for engine in (scored, plain)]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
+    for every, some, example_ in zip(all_places.logprobs, some_places.logprobs, rows, strict=True):
+        assert all(value < 0 for value in every)
+        for value, known, weight in zip(every, some, example_.weights, strict=True):
+            assert known == (pytest.approx(value, rel=1e-5) if weight else 0.0)
+
+
+def test_what_is_only_scored_has_no_loss_and_a_gradient_of_zero(engine: StepEngine) -> None:
+    engine.create_adapter(A, SPEC)
+    row = Example((5, 6), (6, 7), (0.0, 0.0))
+    [result] = engine.forward_backward([ForwardBackward(A, 1, (row,), scores_all=True)])
+    assert isinstance(result, ForwardBackwardResult)
+    assert result.loss_sum == 0
+    assert not engine.bank.get(A).gradient.any()
+
+
+def test_a_step_without_a_gradient_is_one_of_zero_where_it_may_be(engine: StepEngine) -> None:
+    engine.create_adapter(A, SPEC)
+    before = engine.bank.get(A).parameters.detach().clone()
+    assert isinstance(_error(engine, OptimStep(A, 1, STEP)), ConflictError)
+    [result] = engine.optim_step([OptimStep(A, 1, STEP, needs_gradient=False)])
+    assert isinstance(result, OptimStepResult)
+    assert (result.step, result.grad_norm) == (1, 0.0)
+    assert torch.equal(engine.bank.get(A).parameters, before)
+
+
 def test_forward_only_gives_the_loss_and_leaves_the_gradient(engine: StepEngine) -> None:
     engine.create_adapter(A, SPEC)
     engine.create_adapter(B, SPEC)

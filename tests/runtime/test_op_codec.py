@@ -28,6 +28,7 @@ from twinkle_jupyter.scheduling.request import (
     Op,
     OptimStep,
     OptimStepResult,
+    Refusal,
     SaveCheckpoint,
 )
 
@@ -54,14 +55,17 @@ OPS = st.one_of(
         loss=NAMES,
         loss_settings=st.dictionaries(NAMES, FLOATS),
         forward_only=st.booleans(),
+        scores_all=st.booleans(),
     ),
     st.builds(
         OptimStep,
         st.just(A),
         st.just(7),
         st.builds(AdamWSettings, *[st.floats(0, 10)] * 6),
+        needs_gradient=st.booleans(),
     ),
     st.builds(SaveCheckpoint, st.just(A), st.just(7), NAMES),
+    st.builds(Refusal, st.just(A), st.just(7), NAMES, NAMES),
 )
 RESULTS = st.one_of(
     st.builds(

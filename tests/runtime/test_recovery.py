@@ -12,7 +12,12 @@ import numpy as np
 import pytest
 
 from tests.runtime.lives import SPECS, A, B, C, Home, row, step_of, steps_of, weights_of
-from twinkle_jupyter.errors import ConflictError, NotFoundError, TwinkleError
+from twinkle_jupyter.errors import (
+    ConflictError,
+    InvalidDataError,
+    NotFoundError,
+    TwinkleError,
+)
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.runtime.forgotten import forget_at_start
 from twinkle_jupyter.runtime.handles import AdapterPosition
@@ -21,7 +26,9 @@ from twinkle_jupyter.scheduling import company
 from twinkle_jupyter.scheduling.request import (
     AdamWSettings,
     ForwardBackward,
+    ForwardBackwardResult,
     OptimStep,
+    Refusal,
     SaveCheckpoint,
 )
 from twinkle_jupyter.store.sqlite import SqliteStore
@@ -94,6 +101,62 @@ async def test_what_was_taken_in_is_carried_out_by_whoever_comes_next(home: Home
     async with home.trainer() as trainer:
         await trainer.forward_backward(first)
         assert await trainer.position(A) == AdapterPosition(3, 1, has_gradient=False)
+
+
+async def test_what_was_accepted_is_carried_out_and_told_whoever_asks(home: Home) -> None:
+    settings = AdamWSettings(learning_rate=1e-2)
+    async with home.trainer(keeps=False) as unbroken:
+        await unbroken.create_adapter(A, SPECS[A])
+        expected = await step_of(unbroken, A, 1)
+        weights = await weights_of(unbroken, (A,))
+    async with home.trainer() as trainer:
+        await trainer.create_adapter(A, SPECS[A])
+        # Nobody waits for any of them, and two are there before the first.
+        await trainer.accept(Refusal(A, 3, "No such loss.", "Choose another."))
+        await trainer.accept(OptimStep(A, 2, settings))
+        with pytest.raises(NotFoundError, match="was not sent"):
+            await trainer.outcome(A, 1)
+        asked = asyncio.create_task(trainer.outcome(A, 2))
+        await asyncio.wait([asked], timeout=0.05)
+        asked.cancel()
+        await asyncio.wait([asked])
+    async with home.trainer() as trainer:
+        await trainer.accept(ForwardBackward(A, 1, (row(A, 1),)))
+        told = await trainer.outcome(A, 1)
+        assert isinstance(told, ForwardBackwardResult)
+        assert told.loss_sum == expected.loss_sum
+        assert told.queue_seconds >= 0
+        assert (await trainer.position(A)) == AdapterPosition(4, 1, has_gradient=False)
+        with pytest.raises(InvalidDataError, match="No such loss"):
+            await trainer.outcome(A, 3)
+        # Accepted again it is known, and another op under its id is not.
+        await trainer.accept(OptimStep(A, 2, settings))
+    async with home.trainer() as trainer:
+        with pytest.raises(InvalidDataError, match="No such loss"):
+            await trainer.outcome(A, 3)
+        assert np.array_equal((await weights_of(trainer, (A,)))[0], weights[0])
+
+
+async def test_a_parked_adapter_is_whole_on_disk_before_it_leaves(
+    home: Home, tmp_path: Path
+) -> None:
+    async with home.trainer() as trainer:
+        await trainer.create_adapter(A, SPECS[A])
+        await step_of(trainer, A, 1)
+        await trainer.forward_backward(ForwardBackward(A, 3, (row(A, 2),)))
+        assert not await trainer.park(A, str(tmp_path / "late"), 3)
+        assert await trainer.position(A) == AdapterPosition(4, 1, has_gradient=True)
+        assert await trainer.park(A, str(tmp_path / "parked"), 4)
+    async with home.trainer() as trainer:
+        assert await trainer.position(A) is None
+        assert await trainer.load_adapter(A, str(tmp_path / "parked")) == 1
+        assert await trainer.position(A) == AdapterPosition(1, 1, has_gradient=True)
+        assert await trainer.load_adapter(B, str(tmp_path / "parked"), fresh_optimizer=True) == 0
+    async with home.trainer() as trainer:
+        # What a fresh optimizer begins with is in no checkpoint, and comes back all the same.
+        assert await trainer.position(B) == AdapterPosition(1, 0, has_gradient=False)
+        ours, theirs = await weights_of(trainer, (A, B))
+        assert np.array_equal(ours, theirs)
 
 
 async def test_an_op_that_was_cancelled_stays_so(home: Home) -> None:

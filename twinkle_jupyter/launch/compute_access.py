@@ -21,7 +21,7 @@ from twinkle_jupyter.templates.chat_template import ChatTemplate
 #: Leaving a Ray that is gone and joining another one.
 _JOIN_S = 30.0
 _LEAVE_S = 10.0
-_LOOK_UP_S = 10.0
+_LOOK_UP_S = 5.0
 #: What was found is good for so long: an actor may be another one by then, of the same name.
 _FOUND_LASTS_S = 1.0
 _WATCH_S = 1.0
@@ -59,8 +59,7 @@ class ComputeAccess:
         if model.phase != "ready":
             doing = model.message or await self._phase_message()
             raise ServiceUnavailableError(f"{doing}.", "It is starting; try again.", STARTING)
-        async with self._joining:
-            await self._ray.call(self._join, _JOIN_S)
+        await self.join()
         template = self._templates.get(name)
         if template is None:
             template = await asyncio.to_thread(ChatTemplate.load, Path(model.folder))
@@ -76,6 +75,11 @@ class ComputeAccess:
         self._found[name] = (time.monotonic(), served)
         return served
 
+    async def join(self) -> None:
+        """Be part of the Ray that there is; raises ServiceUnavailableError where there is none."""
+        async with self._joining:
+            await self._ray.call(self._join, _JOIN_S)
+
     async def watch(self) -> None:
         """Leave a Ray that is gone, whether or not somebody asks for another; until cancelled.
 
@@ -89,14 +93,17 @@ class ComputeAccess:
             now = time.monotonic()
             missing_since = None if address else missing_since or now
             # While it falls apart is not the moment to leave it in good order.
-            is_gone = address or (missing_since is not None and now - missing_since > _GONE_S)
-            if is_gone and address != self._joined:
-                await self.leave()
+            if missing_since is None or now - missing_since > _GONE_S:
+                await self.leave(unless=address)
 
-    async def leave(self) -> None:
-        """Leave Ray, if it was joined: before its end, or after it."""
-        async with self._joining:
-            if self._joined:
+    async def leave(self, unless: str = "") -> None:
+        """Leave the Ray that was joined, if one was, before its end or after it.
+
+        Args:
+            unless: Address of the Ray that there is now, which is not left.
+        """
+        async with self._joining:  # what is being joined meanwhile is known only then
+            if self._joined and self._joined != unless:
                 with contextlib.suppress(ServiceUnavailableError):
                     await self._ray.call(self._leave, _LEAVE_S)
 

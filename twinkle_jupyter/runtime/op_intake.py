@@ -38,15 +38,8 @@ class OpIntake:
     async def run(self, op: Op) -> OpAnswer:
         """Hand the op over and return its answer; cancelling this cancels it."""
         with self._tickets.wait(op.adapter_id, op.sequence_id) as ticket:
-            try:
-                self._hand_over(op, ticket)
-                return await self._answer_of(ticket)
-            except asyncio.CancelledError:
-                self._leave(ticket)
-                raise
-            except TimeoutError as error:
-                self._leave(ticket)
-                raise not_served(op.adapter_id) from error
+            self._hand_over(op, ticket)
+            return await self._answer_of(ticket)
 
     async def accept(self, op: Op) -> None:
         """Hand the op over to be carried out, whoever asks; return once nothing can undo it."""
@@ -63,14 +56,7 @@ class OpIntake:
         """Wait for what comes of an op that was taken in; leaving changes nothing for it."""
         with self._tickets.wait(adapter_id, sequence_id) as ticket:
             self._dispatch.feed(OutcomeWanted(ticket.number, adapter_id, sequence_id))
-            try:
-                return await self._answer_of(ticket)
-            except asyncio.CancelledError:
-                self._leave(ticket)
-                raise
-            except TimeoutError as error:
-                self._leave(ticket)
-                raise not_served(adapter_id) from error
+            return await self._answer_of(ticket)
 
     def _hand_over(self, op: Op, ticket: Ticket) -> None:
         journal = self._durability.journal
@@ -87,6 +73,12 @@ class OpIntake:
         except TwinkleError:
             await journal.flushed()
             raise
+        except asyncio.CancelledError:
+            self._leave(ticket)
+            raise
+        except TimeoutError as error:
+            self._leave(ticket)
+            raise not_served(ticket.adapter_id) from error
         await journal.flushed()
         if isinstance(result, CheckpointCopied):
             return await self._durability.writer.finish(result)

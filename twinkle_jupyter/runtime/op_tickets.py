@@ -89,4 +89,5 @@ class OpTickets:
         arrival = self._arrivals.get((op.adapter_id, op.sequence_id))
         if arrival is None or not isinstance(outcome, ForwardBackwardResult):
             return outcome
-        return replace(outcome, queue_seconds=started_at - arrival.at)
+        # Whoever only asks for the outcome may come after the beginning.
+        return replace(outcome, queue_seconds=max(0.0, started_at - arrival.at))

@@ -76,6 +76,10 @@ class WeightsToLoad:
     #: The client's op that asks for it; 0 for what an adapter begins with.
     sequence_id: int = 0
 
+    def to_row(self) -> Row:
+        """Return it as JSON."""
+        return cast("Row", asdict(self))
+
 
 @dataclass(frozen=True, slots=True)
 class ClientAdapterRow(ClientRow):
@@ -87,7 +91,6 @@ class ClientAdapterRow(ClientRow):
     rank: int
     alpha: float
     seed: int
-    targets: Sequence[str] = ()
     #: Parts that it has matrices in.
     trains: Sequence[str] = ("attn", "mlp")
     user_metadata: Mapping[str, JSON] = field(default_factory=dict)

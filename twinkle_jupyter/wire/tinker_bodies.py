@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 #: What may be part of a `tinker://` path and of a folder's name.
 _NAME = re.compile(r"\w[\w.:-]{0,127}", re.ASCII)
@@ -61,30 +61,14 @@ class LossInputBody(_Body):
     loss_fn_config: dict[str, float] | None = None
 
 
-class ForwardBackwardBody(_Body):
-    """`POST forward_backward` as JSON."""
+class PassBody(_Body):
+    """`POST forward_backward` as JSON, and `POST forward`."""
 
     model_id: Identifier
     seq_id: int = Field(ge=1)
-    forward_backward_input: LossInputBody
-
-    @property
-    def inner(self) -> LossInputBody:
-        """The rows and the loss."""
-        return self.forward_backward_input
-
-
-class ForwardBody(_Body):
-    """`POST forward`."""
-
-    model_id: Identifier
-    seq_id: int = Field(ge=1)
-    forward_input: LossInputBody
-
-    @property
-    def inner(self) -> LossInputBody:
-        """The rows and the loss."""
-        return self.forward_input
+    loss_input: LossInputBody = Field(
+        validation_alias=AliasChoices("forward_backward_input", "forward_input")
+    )
 
 
 class CreateSessionBody(_Body):

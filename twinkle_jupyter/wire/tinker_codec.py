@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError, Message
 
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.example import Example
-from twinkle_jupyter.wire.tinker_bodies import DatumBody, ForwardBackwardBody, ForwardBody
+from twinkle_jupyter.wire.tinker_bodies import DatumBody, PassBody
 from twinkle_jupyter.wire.tinker_schema import new_message
 from twinkle_jupyter.wire.tinker_tensors import (
     FLOAT32,
@@ -46,7 +46,7 @@ class LossRequest:
     seq_id: int
     examples: tuple[Example, ...] = ()
     loss: str = "cross_entropy"
-    loss_settings: Mapping[str, float] | None = None
+    loss_settings: Mapping[str, float] = field(default_factory=dict)
     forward_only: bool = False
     #: Targets of each position: a datum of several is as many examples, one after another.
     num_targets: int = 1
@@ -98,9 +98,8 @@ def decode_json(body: bytes, *, forward_only: bool) -> LossRequest:
     Raises:
         ValidationError: It is no such body.
     """
-    model = ForwardBody if forward_only else ForwardBackwardBody
-    content = model.model_validate_json(body)
-    inner, ids = content.inner, (content.model_id, content.seq_id)
+    content = PassBody.model_validate_json(body)
+    inner, ids = content.loss_input, (content.model_id, content.seq_id)
     try:
         data = [_read_json_datum(index, datum) for index, datum in enumerate(inner.data)]
     except InvalidDataError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import CancelledError
 from typing import cast
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_service_that_dies_while_it_puts_an_adapter_away_loses_nothing(
         raise asyncio.CancelledError
 
     monkeypatch.setattr(live.compute.trainer, "park", park_and_die)
-    with pytest.raises(BaseException):  # noqa: B017, PT011 - as a process ends
+    with pytest.raises(CancelledError):
         live.call(adapters.put_away(row))
     monkeypatch.undo()
     assert not _is_trained(live, model)
@@ -109,6 +110,32 @@ def test_a_service_that_dies_while_it_puts_an_adapter_away_loses_nothing(
     assert isinstance(found, ClientAdapterRow)
     assert (found.to_load, bool(found.parked)) == ({}, True)
     assert _step(anna, model, 2) == _step(anna, twin, 2)
+    assert live.call(adapters.get("anna", model)).parked == {}
+
+
+def test_what_an_adapter_was_once_put_away_as_is_forgotten_when_it_trains_on(
+    live: LiveService, anna: TinkerUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = anna.create_model()
+    _pass(anna, model, 1)
+    adapters = live.app.state.tinker.adapters
+    assert live.compute is not None
+    park = live.compute.trainer.park
+
+    async def write_and_die(adapter_id: AdapterId, folder: str, next_id: int) -> bool:
+        assert not await park(adapter_id, folder, next_id + 1)  # whole on disk, still in its slot
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(live.compute.trainer, "park", write_and_die)
+    with pytest.raises(CancelledError):
+        live.call(adapters.put_away(live.call(adapters.get("anna", model))))
+    monkeypatch.undo()
+    assert live.call(adapters.get("anna", model)).parked
+    assert _step(anna, model, 2)["step"] == 1
+    # From here on those weights are a step too old: nobody may go back to them.
+    row = live.call(adapters.get("anna", model))
+    assert row.parked == {}
+    assert not live.call(adapters.found_again(row))
 
 
 def test_an_op_that_comes_in_between_keeps_the_adapter_where_it_is(

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.runtime.handles import PromptScores, SampleRequest, SamplingSettings, TopTokens
 from twinkle_jupyter.service.sampling import SampleSource
+from twinkle_jupyter.service.several_answers import MAX_TOKENS, nth_answer, seed_of
 from twinkle_jupyter.service.stop_texts import StopTexts
 from twinkle_jupyter.wire.openai import FinishReason, GenerationBody
 
-#: Of an answer for which no length was asked.
-_MAX_TOKENS = 4096
-_SEED_STEP = 1_000_003
-_MAX_SEED = 2**63
 #: Pieces of all answers to one request that wait to be sent.
 _MAX_PIECES = 64
 
@@ -95,11 +91,8 @@ class Generation:
         return answers
 
     async def _write(self, index: int, queue: asyncio.Queue[Piece | Exception]) -> None:
-        settings = self.request.settings
-        seed = (settings.seed + index * _SEED_STEP) % _MAX_SEED
-        request = replace(self.request, settings=replace(settings, seed=seed))
         try:
-            async with aclosing(self._cut(index, request)) as pieces:
+            async with aclosing(self._cut(index, nth_answer(self.request, index))) as pieces:
                 async for piece in pieces:
                     await queue.put(piece)
         except Exception as error:  # noqa: BLE001 - whoever reads the pieces raises it
@@ -138,13 +131,12 @@ def read_settings(body: GenerationBody, max_tokens: int | None) -> SamplingSetti
     """
     if body.not_there:
         raise InvalidConfigError(f"{', '.join(body.not_there)} is not there.", "Leave it out.")
-    seed = body.seed if body.seed is not None else secrets.randbits(62)
     return SamplingSettings(
-        max_tokens=max_tokens or _MAX_TOKENS,
+        max_tokens=max_tokens or MAX_TOKENS,
         temperature=1.0 if body.temperature is None else body.temperature,
         top_p=1.0 if body.top_p is None else body.top_p,
         top_k=max(0, body.top_k or 0),
-        seed=seed % _MAX_SEED,
+        seed=seed_of(body.seed),
     )
 
 

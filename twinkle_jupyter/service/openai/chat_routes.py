@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -15,10 +13,9 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from pydantic import JsonValue
 
-from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, TwinkleError
+from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError
 from twinkle_jupyter.runtime.handles import TopTokens
 from twinkle_jupyter.service.auth import Owner
-from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.openai.answers import (
     Generation,
     Piece,
@@ -26,12 +23,10 @@ from twinkle_jupyter.service.openai.answers import (
     read_stop_texts,
 )
 from twinkle_jupyter.service.openai.models import find_model
-from twinkle_jupyter.service.openai.route import OpenAiRoute, envelope
+from twinkle_jupyter.service.openai.route import OpenAiRoute
+from twinkle_jupyter.service.openai.stream import stream
 from twinkle_jupyter.service.parts import Parts, PromptTemplate
-from twinkle_jupyter.service.sse import EventStream
 from twinkle_jupyter.wire.openai import ChatBody, Message, Usage
-
-_LOGGER = logging.getLogger(__name__)
 
 router = APIRouter(tags=["openai"], route_class=OpenAiRoute)
 
@@ -48,7 +43,7 @@ async def complete_chat(body: ChatBody, parts: Parts, owner: Owner) -> Response:
     generation = Generation(source, request, body.n or 1, read_stop_texts(body))
     chat = _Chat(body, generation, source.compute.template)
     if body.stream:
-        return EventStream(chat.frames())
+        return stream(chat.chunks())
     return JSONResponse(await chat.whole())
 
 
@@ -98,35 +93,28 @@ class _Chat:
         usage = self._usage(sum(len(answer.tokens) for answer in answers))
         return {**self._head("chat.completion"), "choices": choices, "usage": usage}
 
-    async def frames(self) -> AsyncGenerator[bytes]:
-        """Stream the answer; what fails after the beginning is told in the stream."""
+    async def chunks(self) -> AsyncGenerator[dict[str, JsonValue]]:
+        """Return the answer as it is written."""
         num_tokens = 0
-        try:
-            for index in range(self.generation.num_answers):
-                yield self._chunk(index, {"role": "assistant", "content": ""})
-            async with aclosing(self.generation.pieces()) as pieces:
-                async for piece in pieces:
-                    num_tokens += len(piece.tokens)
-                    if piece.text or self.body.logprobs:
-                        yield self._piece(piece)
-                    if piece.finish_reason is not None:
-                        yield self._chunk(piece.index, {}, finish_reason=piece.finish_reason)
-            if self._includes_usage:
-                head = self._head("chat.completion.chunk")
-                yield data_frame({**head, "choices": [], "usage": self._usage(num_tokens)})
-            yield DONE
-        except TwinkleError as error:
-            _LOGGER.info("An answer was broken off: %s", error)
-            yield data_frame(envelope(error).model_dump())
-        except Exception as error:  # noqa: BLE001 - logged with its traceback, told by its id
-            yield data_frame(envelope(log_unexpected(error)).model_dump())
+        for index in range(self.generation.num_answers):
+            yield self._chunk(index, {"role": "assistant", "content": ""})
+        async with aclosing(self.generation.pieces()) as pieces:
+            async for piece in pieces:
+                num_tokens += len(piece.tokens)
+                if piece.text or self.body.logprobs:
+                    yield self._piece(piece)
+                if piece.finish_reason is not None:
+                    yield self._chunk(piece.index, {}, finish_reason=piece.finish_reason)
+        if self._includes_usage:
+            head = self._head("chat.completion.chunk")
+            yield {**head, "choices": [], "usage": self._usage(num_tokens)}
 
     @property
     def _includes_usage(self) -> bool:
         options = self.body.stream_options
         return options is not None and options.include_usage
 
-    def _piece(self, piece: Piece) -> bytes:
+    def _piece(self, piece: Piece) -> dict[str, JsonValue]:
         logprobs = self._logprobs(piece.tokens, piece.logprobs, piece.top)
         return self._chunk(piece.index, {"content": piece.text}, logprobs=logprobs)
 
@@ -137,7 +125,7 @@ class _Chat:
         *,
         logprobs: JsonValue = None,
         finish_reason: str | None = None,
-    ) -> bytes:
+    ) -> dict[str, JsonValue]:
         choice: JsonValue = {
             "index": index,
             "delta": dict(delta),
@@ -145,7 +133,7 @@ class _Chat:
             "finish_reason": finish_reason,
         }
         body: dict[str, JsonValue] = {**self._head("chat.completion.chunk"), "choices": [choice]}
-        return data_frame({**body, "usage": None} if self._includes_usage else body)
+        return {**body, "usage": None} if self._includes_usage else body
 
     def _head(self, kind: str) -> dict[str, JsonValue]:
         return {
@@ -178,11 +166,3 @@ class _Chat:
     def _token(self, token: int, logprob: float) -> dict[str, JsonValue]:
         text = self.template.token_text(token)
         return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
-
-
-DONE = b"data: [DONE]\n\n"
-
-
-def data_frame(body: Mapping[str, JsonValue]) -> bytes:
-    """Write one event of a stream."""
-    return f"data: {json.dumps(dict(body), separators=(',', ':'))}\n\n".encode()

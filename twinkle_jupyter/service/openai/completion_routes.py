@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -14,25 +13,21 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from pydantic import JsonValue
 
-from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, TwinkleError
+from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError
 from twinkle_jupyter.runtime.handles import TopTokens
 from twinkle_jupyter.service.auth import Owner
-from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.openai.answers import (
     Generation,
     WholeAnswer,
     read_settings,
     read_stop_texts,
 )
-from twinkle_jupyter.service.openai.chat_routes import DONE, data_frame
 from twinkle_jupyter.service.openai.models import find_model
-from twinkle_jupyter.service.openai.route import OpenAiRoute, envelope
+from twinkle_jupyter.service.openai.route import OpenAiRoute
+from twinkle_jupyter.service.openai.stream import stream
 from twinkle_jupyter.service.parts import Parts, PromptTemplate
 from twinkle_jupyter.service.sampling import SampleSource
-from twinkle_jupyter.service.sse import EventStream
 from twinkle_jupyter.wire.openai import CompletionBody, Usage
-
-_LOGGER = logging.getLogger(__name__)
 
 #: Tokens where no length is asked for, and prompts of one request at most.
 _DEFAULT_TOKENS, _MAX_PROMPTS = 16, 256
@@ -70,7 +65,7 @@ async def complete(body: CompletionBody, parts: Parts, owner: Owner) -> Response
     ]
     completion = _Completion(body, generations, source, max_tokens)
     if body.stream:
-        return EventStream(completion.frames())
+        return stream(completion.chunks())
     return JSONResponse(await completion.whole())
 
 
@@ -117,29 +112,21 @@ class _Completion:
         num_tokens = sum(len(answer.tokens) for _, answer in pairs) if self.max_tokens else 0
         return {**self._head(), "choices": choices, "usage": self._usage(num_tokens)}
 
-    async def frames(self) -> AsyncGenerator[bytes]:
-        """Stream the answers, one prompt after another."""
+    async def chunks(self) -> AsyncGenerator[dict[str, JsonValue]]:
+        """Return the answers as they are written, one prompt after another."""
         options, num_tokens = self.body.stream_options, 0
-        try:
-            for place, generation in enumerate(self.generations):
-                first = place * generation.num_answers
-                async with aclosing(generation.pieces()) as pieces:
-                    async for piece in pieces:
-                        num_tokens += len(piece.tokens)
-                        answer = WholeAnswer()
-                        answer.add(piece)
-                        choice = self._choice(first + piece.index, (), answer)
-                        choice["finish_reason"] = piece.finish_reason
-                        yield data_frame({**self._head(), "choices": [choice]})
-            if options is not None and options.include_usage:
-                usage = self._usage(num_tokens)
-                yield data_frame({**self._head(), "choices": [], "usage": usage})
-            yield DONE
-        except TwinkleError as error:
-            _LOGGER.info("A completion was broken off: %s", error)
-            yield data_frame(envelope(error).model_dump())
-        except Exception as error:  # noqa: BLE001 - logged with its traceback, told by its id
-            yield data_frame(envelope(log_unexpected(error)).model_dump())
+        for place, generation in enumerate(self.generations):
+            first = place * generation.num_answers
+            async with aclosing(generation.pieces()) as pieces:
+                async for piece in pieces:
+                    num_tokens += len(piece.tokens)
+                    answer = WholeAnswer()
+                    answer.add(piece)
+                    choice = self._choice(first + piece.index, (), answer)
+                    choice["finish_reason"] = piece.finish_reason
+                    yield {**self._head(), "choices": [choice]}
+        if options is not None and options.include_usage:
+            yield {**self._head(), "choices": [], "usage": self._usage(num_tokens)}
 
     def _shorten(self, answer: WholeAnswer) -> WholeAnswer:
         """Leave out the token that was needed to score a prompt alone."""

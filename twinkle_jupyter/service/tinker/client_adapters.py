@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,10 +58,8 @@ class ClientAdapters:
                 f"optimizer_config.type={body.optimizer_config.type!r} is not one there is here.",
                 "There is adamw.",
             )
-        trains: list[ModelPart] = [
-            *(["attn"] if lora.train_attn else []),  # type: ignore[list-item]
-            *(["mlp"] if lora.train_mlp else []),  # type: ignore[list-item]
-        ]
+        wanted = {"attn": lora.train_attn, "mlp": lora.train_mlp}
+        trains = [part for part, is_trained in wanted.items() if is_trained]
         if not trains:
             raise InvalidConfigError(
                 "train_attn=false and train_mlp=false leave nothing to train: the output layer has"
@@ -96,10 +94,6 @@ class ClientAdapters:
                 f"Model {row.adapter_id!r} exists with another {', '.join(wrong)}.",
                 "Create it in a new session.",
             )
-
-    async def write_loaded(self, row: ClientAdapterRow, weights: WeightsToLoad) -> None:
-        """Write a new adapter's row that begins with saved weights."""
-        await self.write(row.changed(to_load=cast("Row", asdict(weights))))
 
     async def get(self, owner: str, adapter_id: str) -> ClientAdapterRow:
         """Return this user's adapter.
@@ -152,13 +146,18 @@ class ClientAdapters:
         if is_pending or has_loaded(row, weights.sequence_id):
             return  # sent again
         await self.made(row)
-        await self._change(row, to_load=cast("Row", asdict(weights)))
+        await self._change(row, to_load=weights.to_row())
 
     async def used(self, row: ClientAdapterRow) -> None:
-        """Take note that the client trains it; not at every step."""
+        """The trainer has taken in an op of it: take note, not at every step.
+
+        What it was once put away as, by a service that died over it, is the past now.
+        """
         before = datetime.now(tz=UTC) - _NOTE_EVERY
         if datetime.fromisoformat(row.used_at) < before:
             await self._change(row, used_at=now())
+        if row.parked:
+            await self._forget_parked(row)
 
     async def put_away(self, row: ClientAdapterRow) -> bool:
         """Bring the adapter to disk and give its slot back; its next op brings it back.
@@ -184,11 +183,9 @@ class ClientAdapters:
                 row.adapter_id, "parked", secrets.token_hex(8)
             )
             # Written down before: whoever looks for it after a crash in between finds it.
-            parked = cast(
-                "Row",
-                asdict(WeightsToLoad("", str(folder), with_optimizer=True, sequence_id=last_id)),
-            )
-            row = await self._change(row, parked=parked)
+            weights = WeightsToLoad("", str(folder), with_optimizer=True, sequence_id=last_id)
+            parked = weights.to_row()
+            await self._change(row, parked=parked)
             is_parked = await trainer.park(adapter_id, str(folder), position.next_sequence_id)
             await self._change(row, parked={}, to_load=parked if is_parked else {})
             if not is_parked:
@@ -202,6 +199,12 @@ class ClientAdapters:
         if isinstance(folder, str) and await asyncio.to_thread(has_folder, Path(folder)):
             row = await self._change(row, parked={}, to_load=row.parked)
         return bool(row.to_load)
+
+    async def _forget_parked(self, row: ClientAdapterRow) -> None:
+        # Another one is being put away at this moment, or is not.
+        await self._update(
+            row, lambda found: found.changed(parked={}) if found.parked == row.parked else found
+        )
 
     async def _load(
         self, trainer: TrainerHandle, row: ClientAdapterRow, weights: WeightsToLoad
@@ -247,13 +250,18 @@ class ClientAdapters:
         return AdapterSpec(row.rank, row.alpha, row.seed, targets)
 
     async def _change(self, row: ClientAdapterRow, **changes: JSON) -> ClientAdapterRow:
-        def change(current: Row | None) -> Row:
+        return await self._update(row, lambda found: found.changed(**changes))
+
+    async def _update(
+        self, row: ClientAdapterRow, change: Callable[[ClientAdapterRow], ClientAdapterRow]
+    ) -> ClientAdapterRow:
+        def change_row(current: Row | None) -> Row:
             if current is None:
                 raise NotFoundError(f"There is no model {row.adapter_id!r}.")
-            return ClientAdapterRow.from_row(current).changed(**changes).to_row()
+            return change(ClientAdapterRow.from_row(current)).to_row()
 
         key = ClientAdapterRow.key(row.owner, row.adapter_id)
-        return ClientAdapterRow.from_row(await self._parts.store.update(key, change))
+        return ClientAdapterRow.from_row(await self._parts.store.update(key, change_row))
 
 
 def has_loaded(row: ClientAdapterRow, sequence_id: int) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Self, get_args
 
+from pydantic import JsonValue
+
 from twinkle_jupyter.errors import NotFoundError
 
 FutureKind = Literal[
@@ -37,6 +39,10 @@ class FutureName:
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.sequence_id}/{self.target}/{self.detail}"
+
+    def as_body(self) -> dict[str, JsonValue]:
+        """Return what a client that sent the request is answered."""
+        return {"request_id": str(self), "model_id": self.target}
 
     @classmethod
     def parse(cls, text: str) -> Self:

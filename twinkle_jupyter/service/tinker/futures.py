@@ -92,7 +92,8 @@ class Futures:
             case "load_new" | "load_weights":
                 return await self._find_load(row, name)
             case "unload_model":
-                await self._adapters.put_away(row)
+                if not await self._adapters.put_away(row):
+                    raise ServiceUnavailableError(f"Model {row.adapter_id!r} is being trained.")
                 return Reply.of({"type": "unload_model", "model_id": row.adapter_id})
         answer = await self._outcome(row, name.sequence_id)
         match answer:

@@ -33,7 +33,7 @@ async def load_new(
             f" {body.base_model!r}."
         )
     weights = WeightsToLoad(body.path, saved.folder, body.optimizer)
-    await adapters.write_loaded(
+    await adapters.write(
         ClientAdapterRow(
             owner,
             adapter_id,
@@ -43,8 +43,8 @@ async def load_new(
             ALPHA,
             0,
             trains=saved.trains,
-        ),
-        weights,
+            to_load=weights.to_row(),
+        )
     )
     return FutureName("load_new", 0, adapter_id, body.path)
 

@@ -33,7 +33,7 @@ async def accept(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> Non
         ConflictError: Another op was sent under that id.
     """
 
-    async def hand_over() -> None:
+    async def hand_over() -> ClientAdapterRow:
         made = await adapters.made(await adapters.get(row.owner, row.adapter_id))
         sequence_id = op.sequence_id - made.id_offset
         if sequence_id < 1:
@@ -42,17 +42,17 @@ async def accept(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> Non
                 " loaded."
             )
         await (await adapters.trainer_of(made)).accept(replace(op, sequence_id=sequence_id))
+        return made
 
-    async def hand_over_again() -> None:
+    async def hand_over_again() -> ClientAdapterRow:
         try:
-            await hand_over()
+            return await hand_over()
         except NotFoundError:
             if not await adapters.found_again(row):
                 raise
-            await hand_over()
+            return await hand_over()
 
-    await patiently(hand_over_again, ACCEPT_WAIT_S)
-    await adapters.used(row)
+    await adapters.used(await patiently(hand_over_again, ACCEPT_WAIT_S))
 
 
 async def accept_loss(
@@ -69,7 +69,7 @@ async def accept_loss(
             number,
             request.examples,
             request.loss,
-            request.loss_settings or {},
+            request.loss_settings,
             forward_only=request.forward_only,
             scores_all=True,
         )

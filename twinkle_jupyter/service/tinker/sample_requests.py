@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -14,15 +13,11 @@ from twinkle_jupyter.runtime.handles import (
     SamplingSettings,
 )
 from twinkle_jupyter.service.parts import ServedModel
+from twinkle_jupyter.service.several_answers import MAX_TOKENS, nth_answer, seed_of
+from twinkle_jupyter.service.stop_texts import StopTexts
 from twinkle_jupyter.store.client_rows import SamplingSessionRow
 from twinkle_jupyter.wire.tinker_bodies import SampleBody
 from twinkle_jupyter.wire.tinker_samples import PromptPart, SampledTokens
-
-#: Of an answer for which no length was asked.
-_MAX_TOKENS = 4096
-#: Seeds of a request's answers are this far apart.
-_SEED_STEP = 1_000_003
-_MAX_SEED = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +47,12 @@ def read_order(body: SampleBody, row: SamplingSessionRow, model: ServedModel) ->
         raise InvalidDataError("prompt_alt_tokens_k and target_prompt_logprobs are not there.")
     params = body.sampling_params
     stop_tokens, stop_texts = _read_stop(params.stop, model.template.stop_token_ids)
-    seed = params.seed if params.seed is not None else secrets.randbits(62)
     settings = SamplingSettings(
-        max_tokens=params.max_tokens or _MAX_TOKENS,
+        max_tokens=params.max_tokens or MAX_TOKENS,
         temperature=params.temperature,
         top_p=params.top_p,
         top_k=max(0, params.top_k),
-        seed=seed % _MAX_SEED,
+        seed=seed_of(params.seed),
     )
     request = SampleRequest(
         tuple(tokens),
@@ -94,21 +88,18 @@ def _read_stop(
 
 async def write_sample(sampler: SamplerHandle, order: SampleOrder, number: int) -> SampledTokens:
     """Return the answer of that number; the first one brings the prompt's scores."""
-    request, settings = order.request, order.request.settings
-    seed = (settings.seed + number * _SEED_STEP) % _MAX_SEED
-    request = replace(request, settings=replace(settings, seed=seed))
+    request = nth_answer(order.request, number)
     if number:
         request = replace(request, scores_prompt=False, num_top_prompt=0)
-    sample, text = SampledTokens(), ""
+    sample, stops = SampledTokens(), StopTexts(order.stop_texts)
     async with aclosing(sampler.sample(request)) as deltas:
         async for delta in deltas:
             sample.tokens += delta.tokens
             sample.logprobs += delta.logprobs
             sample.top += delta.top
             sample.prompt_scores = sample.prompt_scores or delta.prompt_scores
-            before, text = len(text), text + delta.text
-            if any(stop in text[max(0, before - len(stop)) :] for stop in order.stop_texts):
-                sample.has_stopped = True
+            stops.feed(delta.text)
+            sample.has_stopped = stops.has_ended or delta.finish_reason == "stop"
+            if stops.has_ended:
                 break
-            sample.has_stopped = delta.finish_reason == "stop"
     return sample

@@ -35,7 +35,6 @@ class GoneError(TwinkleError):
 
 @dataclass(slots=True)
 class _Sample:
-    owner: str
     task: asyncio.Task[list[SampledTokens]]
     order: SampleOrder
     asked_at: float
@@ -63,7 +62,7 @@ class Samples:
         task = asyncio.get_running_loop().create_task(self._write(order, sampler))
         # Asking for the exception keeps asyncio from complaining where nobody comes for it.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._samples[key] = _Sample(owner, task, order, time.monotonic())
+        self._samples[key] = _Sample(task, order, time.monotonic())
 
     async def retrieve(
         self, owner: str, name: str, hold_s: float, *, as_protobuf: bool

@@ -39,6 +39,9 @@ class SessionKeeper:
                 await self.look()
             except TwinkleError as error:
                 _LOGGER.warning("sessions could not be looked after: %s", error)
+            except Exception:
+                # The service, whose task this is, goes on without it.
+                _LOGGER.exception("looking after sessions failed")
 
     async def look(self) -> None:
         """Put away what belongs to sessions that have ended or been silent for long."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, cast
+from typing import cast
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import JsonValue
 
 from twinkle_jupyter.config.model_folder import read_json_object
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.parts import Parts
+from twinkle_jupyter.service.tinker.paging import Limit, Offset
 from twinkle_jupyter.service.tinker.route import TinkerRoute
 from twinkle_jupyter.service.tinker.state import State
 from twinkle_jupyter.store.records import BaseModelRow
@@ -24,10 +25,6 @@ from twinkle_jupyter.wire.tinker_bodies import (
 )
 
 router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
-
-#: A page of a listing.
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Offset = Annotated[int, Query(ge=0)]
 
 
 @router.post("/client/config")

@@ -44,7 +44,7 @@ async def create_model(body: CreateModelBody, state: State, owner: Owner) -> dic
     await state.sessions.get(owner, body.session_id)
     model_id = name_model(body.session_id, body.model_seq_id)
     await state.adapters.add(owner, model_id, body)
-    return _future(FutureName("create_model", 0, model_id))
+    return FutureName("create_model", 0, model_id).as_body()
 
 
 @router.post("/get_info")
@@ -55,8 +55,10 @@ async def get_info(
     row = await state.adapters.get(owner, body.model_id)
     model = await read_base_model(parts.store, row.base_model)
     folder = model.folder if model is not None else ""
-    config = await asyncio.to_thread(read_json_object, Path(folder) / "config.json")
-    arch = config.get("model_type")
+    arch: object = None
+    if folder:
+        config = await asyncio.to_thread(read_json_object, Path(folder) / "config.json")
+        arch = config.get("model_type")
     data: dict[str, JsonValue] = {
         "arch": arch if isinstance(arch, str) else None,
         "model_name": row.base_model,
@@ -78,7 +80,7 @@ async def get_info(
 async def unload_model(body: ModelBody, state: State, owner: Owner) -> dict[str, JsonValue]:
     """Give an adapter's slot back."""
     row = await state.adapters.get(owner, body.model_id)
-    return _future(FutureName("unload_model", 0, row.adapter_id))
+    return FutureName("unload_model", 0, row.adapter_id).as_body()
 
 
 @router.post("/forward_backward")
@@ -98,7 +100,7 @@ async def forward_backward(
     else:
         decoded = await asyncio.to_thread(decode_json, body, forward_only=False)
     row = await state.adapters.get(owner, decoded.model_id)
-    return _future(await ops.accept_loss(state.adapters, row, decoded))
+    return (await ops.accept_loss(state.adapters, row, decoded)).as_body()
 
 
 @router.post("/forward")
@@ -107,14 +109,14 @@ async def forward(request: Request, state: State, owner: Owner) -> dict[str, Jso
     body = await request.body()
     decoded = await asyncio.to_thread(decode_json, body, forward_only=True)
     row = await state.adapters.get(owner, decoded.model_id)
-    return _future(await ops.accept_loss(state.adapters, row, decoded))
+    return (await ops.accept_loss(state.adapters, row, decoded)).as_body()
 
 
 @router.post("/optim_step")
 async def optim_step(body: OptimStepBody, state: State, owner: Owner) -> dict[str, JsonValue]:
     """Take in an optimizer step."""
     row = await state.adapters.get(owner, body.model_id)
-    return _future(await ops.accept_optim_step(state.adapters, row, body))
+    return (await ops.accept_optim_step(state.adapters, row, body)).as_body()
 
 
 @router.post("/load_weights")
@@ -124,12 +126,12 @@ async def load_weights(
     """Load saved weights into a model, or as a new one."""
     if body.model_id is not None:
         row = await state.adapters.get(owner, body.model_id)
-        return _future(await loading.load_into(parts, state.adapters, row, body))
+        return (await loading.load_into(parts, state.adapters, row, body)).as_body()
     if body.session_id is None or body.model_seq_id is None:
         raise InvalidDataError("Either model_id and seq_id, or session_id and model_seq_id.")
     await state.sessions.get(owner, body.session_id)
     model_id = name_model(body.session_id, body.model_seq_id)
-    return _future(await loading.load_new(parts, state.adapters, owner, model_id, body))
+    return (await loading.load_new(parts, state.adapters, owner, model_id, body)).as_body()
 
 
 @router.post("/retrieve_future", response_model=None)
@@ -152,8 +154,3 @@ async def cancel_future(body: RetrieveBody, state: State, owner: Owner) -> dict[
     """Stop a sample; other requests are carried out."""
     state.samples.cancel(owner, body.request_id)
     return {}
-
-
-def _future(name: FutureName) -> dict[str, JsonValue]:
-    body: dict[str, JsonValue] = {"request_id": str(name)}
-    return {**body, "model_id": name.target}

@@ -14,6 +14,7 @@ from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.parts import Parts, ServiceParts
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.ops import accept
+from twinkle_jupyter.service.tinker.paging import Limit, Offset, cursor
 from twinkle_jupyter.service.tinker.route import TinkerRoute
 from twinkle_jupyter.service.tinker.saved_weights import (
     SavedWeights,
@@ -25,7 +26,6 @@ from twinkle_jupyter.service.tinker.saved_weights import (
     moment_after,
     plan_save,
 )
-from twinkle_jupyter.service.tinker.session_routes import Limit, Offset
 from twinkle_jupyter.service.tinker.state import State, TinkerState
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsKind
 from twinkle_jupyter.wire.tinker_bodies import (
@@ -60,7 +60,7 @@ async def save_weights_for_sampler(
     session, op = await state.sampling_sessions.plan_unnamed(row, number, body.seq_id)
     await accept(state.adapters, row, op)
     detail = session.sampling_session_id
-    return _future(FutureName("save_weights", body.seq_id, row.adapter_id, detail))
+    return FutureName("save_weights", body.seq_id, row.adapter_id, detail).as_body()
 
 
 async def _save(
@@ -78,7 +78,7 @@ async def _save(
         hint = "Letters, digits, and . _ : - after the first, at most 128."
         op = Refusal(AdapterId(row.adapter_id), body.seq_id, problem, hint)
     await accept(state.adapters, row, op)
-    return _future(FutureName("save_weights", body.seq_id, row.adapter_id, f"{kind}/{name}"))
+    return FutureName("save_weights", body.seq_id, row.adapter_id, f"{kind}/{name}").as_body()
 
 
 @router.post("/weights_info")
@@ -104,7 +104,7 @@ async def list_all_checkpoints(
     """List everything that the user has saved."""
     saved = await list_saved(parts, owner)
     page: list[JsonValue] = [_checkpoint(one) for one in saved[offset : offset + limit]]
-    return {"checkpoints": page, "cursor": _cursor(limit, offset, saved)}
+    return {"checkpoints": page, "cursor": cursor(limit, offset, saved)}
 
 
 @router.get("/training_runs")
@@ -115,7 +115,7 @@ async def list_training_runs(
     rows = await state.adapters.of(owner)
     saved = await list_saved(parts, owner)
     page: list[JsonValue] = [_training_run(row, saved) for row in rows[offset : offset + limit]]
-    return {"training_runs": page, "cursor": _cursor(limit, offset, rows)}
+    return {"training_runs": page, "cursor": cursor(limit, offset, rows)}
 
 
 @router.get("/training_runs/{model_id}")
@@ -209,11 +209,3 @@ def _training_run(row: ClientAdapterRow, saved: Sequence[SavedWeights]) -> dict[
         "last_sampler_checkpoint": newest.get("sampler_weights"),
         "user_metadata": cast("JsonValue", row.user_metadata),
     }
-
-
-def _cursor(limit: int, offset: int, rows: Sequence[object]) -> dict[str, JsonValue]:
-    return {"limit": limit, "offset": offset, "total_count": len(rows)}
-
-
-def _future(name: FutureName) -> dict[str, JsonValue]:
-    return {"request_id": str(name), "model_id": name.target}

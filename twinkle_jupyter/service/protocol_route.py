@@ -1,0 +1,65 @@
+"""Routes of a protocol that has its own form of errors: the one table of statuses, another body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, cast
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
+from pydantic import JsonValue, ValidationError
+from typing_extensions import override
+
+from twinkle_jupyter.config.mistakes import describe_mistakes
+from twinkle_jupyter.errors import ConflictError, InvalidConfigError, TwinkleError
+from twinkle_jupyter.service.error_bodies import error_response
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_Handler = Callable[[Request], Coroutine[None, None, Response]]
+#: Where a mistake may be, which people do not write.
+_PLACES = ("body", "query", "path", "header")
+_HEADERS = ("retry-after", "www-authenticate")
+
+
+class ProtocolRoute(APIRoute):
+    """Whatever a handler raises is answered with `error_body`."""
+
+    @classmethod
+    def error_body(cls, error: TwinkleError, field: str | None) -> dict[str, JsonValue]:
+        """Return the body of an error; `field` is the first that was wrong, if that is known."""
+        raise NotImplementedError
+
+    @classmethod
+    def status_of(cls, error: TwinkleError) -> int:
+        """Return the status; clients send a conflict again for minutes, which does not mend it."""
+        return 400 if isinstance(error, ConflictError) else error_response(error).status_code
+
+    @override
+    def get_route_handler(self) -> _Handler:
+        handle = super().get_route_handler()
+
+        async def told(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except TwinkleError as error:
+                return self._respond(error, None)
+            except (ValidationError, RequestValidationError) as error:
+                details = [{**one, "loc": _in_the_body(one["loc"])} for one in error.errors()]
+                text = describe_mistakes(cast("Sequence[ErrorDetails]", details))
+                field = next((str(part) for part in details[0]["loc"]), None)
+                return self._respond(InvalidConfigError(text), field)
+
+        return told
+
+    def _respond(self, error: TwinkleError, field: str | None) -> JSONResponse:
+        ours = error_response(error).headers
+        headers = {name: ours[name] for name in _HEADERS if name in ours}
+        return JSONResponse(self.error_body(error, field), self.status_of(error), headers)
+
+
+def _in_the_body(where: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    return where[1:] if where[:1] and where[0] in _PLACES else where
