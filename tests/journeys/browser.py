@@ -129,5 +129,7 @@ def drawn_steps(page: Page) -> list[int]:
 
 
 def _kernel_is_idle(lab: Lab) -> bool:
-    kernels = lab.api("GET", "/api/kernels").json()
+    answer = lab.api("GET", "/api/kernels")
+    # While a kernel starts, Jupyter may answer with an error about it.
+    kernels = answer.json() if answer.is_success else []
     return bool(kernels) and all(kernel["execution_state"] == "idle" for kernel in kernels)

@@ -28,6 +28,7 @@ from tests.journeys.unbroken import Unbroken, repeat_journal
 from tests.records import SUMS
 from tests.redis_server import RedisServer
 from twinkle_jupyter.client.client import Client
+from twinkle_jupyter.client.event_stream import RunEventRecord
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import ServiceUnavailableError
@@ -135,9 +136,13 @@ def _config(model: Path, number: int, *, rank: int, batch_size: int) -> RunConfi
     )
 
 
-def _steps(client: Client, run: str) -> list[tuple[int, float]]:
+def _told(client: Client, run: str) -> list[RunEventRecord]:
     with client.events(run, follow=False) as events:
-        steps = [e.entry for e in events if e.entry["kind"] == "step"]
+        return list(events)
+
+
+def _steps(client: Client, run: str) -> list[tuple[int, float]]:
+    steps = [e.entry for e in _told(client, run) if e.entry["kind"] == "step"]
     return [(int(str(e["step"])), float(str(e["loss"]))) for e in steps]
 
 
@@ -190,6 +195,7 @@ def _run_pair(chaos: Chaos, model: Path, pair: int, num_kills: int) -> list[tupl
             client.start_run(_config(model, pair, rank=rank, batch_size=size), SUMS).run_id
             for rank, size in ((4, 3), (6, 2))
         ]
+    _check_service_is_not_missed(chaos, runs)
     for victim in victims:
         before = _wait_for_steps(chaos.service, runs, {})
         time.sleep(chaos.random.uniform(0.0, 1.5))
@@ -202,6 +208,21 @@ def _run_pair(chaos: Chaos, model: Path, pair: int, num_kills: int) -> list[tupl
             wait_until(functools.partial(_is_over, client, run), _RECOVERY_S, "stopping")
         adapters = {body.run_id: AdapterId(body.adapter_id) for body in client.adapters()}
     return [(run, adapters[run]) for run in runs]
+
+
+def _check_service_is_not_missed(chaos: Chaos, runs: list[str]) -> None:
+    """As long as nothing else has died: training goes on without the HTTP service."""
+    before = _wait_for_steps(chaos.service, runs, {})
+    interruptions = _interruptions(chaos.service, runs)
+    chaos.strike("service")
+    _wait_for_steps(chaos.service, runs, before)
+    assert _interruptions(chaos.service, runs) == interruptions
+
+
+def _interruptions(service: Service, runs: list[str]) -> int:
+    with service.client() as client:
+        events = [event.entry for run in runs for event in _told(client, run)]
+    return sum(entry.get("state") == "interrupted" for entry in events)
 
 
 def _is_over(client: Client, run: str) -> bool:

@@ -82,7 +82,8 @@ async def test_an_append_in_this_process_wakes_at_once(store: StateStore) -> Non
     other = asyncio.create_task(store.wait("b", 0, timeout_s=0.3))
     await asyncio.sleep(0)
     await store.append("a", {})
-    assert await asyncio.wait_for(asyncio.gather(*waits), 1) == [True] * 20
+    # Far from the ten seconds, for a server whose disk is busy.
+    assert await asyncio.wait_for(asyncio.gather(*waits), 5) == [True] * 20
     assert await other is False
 
 
@@ -93,7 +94,7 @@ async def test_a_cancelled_wait_leaves_the_others_waiting(store: StateStore) -> 
     with pytest.raises(asyncio.CancelledError):
         await lost
     await store.append("a", {})
-    assert await asyncio.wait_for(kept, 1) is True
+    assert await asyncio.wait_for(kept, 5) is True
 
 
 async def test_closing_ends_waits_at_once_and_refuses_what_comes_later(store: StateStore) -> None:
@@ -102,7 +103,7 @@ async def test_closing_ends_waits_at_once_and_refuses_what_comes_later(store: St
     started = time.monotonic()
     await store.close()
     assert await wait is False
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     with pytest.raises(ServiceUnavailableError, match="is closed"):
         await store.get("a")
     await store.close()
