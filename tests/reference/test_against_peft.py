@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -217,6 +218,7 @@ def test_training_goes_on_from_a_checkpoint_as_if_unbroken(
 def test_peft_answers_from_a_checkpoint_as_the_sampler_does(
     base_folder: Path, tmp_path: Path
 ) -> None:
+    from tests.sampler.conftest import run_together, tokens_of
     from twinkle_jupyter.sampler.detokenizer import load_tokenizer
     from twinkle_jupyter.sampler.interface import SampleRequest, SamplingSettings
     from twinkle_jupyter.sampler.snapshot_cache import SnapshotCache
@@ -237,16 +239,17 @@ def test_peft_answers_from_a_checkpoint_as_the_sampler_does(
             load_base_model(base_folder), load_tokenizer(base_folder), SnapshotCache()
         )
 
-        def answer(request: SampleRequest) -> list[int]:
-            under_way = sampler.open_answer(request)
-            deltas = [under_way.advance()]
-            while deltas[-1].finish_reason is None:
-                deltas.append(under_way.advance())
-            return [token for delta in deltas for token in delta.tokens]
-
         settings = SamplingSettings(max_tokens=GREEDY_TOKENS)
-        base_answer = answer(SampleRequest(prompt, settings, frozenset({2})))
-        ours = answer(SampleRequest(prompt, settings, frozenset({2}), key, checkpoint=str(folder)))
+        asked = SampleRequest(prompt, settings, frozenset({2}), key, checkpoint=str(folder))
+        # In one batch with the base model, another prompt and an answer that is drawn.
+        drawn = replace(settings, temperature=1.0, seed=7)
+        requests = (
+            asked,
+            replace(asked, adapter_id=None),
+            replace(asked, prompt=(1, 50, 51, 2)),
+            replace(asked, settings=drawn),
+        )
+        ours, base_answer, *_ = map(tokens_of, run_together(sampler, *requests))
 
         plain = load_plain_model(base_folder, "float32")
         peft_model = PeftModel.from_pretrained(plain, folder).eval()

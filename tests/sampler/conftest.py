@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from twinkle_jupyter.engine.base_model import load_base_model
+from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.sampler.detokenizer import load_tokenizer
 from twinkle_jupyter.sampler.interface import (
@@ -35,13 +36,22 @@ def make_snapshot(
     return AdapterSnapshot(adapter_id, AdapterVersion(version), SPEC, weights.astype(np.float32))
 
 
+def run_together(sampler: TorchSampler, *requests: SampleRequest) -> list[list[SampleDelta]]:
+    """Take answers that begin at the same time to their ends."""
+    told: dict[int, list[SampleDelta]] = {number: [] for number in range(len(requests))}
+    for number, request in enumerate(requests):
+        sampler.open_answer(number, request)
+    while sampler.num_open:
+        for number, thing in sampler.advance().told:
+            if isinstance(thing, TwinkleError):
+                raise thing
+            told[number].append(thing)
+    return list(told.values())
+
+
 def run(sampler: TorchSampler, request: SampleRequest) -> list[SampleDelta]:
     """Take the answer to its end."""
-    answer = sampler.open_answer(request)
-    deltas = [answer.advance()]
-    while deltas[-1].finish_reason is None:
-        deltas.append(answer.advance())
-    return deltas
+    return run_together(sampler, request)[0]
 
 
 def tokens_of(deltas: list[SampleDelta]) -> list[int]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from twinkle_jupyter.errors import NotFoundError
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter, SnapshotCache
+from twinkle_jupyter.scheduling.request import AdapterSpec
 
 A, B, C = AdapterId("a"), AdapterId("b"), AdapterId("c")
 
 
 def _put(cache: SnapshotCache, adapter_id: AdapterId, version: int) -> None:
-    held = HeldAdapter(AdapterVersion(version), scale=1.0, factors=(), size_bytes=10)
-    cache.put(adapter_id, held)
+    weights = torch.zeros(10, dtype=torch.int8)
+    cache.put(adapter_id, HeldAdapter(AdapterVersion(version), AdapterSpec(1, 1.0), weights))
 
 
 def _versions(cache: SnapshotCache, adapter_id: AdapterId) -> list[int]:

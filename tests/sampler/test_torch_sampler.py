@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.sampler.conftest import SPEC, make_snapshot, run, tokens_of
+from tests.sampler.conftest import SPEC, make_snapshot, run, run_together, tokens_of
 from twinkle_jupyter.engine.base_model import load_base_model
 from twinkle_jupyter.engine.step import StepEngine
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, NotFoundError
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
-from twinkle_jupyter.sampler.interface import SampleRequest, SamplingSettings
+from twinkle_jupyter.sampler.interface import SampleDelta, SampleRequest, SamplingSettings
 from twinkle_jupyter.sampler.torch_sampler import TorchSampler
 
 A, B = AdapterId("a"), AdapterId("b")
@@ -47,11 +47,7 @@ def test_answers_under_way_together_do_not_touch_each_other(sampler: TorchSample
         replace(REQUEST, adapter_id=A, settings=drawn),
     ]
     alone = [tokens_of(run(sampler, request)) for request in requests]
-    answers = [sampler.open_answer(request) for request in requests]
-    together: list[list[int]] = [[] for _ in requests]
-    for _ in range(12):
-        for answer, tokens in zip(answers, together, strict=True):
-            tokens.extend(answer.advance().tokens)
+    together = [tokens_of(deltas) for deltas in run_together(sampler, *requests)]
     assert together == alone
     assert len(set(map(tuple, together))) == 4
     assert (
@@ -73,7 +69,7 @@ def test_an_answer_ends_where_the_base_model_stops_reading(sampler: TorchSampler
     deltas = run(sampler, request)
     assert (len(deltas), deltas[-1].finish_reason) == (2, "length")
     with pytest.raises(InvalidDataError, match="The prompt has 256 tokens; the base model reads"):
-        sampler.open_answer(replace(request, prompt=(5,) * 256))
+        sampler.open_answer(1, replace(request, prompt=(5,) * 256))
 
 
 def test_a_new_version_answers_next_and_one_under_way_keeps_its_own(sampler: TorchSampler) -> None:
@@ -81,9 +77,10 @@ def test_a_new_version_answers_next_and_one_under_way_keeps_its_own(sampler: Tor
     sampler.put_snapshot(first)
     request = replace(REQUEST, adapter_id=A)
     expected = tokens_of(run(sampler, request))
-    under_way = sampler.open_answer(request)
+    sampler.open_answer(1, request)
     sampler.put_snapshot(second)
-    deltas = [under_way.advance() for _ in range(12)]
+    told = [thing for _ in range(12) for _, thing in sampler.advance().told]
+    deltas = [thing for thing in told if isinstance(thing, SampleDelta)]
     assert (tokens_of(deltas), {delta.version for delta in deltas}) == (expected, {1})
     assert {delta.version for delta in run(sampler, request)} == {2}
     pinned = replace(request, version=AdapterVersion(1))
@@ -106,12 +103,12 @@ def test_an_adapter_that_is_not_there_is_never_the_base_model(
     sampler: TorchSampler, tmp_path: Path
 ) -> None:
     with pytest.raises(NotFoundError, match="Adapter 'a' is not on this sampler"):
-        sampler.open_answer(replace(REQUEST, adapter_id=A))
+        sampler.open_answer(1, replace(REQUEST, adapter_id=A))
     with pytest.raises(NotFoundError, match="There is no complete folder 'nowhere'"):
-        sampler.open_answer(replace(REQUEST, adapter_id=A, checkpoint=str(tmp_path / "nowhere")))
+        sampler.open_answer(1, replace(REQUEST, adapter_id=A, checkpoint=str(tmp_path / "nowhere")))
     sampler.put_snapshot(make_snapshot(sampler, A, version=3, seed=1))
     with pytest.raises(NotFoundError, match=r"Version 9 of adapter 'a' .* It holds 3"):
-        sampler.open_answer(replace(REQUEST, adapter_id=A, version=AdapterVersion(9)))
+        sampler.open_answer(1, replace(REQUEST, adapter_id=A, version=AdapterVersion(9)))
 
 
 def test_an_adapter_comes_from_its_checkpoint_when_it_is_not_held(
@@ -122,7 +119,7 @@ def test_an_adapter_comes_from_its_checkpoint_when_it_is_not_held(
     engine.write_checkpoint(tmp_path / "ckpt", engine.copy_adapter(A))
     request = replace(REQUEST, adapter_id=A, checkpoint=str(tmp_path / "ckpt"))
     with pytest.raises(NotFoundError, match="Checkpoint 'ckpt' of adapter 'a' is version 0, not 4"):
-        sampler.open_answer(replace(request, version=AdapterVersion(4)))
+        sampler.open_answer(1, replace(request, version=AdapterVersion(4)))
     deltas = run(sampler, request)
     # Fresh weights add nothing: B is zero.
     assert tokens_of(deltas) == tokens_of(run(sampler, REQUEST))
@@ -131,11 +128,11 @@ def test_an_adapter_comes_from_its_checkpoint_when_it_is_not_held(
 
 def test_what_cannot_be_answered_is_refused_before_any_token(sampler: TorchSampler) -> None:
     with pytest.raises(InvalidDataError, match="The prompt has no tokens"):
-        sampler.open_answer(replace(REQUEST, prompt=()))
+        sampler.open_answer(1, replace(REQUEST, prompt=()))
     with pytest.raises(InvalidDataError, match="The prompt has token id 70000"):
-        sampler.open_answer(replace(REQUEST, prompt=(1, 70_000)))
+        sampler.open_answer(1, replace(REQUEST, prompt=(1, 70_000)))
     with pytest.raises(InvalidConfigError, match="max_tokens=0"):
-        sampler.open_answer(replace(REQUEST, settings=SamplingSettings(max_tokens=0)))
+        sampler.open_answer(1, replace(REQUEST, settings=SamplingSettings(max_tokens=0)))
     short = replace(make_snapshot(sampler, A, 1, 1), weights=np.zeros(3, dtype=np.float32))
     with pytest.raises(InvalidDataError, match=r"A snapshot of rank 2 has \d+ numbers"):
         sampler.put_snapshot(short)

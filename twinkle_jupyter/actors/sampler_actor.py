@@ -45,7 +45,8 @@ class SamplerActor:
         )
         self._loading = asyncio.Lock()
         self._is_loaded = False
-        self._cancelled: dict[str, asyncio.Event] = {}
+        #: Keys of streams that were not cancelled.
+        self._waiting: set[str] = set()
 
     async def start(self) -> None:
         """Load the base model unless it is loaded; every call does, since Ray restarts actors."""
@@ -60,22 +61,22 @@ class SamplerActor:
         await self._loop.put_snapshot(snapshot)
 
     async def sample(self, key: str, request: SampleRequest) -> AsyncGenerator[SampleDelta]:
-        """Stream the answer; `cancel(key)` ends it at the next token."""
-        cancelled = self._cancelled.setdefault(key, asyncio.Event())
-        await self.start()
+        """Stream the answer; `cancel(key)` ends it at once."""
+        self._waiting.add(key)
         try:
-            async with aclosing(self._loop.sample(request)) as deltas:
+            await self.start()
+            if key not in self._waiting:
+                return
+            async with aclosing(self._loop.sample(request, key)) as deltas:
                 async for delta in deltas:
                     yield delta
-                    if cancelled.is_set():
-                        return
         finally:
-            self._cancelled.pop(key, None)
+            self._waiting.discard(key)
 
     async def cancel(self, key: str) -> None:
         """End the stream of this key if it is going on."""
-        if (cancelled := self._cancelled.get(key)) is not None:
-            cancelled.set()
+        self._waiting.discard(key)
+        self._loop.cancel(key)
 
     async def remove_adapter(self, adapter_id: AdapterId) -> None:
         """Forget all versions."""

@@ -173,7 +173,8 @@ class Client(SweepCommands):
         Args:
             model: An adapter's name for its newest weights, or `base`.
             messages: The conversation, each with `role` and `content`.
-            settings: `max_tokens`, `temperature`, `top_p`, `top_k`, `seed`.
+            settings: `max_tokens`, `temperature`, `top_p`, `top_k`, `min_p`, `seed`,
+                `repetition_penalty`, `presence_penalty`, `frequency_penalty`.
 
         Raises:
             NotFoundError: There is no such adapter.

@@ -14,9 +14,6 @@ from torch import Tensor
 from twinkle_jupyter.engine.adapter_layout import AdapterLayout
 from twinkle_jupyter.ids import AdapterId
 
-#: Weights, gradient, and AdamW's two moments.
-_TENSORS_PER_ADAPTER = 4
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupViews:
@@ -63,18 +60,27 @@ class AdapterStack:
         layout: Of each of them.
         dtype: Of weights, gradients and moments.
         device: Where they are kept.
+        is_trained: Whether there are gradients and moments; else their rows are empty.
     """
 
-    def __init__(self, layout: AdapterLayout, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(
+        self,
+        layout: AdapterLayout,
+        dtype: torch.dtype,
+        device: torch.device,
+        *,
+        is_trained: bool = True,
+    ) -> None:
         self.layout = layout
+        self._is_trained = is_trained
         #: Who is in which row.
         self.adapter_ids: list[AdapterId] = []
         shape = (1, layout.num_parameters)
         #: (S, P) each.
         self.parameters = torch.zeros(shape, dtype=dtype, device=device)
-        self.gradient = torch.zeros_like(self.parameters)
-        self.exp_avg = torch.zeros_like(self.parameters)
-        self.exp_avg_sq = torch.zeros_like(self.parameters)
+        self.gradient = torch.zeros_like(self.parameters if is_trained else self.parameters[:, :0])
+        self.exp_avg = torch.zeros_like(self.gradient)
+        self.exp_avg_sq = torch.zeros_like(self.gradient)
         self._views: dict[tuple[int, int], tuple[GroupViews, ...]] = {}
 
     @property
@@ -86,7 +92,8 @@ class AdapterStack:
     @property
     def size_bytes(self) -> int:
         """Bytes of all rows, those that are free included."""
-        return _TENSORS_PER_ADAPTER * self.parameters.numel() * self.parameters.element_size()
+        tensors = (self.parameters, self.gradient, self.exp_avg, self.exp_avg_sq)
+        return sum(tensor.nbytes for tensor in tensors)
 
     def add(self, adapter_id: AdapterId) -> int:
         """Return the row of a new adapter; what the row holds is anything."""
@@ -117,7 +124,9 @@ class AdapterStack:
         return self._views[key]
 
     def _build_views(self, first: int, end: int) -> tuple[GroupViews, ...]:
-        parameters, gradient = self.parameters[first:end], self.gradient[first:end]
+        parameters = self.parameters[first:end]
+        # Nobody adds to the gradient of what is not trained.
+        gradient = self.gradient[first:end] if self._is_trained else parameters
         layout, rank = self.layout, self.layout.rank
         built = []
         for group in layout.groups:

@@ -9,18 +9,14 @@ model keeps its own layers.
 from __future__ import annotations
 
 import logging
-from typing import Protocol, TypeVar
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx
 from transformers import PreTrainedModel
-from typing_extensions import override
 
-from twinkle_jupyter.engine.attention_half import AttentionHalf
 from twinkle_jupyter.engine.batch_adapters import BatchAdapters
-from twinkle_jupyter.engine.gated_mlp import GatedMlp
-from twinkle_jupyter.engine.layer_batch import LayerBatch
+from twinkle_jupyter.engine.layer_halves import Angles, Halves
 from twinkle_jupyter.engine.layer_reader import LayerReader, NotUnderstoodError
 from twinkle_jupyter.engine.lora_linear import AdapterRouter
 from twinkle_jupyter.engine.row_attention import RowAttention
@@ -34,49 +30,13 @@ _PROBE_LENGTHS = (12, 5)
 #: Largest difference of what is compared, as a part of its largest entry.
 PROBE_TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-3, torch.bfloat16: 0.1}
 
-Kept = TypeVar("Kept")
 
+class LayerRunner(Protocol):
+    """What a pass through the model does at a layer that was taken over."""
 
-class _Half(Protocol[Kept]):
-    def forward(
-        self, x: Tensor, batch: LayerBatch, *, keeps: bool
-    ) -> tuple[Tensor, Kept | None]: ...
-
-    def backward(
-        self, grad_out: Tensor, x: Tensor, kept: Kept, batch: LayerBatch, *, needs_x: bool
-    ) -> Tensor | None: ...
-
-
-class _RunHalf(torch.autograd.Function):
-    @staticmethod
-    @override
-    def forward(
-        ctx: FunctionCtx,
-        x: Tensor,
-        anchor: Tensor,
-        half: _Half[object],
-        batch: LayerBatch,
-        checkpoints: bool,
-    ) -> Tensor:
-        is_recorded = any(ctx.needs_input_grad)  # type: ignore[attr-defined]
-        out, kept = half.forward(x, batch, keeps=is_recorded and not checkpoints)
-        if is_recorded:
-            ctx.kept = (x, kept, half, batch)  # type: ignore[attr-defined]
-        return out
-
-    @staticmethod
-    @override
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, None, None, None, None]:
-        run: tuple[Tensor, object, _Half[object], LayerBatch]
-        run = ctx.kept  # type: ignore[attr-defined]
-        # Freed here, not when autograd lets go of the whole graph.
-        ctx.kept = None  # type: ignore[attr-defined]
-        x, kept, half, batch = run
-        if kept is None:
-            _, kept = half.forward(x, batch, keeps=True)
-        needs_x: bool = ctx.needs_input_grad[0]  # type: ignore[attr-defined]
-        grad_x = half.backward(grad.contiguous(), x, kept, batch, needs_x=needs_x)
-        return grad_x, None, None, None, None
+    def run_layer(self, number: int, halves: Halves, x: Tensor, angles: Angles) -> Tensor:
+        """Map (T, D) to (T, D)."""
+        ...
 
 
 class FusedLayer(nn.Module):
@@ -94,7 +54,7 @@ class FusedLayer(nn.Module):
         self,
         number: int,
         original: nn.Module,
-        halves: tuple[AttentionHalf, GatedMlp],
+        halves: Halves,
         router: AdapterRouter,
         dtype: torch.dtype,
     ) -> None:
@@ -113,22 +73,14 @@ class FusedLayer(nn.Module):
         **__: object,
     ) -> Tensor:
         """Map (1, T, D) to (1, T, D) for the batch that is active in the router."""
-        active = self.router.active
-        assert isinstance(active, TrainingBatch), "fused layers only train"  # noqa: S101
+        active = cast("LayerRunner", self.router.active)
         x = hidden_states[0].to(self.dtype)
         # The two halves of an angle table are the same.
         cos, sin = (
             table[0, :, None, : table.shape[-1] // 2].to(self.dtype)
             for table in position_embeddings
         )
-        batch = LayerBatch(active.adapters, active.attention, cos, sin)
-        is_trained = torch.is_grad_enabled() and self.number >= active.first_layer
-        with torch.set_grad_enabled(is_trained):
-            for half in self.halves:
-                x = _RunHalf.apply(  # type: ignore[no-untyped-call]
-                    x, active.anchor, half, batch, active.checkpoints
-                )
-        return x[None]
+        return active.run_layer(self.number, self.halves, x, (cos, sin))[None]
 
 
 def fuse_decoder(

@@ -1,13 +1,30 @@
-"""A packed micro-batch as one decoder layer sees it."""
+"""Packed tokens as one decoder layer sees them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 
 from twinkle_jupyter.engine.batch_adapters import BatchAdapters
-from twinkle_jupyter.engine.row_attention import RowAttention
+from twinkle_jupyter.engine.row_attention import AttentionShape, KeptAttention
+
+
+class LayerAttention(Protocol):
+    """Attention of each row to itself, and to what came before it."""
+
+    def forward(
+        self, q: Tensor, k: Tensor, v: Tensor, shape: AttentionShape, *, keeps: bool
+    ) -> tuple[Tensor, KeptAttention]:
+        """Map q (T, H x E), k and v (T, G x E) to (T, H x E)."""
+        ...
+
+    def backward(
+        self, grad_out: Tensor, kept: KeptAttention, shape: AttentionShape
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the gradients of q, k and v."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,7 +32,7 @@ class LayerBatch:
     """T tokens of some rows of some adapters, one row after the other."""
 
     adapters: BatchAdapters
-    attention: RowAttention
+    attention: LayerAttention
     #: (T, 1, F) angles of each token's position in its row.
     cos: Tensor
     sin: Tensor

@@ -82,6 +82,10 @@ _NUMBERS: Mapping[str, tuple[type[int] | type[float], int, int]] = {
     "temperature": (float, 0, 10),
     "top_p": (float, 0, 1),
     "top_k": (int, 0, 1_000_000),
+    "min_p": (float, 0, 1),
+    "repetition_penalty": (float, 0, 10),
+    "presence_penalty": (float, -2, 2),
+    "frequency_penalty": (float, -2, 2),
     "seed": (int, 0, 2**63 - 1),
 }
 

@@ -143,7 +143,7 @@ class RunDriver:
         )
         await self._row.change(total_steps=steering.total_steps)
         compute = await self._provider.compute(config.base_model, say)
-        probes = Probes(steering, row.adapter_id, template, log)
+        probes = Probes(steering, row.adapter_id, row.owner, template, log)
         stepper = Stepper(compute, steering, batches, row.adapter_id, log, self._checkpoints)
         saver = CheckpointSaver(stepper, self._checkpoints, log, self._row, row.best_checkpoint)
         try:

@@ -21,9 +21,15 @@ class Probes:
     """
 
     def __init__(
-        self, steering: Steering, adapter_id: AdapterId, template: ChatTemplate, log: RunLog
+        self,
+        steering: Steering,
+        adapter_id: AdapterId,
+        owner: str,
+        template: ChatTemplate,
+        log: RunLog,
     ) -> None:
         self._steering = steering
+        self._owner = owner
         self._adapter_id = adapter_id
         self._template = template
         self._log = log
@@ -70,19 +76,25 @@ class Probes:
 
     async def _answer(self, compute: Compute, step: int, adapter_id: AdapterId | None) -> None:
         try:
-            await self._answer_each(compute, step, adapter_id)
-        except TwinkleError as error:
+            # All in one batch, and all from the same weights.
+            async with asyncio.TaskGroup() as answers:
+                for index, prompt in enumerate(self._steering.config.probe):
+                    answers.create_task(self._answer_one(compute, step, adapter_id, index, prompt))
+        except* TwinkleError as errors:
             # Training goes on without this round, and the user sees why it is missing.
-            await self._log.append(Progress(message=f"No probe answer at step {step}: {error}"))
+            why = f"No probe answer at step {step}: {errors.exceptions[0]}"
+            await self._log.append(Progress(message=why))
 
-    async def _answer_each(self, compute: Compute, step: int, adapter_id: AdapterId | None) -> None:
-        for index, prompt in enumerate(self._steering.config.probe):
-            request = SampleRequest(
-                prompt=self._template.encode_prompt([{"role": "user", "content": prompt}]),
-                settings=SamplingSettings(max_tokens=self._steering.config.probe_tokens),
-                stop_tokens=self._template.stop_token_ids,
-                adapter_id=adapter_id,
-            )
-            answer = "".join([delta.text async for delta in compute.sampler.sample(request)])
-            event = ProbeAnswered(step=step, index=index, prompt=prompt, answer=answer)
-            await self._log.append(event)
+    async def _answer_one(
+        self, compute: Compute, step: int, adapter_id: AdapterId | None, index: int, prompt: str
+    ) -> None:
+        request = SampleRequest(
+            prompt=self._template.encode_prompt([{"role": "user", "content": prompt}]),
+            settings=SamplingSettings(max_tokens=self._steering.config.probe_tokens),
+            stop_tokens=self._template.stop_token_ids,
+            adapter_id=adapter_id,
+            user=self._owner,
+        )
+        answer = "".join([delta.text async for delta in compute.sampler.sample(request)])
+        event = ProbeAnswered(step=step, index=index, prompt=prompt, answer=answer)
+        await self._log.append(event)

@@ -1,25 +1,33 @@
-"""The loop around a sampler: open answers take turns, one token each.
+"""The loop around a sampler: pass after pass as long as there are answers to write.
 
-A token is computed when the reader asks for it, so that a slow reader holds up nobody and a reader
-who leaves costs one token at most.
+Answers stream through bounded queues, so that a slow reader holds up nobody; who leaves costs one
+token at most.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twinkle_jupyter.errors import QuotaExceededError
+from twinkle_jupyter.errors import QuotaExceededError, ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runtime.answer_stream import AnswerStream
 from twinkle_jupyter.runtime.engine_thread import EngineThread, Progress
 from twinkle_jupyter.runtime.handles import ComputeStatus
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
 
 if TYPE_CHECKING:
+    from twinkle_jupyter.sampler.answer_batch import Pass
     from twinkle_jupyter.sampler.torch_sampler import TorchSampler
 
-_MAX_OPEN_ANSWERS = 64
+_LOGGER = logging.getLogger(__name__)
+
+#: Answers under way and waiting.
+_MAX_OPEN_ANSWERS = 512
 
 
 class SampleLoop:
@@ -45,41 +53,68 @@ class SampleLoop:
         self._dtype = dtype
         self._num_threads = num_threads
         self._thread: EngineThread[TorchSampler] = EngineThread("sampler")
-        self._num_open = 0
+        self._numbers = count(1)
+        self._streams: dict[int, AnswerStream] = {}
+        self._by_key: dict[str, AnswerStream] = {}
+        #: Numbers of answers that nobody reads any more.
+        self._left: list[int] = []
+        self._has_work = asyncio.Event()
+        self._passes: asyncio.Task[None] | None = None
 
     async def start(self, on_progress: Progress | None = None) -> None:
         """Load the base model; raises what `engine.load_base_model` raises."""
         await self._thread.start(self._build, on_progress)
+        self._passes = asyncio.create_task(self._run_passes(), name="sampler passes")
 
     async def close(self) -> None:
-        """End open answers at their next token and free the base model."""
+        """End open answers and free the base model."""
+        if self._passes is not None:
+            self._passes.cancel()
+            await asyncio.wait([self._passes])
+        for stream in self._streams.values():
+            stream.put(ServiceUnavailableError("The sampler is closed."))
         await self._thread.close()
 
     async def put_snapshot(self, snapshot: AdapterSnapshot) -> None:
         """Hold these weights; they are the adapter's default from now on."""
         await self._thread.call(lambda sampler: sampler.put_snapshot(snapshot))
 
-    async def sample(self, request: SampleRequest) -> AsyncGenerator[SampleDelta]:
-        """Stream the answer; closing the iterator cancels within one token.
+    async def sample(
+        self, request: SampleRequest, key: str | None = None
+    ) -> AsyncGenerator[SampleDelta]:
+        """Stream the answer; closing the iterator cancels within one token, as does `cancel(key)`.
 
         Raises:
             QuotaExceededError: As many answers are open as the sampler takes.
         """
-        if self._num_open >= _MAX_OPEN_ANSWERS:
+        if len(self._streams) >= _MAX_OPEN_ANSWERS:
             raise QuotaExceededError(
-                f"{self._num_open} answers are being written, which is the sampler's limit.",
+                f"{len(self._streams)} answers are being written, which is the sampler's limit.",
                 "Try again when one of them has ended.",
             )
-        self._num_open += 1
+        stream = AnswerStream(next(self._numbers), self._has_work.set)
+        self._streams[stream.number] = stream
+        if key is not None:
+            self._by_key[key] = stream
         try:
-            answer = await self._thread.call(lambda sampler: sampler.open_answer(request))
-            while True:
-                delta = await self._thread.call(lambda _: answer.advance())
+            await self._thread.call(lambda sampler: sampler.open_answer(stream.number, request))
+            self._has_work.set()
+            while (delta := await stream.next()) is not None:
                 yield delta
                 if delta.finish_reason is not None:
                     return
         finally:
-            self._num_open -= 1
+            del self._streams[stream.number]
+            if key is not None:
+                del self._by_key[key]
+            # Closed in front of the next pass, and behind being opened, which may still go on.
+            self._left.append(stream.number)
+            self._has_work.set()
+
+    def cancel(self, key: str) -> None:
+        """End the answer of this key at once, if it is going on."""
+        if (stream := self._by_key.get(key)) is not None:
+            stream.put(None)
 
     async def remove_adapter(self, adapter_id: AdapterId) -> None:
         """Forget all versions. Removing what is not there changes nothing."""
@@ -95,6 +130,42 @@ class SampleLoop:
             memory_bytes=sampler.size_bytes,
         )
 
+    async def _run_passes(self) -> None:
+        while True:
+            await self._has_work.wait()
+            self._has_work.clear()
+            # Who opens, leaves or reads in between wakes the loop again.
+            while await self._run_pass():
+                pass
+
+    async def _run_pass(self) -> bool:
+        """Run one pass; return whether there may be something to do for another."""
+        left, self._left = self._left, []
+        full = frozenset(stream.number for stream in self._streams.values() if stream.is_full)
+        try:
+            done = await self._thread.call(lambda sampler: _advance(sampler, left, full))
+        except Exception as error:
+            _LOGGER.exception("A pass of the sampler failed")
+            self._fail_all(error)
+            return False
+        for number, thing in done.told:
+            if (stream := self._streams.get(number)) is not None:
+                stream.put(thing)
+        return done.num_read > 0
+
+    def _fail_all(self, error: Exception) -> None:
+        """No answer can go on from a pass that broke off."""
+        failure = (
+            error
+            if isinstance(error, TwinkleError)
+            else ServiceUnavailableError(
+                "The sampler could not go on with this answer.",
+                "Ask again; its log says why.",
+            )
+        )
+        for stream in self._streams.values():
+            stream.put(failure)
+
     def _build(self, report: Progress) -> TorchSampler:
         report("Loading torch and transformers")
         import torch
@@ -109,3 +180,9 @@ class SampleLoop:
         tokenizer = load_tokenizer(self._folder)
         base = load_base_model(self._folder, self._dtype)
         return TorchSampler(base, tokenizer, SnapshotCache())
+
+
+def _advance(sampler: TorchSampler, left: Sequence[int], full: frozenset[int]) -> Pass:
+    for number in left:
+        sampler.close_answer(number)
+    return sampler.advance(full)

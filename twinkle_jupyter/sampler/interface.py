@@ -29,7 +29,7 @@ class AdapterSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class SamplingSettings:
-    """How the next token is chosen; temperature 0 is greedy."""
+    """How the next token is chosen; temperature 0 is greedy. In what order: `token_choice`."""
 
     max_tokens: int = 256
     temperature: float = 0.0
@@ -37,6 +37,14 @@ class SamplingSettings:
     top_p: float = 1.0
     #: Number of likeliest tokens to choose from; 0 keeps all.
     top_k: int = 0
+    #: Tokens stay that are at least this part as likely as the likeliest.
+    min_p: float = 0.0
+    #: Above 1 makes every token of prompt and answer less likely; 1 does nothing.
+    repetition_penalty: float = 1.0
+    #: Subtracted from the logit of a token that the answer has, once, and for each time.
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    #: The same seed gives the same tokens.
     seed: int = 0
 
 
@@ -55,6 +63,8 @@ class SampleRequest:
     version: AdapterVersion | None = None
     #: Checkpoint folder to load from when the sampler does not hold the adapter; empty for none.
     checkpoint: str = ""
+    #: Whose request it is: users take turns.
+    user: str = ""
     #: Score the prompt's own tokens, too.
     scores_prompt: bool = False
     #: Likeliest tokens to name at each position of the prompt, and of the answer.

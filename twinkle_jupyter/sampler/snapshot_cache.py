@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter.errors import NotFoundError
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 
 if TYPE_CHECKING:
-    from twinkle_jupyter.engine.lora_linear import Factors
+    from torch import Tensor
+
+    from twinkle_jupyter.scheduling.request import AdapterSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldAdapter:
-    """One version of an adapter, ready to be applied."""
+    """One version of an adapter. Each time it comes it is another one, whatever its number."""
 
     version: AdapterVersion
-    scale: float
-    #: One pair a linear layer.
-    factors: tuple[Factors | None, ...]
-    size_bytes: int
+    spec: AdapterSpec
+    #: (P,) in the layout that the base model gives this shape.
+    weights: Tensor
+    #: Told apart by this where the weights themselves must not be held.
+    number: int = field(default_factory=count().__next__)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the weights."""
+        return self.weights.nbytes
 
 
 class SnapshotCache:

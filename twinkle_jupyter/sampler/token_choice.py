@@ -1,8 +1,15 @@
-"""Which token comes next, from the logits of one position."""
+"""Which token comes next, from the logits of one position.
+
+In this order, as `transformers` has it: penalties, temperature, top-k, top-p, min-p. A token is
+drawn from what is kept by its cumulative distribution and one number of the answer's own generator,
+so that an answer does not depend on its company.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -10,9 +17,14 @@ from torch import Tensor
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.sampler.interface import SamplingSettings, TopTokens
 
+#: Likeliest tokens that are sorted first; most of the time top-p needs no more.
+_FIRST_LOOK = 512
+_LARGEST_PENALTY = 2.0
+
 
 def check_sampling_settings(settings: SamplingSettings) -> None:
     """Refuse settings with which no token can be chosen; the message names all of them."""
+    penalties = (settings.presence_penalty, settings.frequency_penalty)
     wrong = [
         f"{name}={value:g}"
         for name, value, is_right in (
@@ -20,13 +32,23 @@ def check_sampling_settings(settings: SamplingSettings) -> None:
             ("temperature", settings.temperature, settings.temperature >= 0),
             ("top_p", settings.top_p, 0 < settings.top_p <= 1),
             ("top_k", settings.top_k, settings.top_k >= 0),
+            ("min_p", settings.min_p, 0 <= settings.min_p <= 1),
+            (
+                "repetition_penalty",
+                settings.repetition_penalty,
+                settings.repetition_penalty > 0,
+            ),
+            ("presence_penalty", penalties[0], abs(penalties[0]) <= _LARGEST_PENALTY),
+            ("frequency_penalty", penalties[1], abs(penalties[1]) <= _LARGEST_PENALTY),
         )
         if not (is_right and math.isfinite(value))
     ]
     if wrong:
         raise InvalidConfigError(
             f"No token can be chosen with {', '.join(wrong)}.",
-            "max_tokens is at least 1, temperature and top_k at least 0, top_p above 0 up to 1.",
+            "max_tokens is at least 1, temperature and top_k at least 0, top_p above 0 up to 1,"
+            " min_p from 0 to 1, repetition_penalty above 0, presence_penalty and"
+            f" frequency_penalty from -{_LARGEST_PENALTY:g} to {_LARGEST_PENALTY:g}.",
         )
 
 
@@ -39,32 +61,94 @@ def find_top(logprobs: Tensor, count: int) -> list[TopTokens]:
     return [tuple(zip(*row, strict=True)) for row in rows]
 
 
-def choose_token(
-    logits: Tensor, settings: SamplingSettings, generator: torch.Generator
-) -> tuple[int, float]:
-    """Choose by temperature, then top-k, then top-p, as `transformers` does in its order.
+class TokenChooser:
+    """Chooses the tokens of one answer.
 
     Args:
-        logits: (V,) fp32 or finer.
-        settings: Checked before; temperature 0 takes the likeliest token.
-        generator: Of this request alone, so that its answer does not depend on company.
+        settings: Checked before.
+        prompt: Its tokens, for the repetition penalty.
+    """
+
+    def __init__(self, settings: SamplingSettings, prompt: Sequence[int]) -> None:
+        self._settings = settings
+        self._generator = torch.Generator().manual_seed(settings.seed)
+        self._seen = set(prompt) if settings.repetition_penalty != 1 else set[int]()
+        self._counts: Counter[int] = Counter()
+
+    def choose(self, logits: Tensor) -> int:
+        """Return the next token from (V,) logits, fp32 or finer; it counts as said."""
+        scores = self._penalise(logits)
+        if self._settings.temperature == 0:
+            token = int(scores.argmax())
+        else:
+            tokens, probabilities = keep_candidates(scores, self._settings)
+            token = self._draw(tokens, probabilities)
+        self._counts[token] += 1
+        if self._settings.repetition_penalty != 1:
+            self._seen.add(token)
+        return token
+
+    def _draw(self, tokens: Tensor | None, probabilities: Tensor) -> int:
+        cumulative = probabilities.cumsum(dim=0, dtype=torch.float64)
+        drawn = torch.rand(1, generator=self._generator, dtype=torch.float64) * cumulative[-1]
+        # Right of what is equal: nothing without any probability is drawn.
+        found = int(torch.searchsorted(cumulative, drawn, right=True))
+        place = min(found, len(cumulative) - 1)
+        return place if tokens is None else int(tokens[place])
+
+    def _penalise(self, logits: Tensor) -> Tensor:
+        settings = self._settings
+        if self._seen:
+            # Keskar et al. 2019 (arXiv:1909.05858), with the sign that transformers looks at.
+            seen = torch.tensor(sorted(self._seen))
+            scores = logits[seen]
+            penalty = settings.repetition_penalty
+            scores = torch.where(scores < 0, scores * penalty, scores / penalty)
+            logits = logits.index_copy(0, seen, scores)
+        if self._counts and (settings.presence_penalty or settings.frequency_penalty):
+            said = torch.tensor(list(self._counts))
+            counts = torch.tensor(list(self._counts.values()), dtype=logits.dtype)
+            less = settings.presence_penalty + settings.frequency_penalty * counts
+            logits = logits.index_add(0, said, -less)
+        return logits
+
+
+def keep_candidates(scores: Tensor, settings: SamplingSettings) -> tuple[Tensor | None, Tensor]:
+    """Return the tokens that may be drawn with their probabilities, not normalised.
+
+    Args:
+        scores: (V,)
+        settings: With a temperature above 0.
 
     Returns:
-        The token, and its natural-log probability under the logits as they came.
+        Tokens, likeliest first, and a probability for each; no tokens for all as they are numbered.
     """
-    logprobs = torch.log_softmax(logits, dim=-1)
-    if settings.temperature == 0:
-        token = int(logits.argmax())
-        return token, float(logprobs[token])
-    scores = logits / settings.temperature
-    if 0 < settings.top_k < scores.shape[-1]:
-        smallest_kept = torch.topk(scores, settings.top_k).values[-1]
-        scores = scores.masked_fill(scores < smallest_kept, -math.inf)
-    probabilities = torch.softmax(scores, dim=-1)
-    if settings.top_p < 1:
-        ordered, order = probabilities.sort(descending=True)
-        # Without its own share, so that the token that crosses the line stays.
-        before = ordered.cumsum(dim=-1) - ordered
-        probabilities[order[before >= settings.top_p]] = 0.0
-    token = int(torch.multinomial(probabilities, 1, generator=generator))
-    return token, float(logprobs[token])
+    scores = scores / settings.temperature
+    size = scores.shape[-1]
+    if 0 < settings.top_k < size:
+        kept, tokens = scores.topk(settings.top_k)
+        probabilities = torch.softmax(kept, dim=-1)
+    elif settings.top_p < 1:
+        probabilities, tokens = _sort_likeliest(scores, settings.top_p)
+    else:
+        probabilities = torch.softmax(scores, dim=-1)
+        if settings.min_p:
+            least = settings.min_p * probabilities.max()
+            probabilities = probabilities.masked_fill(probabilities < least, 0.0)
+        return None, probabilities
+    # Without its own share, so that the token that crosses the line stays.
+    before = probabilities.cumsum(dim=-1) - probabilities
+    is_kept = (before < settings.top_p) & (probabilities >= settings.min_p * probabilities[0])
+    is_kept[0] = True
+    return tokens[is_kept], probabilities[is_kept]
+
+
+def _sort_likeliest(scores: Tensor, top_p: float) -> tuple[Tensor, Tensor]:
+    """Return probabilities and tokens, likeliest first, as many as reach `top_p` at least."""
+    total = torch.logsumexp(scores, dim=-1)
+    kept, tokens = scores.topk(min(_FIRST_LOOK, scores.shape[-1]))
+    probabilities = torch.exp(kept - total)
+    if float(probabilities.sum()) < top_p:
+        kept, tokens = scores.sort(descending=True)
+        probabilities = torch.exp(kept - total)
+    return probabilities, tokens

@@ -1,68 +1,86 @@
-"""Answers from `transformers` models, one token at a time.
+"""Answers from `transformers` models: many at once, each with its own adapter version.
 
-Every open answer has its own KV cache, adapter version and random generator, so that answers may
-take turns token by token. Not thread safe: one thread owns a sampler.
+Not thread safe: one thread owns a sampler.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import DynamicCache
 
-from twinkle_jupyter.engine.adapter_layout import AdapterLayout
+from twinkle_jupyter.engine.adapter_layout import AdapterLayout, group_sites
 from twinkle_jupyter.engine.base_model import BaseModel
 from twinkle_jupyter.engine.checkpoint import load_weights
+from twinkle_jupyter.engine.fused_decoder import fuse_decoder
 from twinkle_jupyter.engine.injection import inject_adapters
-from twinkle_jupyter.engine.lora_linear import ActiveAdapters, SampledAdapter
-from twinkle_jupyter.errors import InvalidDataError, NotFoundError
+from twinkle_jupyter.errors import InvalidDataError, NotFoundError, QuotaExceededError
 from twinkle_jupyter.ids import AdapterVersion
+from twinkle_jupyter.sampler.answer import Answer
+from twinkle_jupyter.sampler.answer_batch import AnswerBatch, Pass
+from twinkle_jupyter.sampler.batched_decoder import BatchedDecoder, read_kv_shape
 from twinkle_jupyter.sampler.detokenizer import Detokenizer
-from twinkle_jupyter.sampler.interface import (
-    AdapterSnapshot,
-    FinishReason,
-    PromptScores,
-    SampleDelta,
-    SampleRequest,
-    TopTokens,
-)
+from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleRequest
+from twinkle_jupyter.sampler.kv_slabs import CacheRow
+from twinkle_jupyter.sampler.single_decoder import OwnRow, SingleDecoder
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter, SnapshotCache
-from twinkle_jupyter.sampler.token_choice import check_sampling_settings, choose_token, find_top
+from twinkle_jupyter.sampler.token_choice import check_sampling_settings
 from twinkle_jupyter.scheduling.request import AdapterSpec
 
-#: Of one part of a prompt that is scored.
-_LOGIT_BYTES = 64 * 2**20
+#: Of keys and values, where nobody says otherwise.
+DEFAULT_CACHE_BYTES = 2**30
+_MAX_ROWS = 64
 
 
 class TorchSampler:
-    """A base model of its own, and the adapter versions to answer with.
+    """A base model of its own, the adapter versions to answer with, and the answers under way.
 
     Args:
-        base: Used by this sampler alone from now on; its linear layers are wrapped.
+        base: Used by this sampler alone from now on; its layers are taken over.
         tokenizer: The base model's.
         snapshots: Where adapter versions are held.
+        cache_bytes: For keys and values of answers; more answers wait.
+        max_rows: Answers that are written at a time; more wait.
     """
 
-    def __init__(self, base: BaseModel, tokenizer: Tokenizer, snapshots: SnapshotCache) -> None:
+    def __init__(
+        self,
+        base: BaseModel,
+        tokenizer: Tokenizer,
+        snapshots: SnapshotCache,
+        *,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        max_rows: int = _MAX_ROWS,
+    ) -> None:
         self._base = base
         self._tokenizer = tokenizer
         self.snapshots = snapshots
         injection = inject_adapters(base.model)
-        self._router = injection.router
         self._sites = injection.sites
-        # transformers renames it on the way from 5.16 to 5.40.
-        arguments = inspect.signature(base.model.forward).parameters
-        self._cache_argument = "cache" if "cache" in arguments else "past_key_values"
+        groups = group_sites(injection.sites)
+        taken = fuse_decoder(base.model, injection.router, groups, base.dtype)
+        self.decoder: BatchedDecoder | SingleDecoder
+        self._batch: AnswerBatch[CacheRow] | AnswerBatch[OwnRow]
+        if taken and read_kv_shape(base) is not None:
+            groups = injection.number_the_rest(groups, taken)
+            self.decoder = BatchedDecoder(base, injection, groups, cache_bytes)
+            self._batch = AnswerBatch(self.decoder, base.num_output_tokens, max_rows)
+        else:
+            self.decoder = SingleDecoder(base, injection, cache_bytes)
+            self._batch = AnswerBatch(self.decoder, base.num_output_tokens, max_rows)
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of the base model and all adapter versions."""
-        return self._base.size_bytes + self.snapshots.size_bytes
+        """Bytes of the base model, all adapter versions, and all keys and values."""
+        return self._base.size_bytes + self.snapshots.size_bytes + self.decoder.size_bytes
+
+    @property
+    def num_open(self) -> int:
+        """Answers that are not over."""
+        return len(self._batch)
 
     def count_parameters(self, spec: AdapterSpec) -> int:
         """Return the length of a snapshot of this shape, P."""
@@ -74,83 +92,46 @@ class TorchSampler:
         held = self._hold(snapshot.spec, snapshot.version, torch.tensor(snapshot.weights))
         self.snapshots.put(snapshot.adapter_id, held)
 
-    def open_answer(self, request: SampleRequest) -> Answer:
-        """Check the request and find its adapter; nothing is computed yet.
+    def open_answer(self, number: int, request: SampleRequest) -> None:
+        """Check the request and find its adapter version, which is the newest as of now.
+
+        Nothing is computed yet.
+
+        Args:
+            number: Tells the answer from all others.
+            request: What to answer.
 
         Raises:
             InvalidConfigError: The settings allow no token.
             InvalidDataError: The prompt is empty, too long or has unknown ids.
             NotFoundError: The adapter version is neither held nor in the request's checkpoint.
+            QuotaExceededError: The prompt needs more memory than there is for all.
         """
         check_sampling_settings(request.settings)
         self._check_prompt(request.prompt)
-        return Answer(self, request, self._find_adapter(request), Detokenizer(self._tokenizer))
+        adapter = self._find_adapter(request)
+        free = self.decoder.max_length - len(request.prompt)
+        if self._base.max_positions is not None:
+            free = min(free, self._base.max_positions - len(request.prompt))
+        max_tokens = min(request.settings.max_tokens, free)
+        detokenizer = Detokenizer(self._tokenizer)
+        self._batch.add(Answer(number, request, adapter, detokenizer, max_tokens))
 
-    def compute_logits(
-        self, tokens: list[int], cache: DynamicCache, adapter: ActiveAdapters | None
-    ) -> Tensor:
-        """Return (V,) logits after `tokens`, which are added to the cache; at least fp32."""
-        return self._compute_logits(tokens, [len(tokens) - 1], cache, adapter)[0]
+    def advance(self, held_back: Collection[int] = ()) -> Pass:
+        """Compute the next token of every answer there is room for; the finished ones leave.
 
-    def _compute_logits(
-        self,
-        tokens: list[int],
-        places: Sequence[int],
-        cache: DynamicCache,
-        adapter: ActiveAdapters | None,
-    ) -> Tensor:
-        """Return (N, V) logits at these places of the tokens, which are added to the cache."""
-        selected = torch.tensor(list(places), device=self._base.device)
-        with (
-            torch.inference_mode(),
-            self._router.activate(adapter),
-            self._base.head_positions.select(selected),
-        ):
-            output = self._base.model(
-                input_ids=torch.tensor([tokens], device=self._base.device),
-                use_cache=True,
-                **{self._cache_argument: cache},
-            )
-        logits: Tensor = output.logits[0]
-        return logits.to("cpu", self._base.master_dtype)
+        The token that ends an answer is among its delta's tokens, but not in its text.
 
-    def score_prompt(
-        self,
-        tokens: list[int],
-        cache: DynamicCache,
-        adapter: ActiveAdapters | None,
-        num_top: int,
-    ) -> PromptScores:
-        """Score each token after the first; all but the last are added to the cache.
-
-        In parts: the logits of a long prompt are larger than the base model.
+        Args:
+            held_back: Numbers of answers that do not go on for now.
         """
-        size = max(1, _LOGIT_BYTES // (4 * self._base.num_output_tokens))
-        logprobs: list[float] = []
-        top: list[TopTokens] = []
-        for start in range(0, len(tokens) - 1, size):
-            part = tokens[start : min(start + size, len(tokens) - 1)]
-            logits = self._compute_logits(part, range(len(part)), cache, adapter)
-            scores = torch.log_softmax(logits, dim=-1)
-            following = torch.tensor(tokens[start + 1 : start + 1 + len(part)])
-            logprobs += scores.gather(1, following[:, None])[:, 0].tolist()
-            top += find_top(scores, num_top)
-        return PromptScores(tuple(logprobs), tuple(top))
+        with torch.inference_mode():
+            return self._batch.advance(held_back)
 
-    def create_cache(self) -> DynamicCache:
-        """Make an empty KV cache of the base model's shape."""
-        return DynamicCache(config=self._base.model.config)
-
-    def activate(self, held: HeldAdapter | None) -> ActiveAdapters | None:
-        """Prepare an adapter version for a batch of one row."""
-        if held is None:
-            return None
-        return SampledAdapter(held.factors, held.scale)
-
-    def count_free_positions(self, num_prompt_tokens: int) -> int | None:
-        """Return how many tokens may follow a prompt; None where there is no limit."""
-        limit = self._base.max_positions
-        return None if limit is None else limit - num_prompt_tokens
+    def close_answer(self, number: int) -> None:
+        """End an answer and free what it holds; one that is over is no mistake."""
+        with torch.inference_mode():
+            self._batch.remove(number)
 
     def _find_adapter(self, request: SampleRequest) -> HeldAdapter | None:
         if request.adapter_id is None:
@@ -182,9 +163,7 @@ class TorchSampler:
                 f"A snapshot of rank {spec.rank} has {layout.num_parameters} numbers on this base"
                 f" model, not {tuple(weights.shape)}."
             )
-        weights = weights.to(self._base.device, self._base.dtype)
-        size_bytes = weights.numel() * weights.element_size()
-        return HeldAdapter(version, spec.scale, layout.split_by_site(weights), size_bytes)
+        return HeldAdapter(version, spec, weights.to(self._base.device, self._base.dtype))
 
     def _check_prompt(self, prompt: tuple[int, ...]) -> None:
         if not prompt:
@@ -195,66 +174,14 @@ class TorchSampler:
                 f"The prompt has {len(prompt)} tokens; the base model reads {limit}, the answer"
                 " included."
             )
+        room = self.decoder.max_length
+        if len(prompt) >= room:
+            raise QuotaExceededError(
+                f"The prompt has {len(prompt)} tokens; the sampler has memory for {room}, the"
+                " answer included."
+            )
         unknown = [token for token in prompt if not 0 <= token < self._base.num_input_tokens]
         if unknown:
             raise InvalidDataError(
                 f"The prompt has token id {unknown[0]}, which the base model does not have."
             )
-
-
-class Answer:
-    """One request under way; dropping it frees its cache."""
-
-    def __init__(
-        self,
-        sampler: TorchSampler,
-        request: SampleRequest,
-        adapter: HeldAdapter | None,
-        detokenizer: Detokenizer,
-    ) -> None:
-        self._sampler = sampler
-        self._request = request
-        self._adapter = sampler.activate(adapter)
-        self._version = adapter.version if adapter is not None else None
-        self._detokenizer = detokenizer
-        self._cache = sampler.create_cache()
-        self._generator = torch.Generator().manual_seed(request.settings.seed)
-        #: Tokens that the cache does not hold yet: the prompt, then the last one chosen.
-        self._unread = list(request.prompt)
-        self._num_tokens = 0
-        free = sampler.count_free_positions(len(request.prompt))
-        wanted = request.settings.max_tokens
-        self._max_tokens = wanted if free is None else min(wanted, free)
-
-    def advance(self) -> SampleDelta:
-        """Compute one token; the delta with a finish reason is the last.
-
-        The token that ends the answer is among the delta's tokens, but not in its text.
-        """
-        scores = self._score_prompt()
-        logits = self._sampler.compute_logits(self._unread, self._cache, self._adapter)
-        token, logprob = choose_token(logits, self._request.settings, self._generator)
-        top = find_top(torch.log_softmax(logits, dim=-1)[None], self._request.num_top)
-        self._unread = [token]
-        self._num_tokens += 1
-        is_stop = token in self._request.stop_tokens
-        finish_reason: FinishReason | None = None
-        if is_stop:
-            finish_reason = "stop"
-        elif self._num_tokens >= self._max_tokens:
-            finish_reason = "length"
-        text = "" if is_stop else self._detokenizer.append(token)
-        return SampleDelta(
-            text, (token,), (logprob,), self._version, finish_reason, tuple(top), scores
-        )
-
-    def _score_prompt(self) -> PromptScores | None:
-        """Score the prompt before the first token, if it is to be."""
-        request = self._request
-        if self._num_tokens or not (request.scores_prompt or request.num_top_prompt):
-            return None
-        scores = self._sampler.score_prompt(
-            self._unread, self._cache, self._adapter, request.num_top_prompt
-        )
-        self._unread = self._unread[-1:]
-        return scores

@@ -49,6 +49,8 @@ class SampleSource:
     """A model, and which weights of which adapter answer."""
 
     compute: ServedModel
+    #: Who asks.
+    user: str
     adapter_id: AdapterId | None = None
     version: AdapterVersion | None = None
     #: Folder to load from where the sampler does not hold the adapter; empty for none.
@@ -58,7 +60,13 @@ class SampleSource:
         """Return what the sampler is asked, up to where the template ends an answer."""
         stops = self.compute.template.stop_token_ids
         return SampleRequest(
-            prompt, settings, stops, self.adapter_id, self.version, self.checkpoint
+            prompt,
+            settings,
+            stops,
+            self.adapter_id,
+            self.version,
+            self.checkpoint,
+            user=self.user,
         )
 
 
@@ -71,11 +79,11 @@ async def find_source(parts: ServiceParts, owner: str, model: str) -> SampleSour
         ServiceUnavailableError: The base model is not loaded yet.
     """
     if model == BASE:
-        return SampleSource(await parts.compute(parts.config.base_model))
+        return SampleSource(await parts.compute(parts.config.base_model), owner)
     run = await _find_adapter(parts, owner, model)
     compute = await parts.compute(str(run.config["base_model"]))
     version, checkpoint = await _newest_weights(parts, compute, run)
-    return SampleSource(compute, run.adapter_id, version, checkpoint)
+    return SampleSource(compute, owner, run.adapter_id, version, checkpoint)
 
 
 async def open_sample(parts: ServiceParts, owner: str, body: SampleBody) -> OpenSample:
@@ -93,6 +101,10 @@ async def open_sample(parts: ServiceParts, owner: str, body: SampleBody) -> Open
         temperature=body.temperature,
         top_p=body.top_p,
         top_k=body.top_k,
+        min_p=body.min_p,
+        repetition_penalty=body.repetition_penalty,
+        presence_penalty=body.presence_penalty,
+        frequency_penalty=body.frequency_penalty,
         seed=body.seed,
     )
     return OpenSample(source.compute.sampler, source.request(prompt, settings))

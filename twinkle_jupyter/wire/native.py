@@ -200,6 +200,10 @@ class SampleBody(_Request):
     top_p: float = Field(default=1.0, gt=0, le=1)
     #: 0 keeps all.
     top_k: int = Field(default=0, ge=0, le=1_000_000)
+    min_p: float = Field(default=0.0, ge=0, le=1)
+    repetition_penalty: float = Field(default=1.0, gt=0, le=10)
+    presence_penalty: float = Field(default=0.0, ge=-2, le=2)
+    frequency_penalty: float = Field(default=0.0, ge=-2, le=2)
     seed: int = Field(default=0, ge=0, lt=2**63)
 
 

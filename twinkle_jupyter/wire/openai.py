@@ -50,19 +50,17 @@ class GenerationBody(_Body):
     stop: str | list[str] | None = None
     stream: bool = False
     stream_options: StreamOptions | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    #: Not OpenAI's, but what other servers of its protocol take.
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    repetition_penalty: float | None = Field(default=None, gt=0, le=10)
     logit_bias: dict[str, JsonValue] | None = None
 
     @property
     def not_there(self) -> list[str]:
         """Settings that were asked for and change nothing here."""
-        asked = {
-            "frequency_penalty": self.frequency_penalty,
-            "presence_penalty": self.presence_penalty,
-            "logit_bias": self.logit_bias,
-        }
-        return [name for name, value in asked.items() if value]
+        return ["logit_bias"] if self.logit_bias else []
 
 
 class ResponseFormat(_Body):

@@ -44,13 +44,13 @@ async def find_model(
         if path.startswith(_TINKER):
             saved = await find_saved(parts, owner, WeightsPath.parse(path))
             compute = await parts.compute(saved.base_model)
-            return SampleSource(compute, AdapterId(saved.folder), checkpoint=saved.folder)
+            return SampleSource(compute, owner, AdapterId(saved.folder), checkpoint=saved.folder)
         if path.startswith(_TWINKLE):
             return await _find_checkpoint(parts, owner, path)
         if adapter_uri is not None:
             raise InvalidDataError(f"adapter_uri={path!r} is no tinker:// or twinkle:// path.")
         if path in await _base_models(parts):
-            return SampleSource(await parts.compute(path))
+            return SampleSource(await parts.compute(path), owner)
         return await _find_adapter(parts, owner, path)
 
     return await patiently(find, _LOAD_WAIT_S)
@@ -95,7 +95,7 @@ async def _find_checkpoint(parts: ServiceParts, owner: str, path: str) -> Sample
         if wanted in (one.name, one.label):
             compute = await parts.compute(str(run.config["base_model"]))
             version = AdapterVersion(one.step)
-            return SampleSource(compute, run.adapter_id, version, str(one.folder))
+            return SampleSource(compute, owner, run.adapter_id, version, str(one.folder))
     raise NotFoundError(f"Run {run.run_id} has no checkpoint {wanted!r}.")
 
 

@@ -31,7 +31,9 @@ class SampleOrder:
     prompt: PromptPart
 
 
-def read_order(body: SampleBody, row: SamplingSessionRow, model: ServedModel) -> SampleOrder:
+def read_order(
+    body: SampleBody, row: SamplingSessionRow, model: ServedModel, owner: str
+) -> SampleOrder:
     """Return what is to be sampled.
 
     Raises:
@@ -61,6 +63,7 @@ def read_order(body: SampleBody, row: SamplingSessionRow, model: ServedModel) ->
         # Weights in a folder never change: the folder is their name.
         adapter_id=AdapterId(row.folder) if row.folder else None,
         checkpoint=row.folder,
+        user=owner,
         scores_prompt=bool(body.prompt_logprobs),
         num_top_prompt=body.topk_prompt_logprobs,
         num_top=body.topk_sample_logprobs,

@@ -21,7 +21,7 @@ from twinkle_jupyter.wire.tinker_codec import PROTOBUF
 from twinkle_jupyter.wire.tinker_samples import SampledTokens, encode_json, encode_protobuf
 
 #: Being written at once; more of them wait.
-_MAX_WRITING = 32
+_MAX_WRITING = 256
 #: Requests that are not done; one more is refused, and comes again by itself.
 _MAX_WAITING = 512
 #: Seconds that an answer is kept.

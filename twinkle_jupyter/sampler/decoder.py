@@ -1,0 +1,69 @@
+"""What turns tokens into logits for many answers at once, however it does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from torch import Tensor
+
+from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter
+
+#: What a decoder keeps of one answer.
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading(Generic[Row]):
+    """What one answer reads in one pass."""
+
+    row: Row
+    adapter: HeldAdapter | None
+    #: At least one.
+    tokens: Sequence[int]
+    #: Of those tokens, after which logits are wanted.
+    places: Sequence[int]
+
+
+class Decoder(Protocol[Row]):
+    """A base model with room for the keys and values of many answers."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of what it keeps of the answers under way and before."""
+        ...
+
+    @property
+    def num_rows(self) -> int:
+        """Rows that are open."""
+        ...
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of the longest answer, its prompt included, that could be had by itself."""
+        ...
+
+    def open_row(self, adapter: HeldAdapter | None, prompt: Sequence[int]) -> tuple[Row, int]:
+        """Begin to read a prompt; return how many of its tokens, never all, are there already."""
+        ...
+
+    def grow(self, row: Row, length: int) -> bool:
+        """See that so many tokens fit into the row; False when there is no memory left."""
+        ...
+
+    def read(self, readings: Sequence[Reading[Row]]) -> list[Tensor]:
+        """Read on in rows that were grown for it.
+
+        Returns:
+            For each reading (places, V) logits on the CPU, at least fp32.
+        """
+        ...
+
+    def remember(self, row: Row, adapter: HeldAdapter | None, tokens: Sequence[int]) -> None:
+        """Keep what the row has read, these tokens, for prompts that begin like it."""
+        ...
+
+    def close_row(self, row: Row, adapter: HeldAdapter | None) -> None:
+        """Free the row."""
+        ...
