@@ -31,7 +31,7 @@ LOGITS = torch.log(torch.tensor([0.5, 0.3, 0.15, 0.05]))
 
 def _draw(settings: SamplingSettings, num_draws: int = 400) -> Counter[int]:
     chooser = TokenChooser(settings, ())
-    return Counter(chooser.choose(LOGITS) for _ in range(num_draws))
+    return Counter(chooser.choose(LOGITS, 0) for _ in range(num_draws))
 
 
 def test_temperature_zero_takes_the_likeliest() -> None:
@@ -60,7 +60,7 @@ def test_tokens_are_drawn_as_often_as_they_are_likely() -> None:
 def test_a_seed_draws_the_same_again_and_another_one_does_not() -> None:
     def answer(seed: int) -> list[int]:
         chooser = TokenChooser(SamplingSettings(temperature=1.0, seed=seed), ())
-        return [chooser.choose(LOGITS) for _ in range(40)]
+        return [chooser.choose(LOGITS, 0) for _ in range(40)]
 
     assert answer(1) == answer(1) != answer(2)
 
@@ -100,14 +100,14 @@ def test_what_was_said_becomes_less_likely() -> None:
     for _ in range(4):
         process = RepetitionPenaltyLogitsProcessor(1.3)
         scores = process(torch.tensor([said]), logits[None])
-        token = chooser.choose(logits)
+        token = chooser.choose(logits, 0)
         assert token == int(scores[0].argmax())
         said.append(token)
     # Once, and for each time; what the prompt says does not count.
     once = TokenChooser(SamplingSettings(presence_penalty=0.2), [0, 0])
-    assert [once.choose(logits) for _ in range(4)] == [0, 1, 0, 0]
+    assert [once.choose(logits, 0) for _ in range(4)] == [0, 1, 0, 0]
     each = TokenChooser(SamplingSettings(frequency_penalty=0.5), [0, 0])
-    assert [each.choose(logits) for _ in range(6)] == [0, 1, 0, 1, 0, 2]
+    assert [each.choose(logits, 0) for _ in range(6)] == [0, 1, 0, 1, 0, 2]
 
 
 def test_settings_without_meaning_are_named_all_at_once() -> None:

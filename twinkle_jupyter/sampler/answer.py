@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Generic
 
 import torch
-from torch import Tensor
 
 from twinkle_jupyter.errors import InvalidDataError
-from twinkle_jupyter.sampler.decoder import Reading, Row
+from twinkle_jupyter.sampler.decoder import Logits, Reading, Row
 from twinkle_jupyter.sampler.detokenizer import Detokenizer
 from twinkle_jupyter.sampler.interface import (
     FinishReason,
@@ -71,21 +70,22 @@ class Answer(Generic[Row]):
         tokens = self.tokens[self.num_read : self.num_read + count]
         return Reading(self.row, self.adapter, tokens, self._places(count))
 
-    def take(self, count: int, logits: Tensor) -> SampleDelta | None:
+    def take(self, count: int, logits: Logits) -> SampleDelta | None:
         """Go on by `count` tokens that were read; choose the next one if they were the last.
 
         Args:
             count: Tokens.
-            logits: (places, V), as `read` asked for them.
+            logits: Of the places that `read` asked for.
 
         Raises:
             InvalidDataError: The model gives no numbers.
         """
         is_last = count == self.num_unread
         self.num_read += count
-        if self.scores_prompt:
-            self._score(logits[:-1] if is_last else logits)
-        return self._write(logits[-1]) if is_last else None
+        num_scored = len(logits.values) - is_last
+        if num_scored:
+            self._score(logits.part(0, num_scored))
+        return self._write(logits.part(num_scored, num_scored + 1)) if is_last else None
 
     def _places(self, count: int) -> list[int]:
         """Return after which of the next `count` tokens logits are needed."""
@@ -98,16 +98,16 @@ class Answer(Generic[Row]):
             places.append(count - 1)
         return places
 
-    def _write(self, logits: Tensor) -> SampleDelta:
+    def _write(self, found: Logits) -> SampleDelta:
         request = self.request
         # Of the model as it is, whatever the token is chosen by.
-        total = torch.logsumexp(logits, dim=-1)
+        logits, total = found.values[0], found.totals[0]
         if not torch.isfinite(total):
             raise InvalidDataError(
                 "The weights that answer are no finite numbers any more.",
                 "Go back to an earlier checkpoint; a lower learning rate usually helps.",
             )
-        token = self._chooser.choose(logits)
+        token = self._chooser.choose(logits, int(found.likeliest))
         logprob = float(logits[token] - total)
         top = find_top((logits - total)[None], request.num_top)
         is_first = len(self.tokens) == len(request.prompt)
@@ -128,11 +128,11 @@ class Answer(Generic[Row]):
             self._prompt_scores() if is_first else None,
         )
 
-    def _score(self, logits: Tensor) -> None:
+    def _score(self, logits: Logits) -> None:
         """Score the prompt's tokens after those that were scored before."""
         first = len(self._scores) + 1
-        following = torch.tensor(self.request.prompt[first : first + len(logits)], dtype=torch.long)
-        scores = torch.log_softmax(logits, dim=-1)
+        following = torch.tensor(self.request.prompt[first : first + len(logits.values)])
+        scores = logits.values - logits.totals[:, None]
         self._scores += scores.gather(1, following[:, None])[:, 0].tolist()
         self._top_scores += find_top(scores, self.request.num_top_prompt)
 

@@ -11,12 +11,10 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Generic, NamedTuple, TypeAlias
 
-from torch import Tensor
-
 from twinkle_jupyter.engine.op_failures import is_out_of_memory
 from twinkle_jupyter.errors import OutOfMemoryError, TwinkleError
 from twinkle_jupyter.sampler.answer import Answer
-from twinkle_jupyter.sampler.decoder import Decoder, Row
+from twinkle_jupyter.sampler.decoder import Decoder, Logits, Row
 from twinkle_jupyter.sampler.fair_queue import FairQueue
 from twinkle_jupyter.sampler.interface import SampleDelta
 from twinkle_jupyter.sampler.prefix_cache import BLOCK_TOKENS
@@ -104,7 +102,7 @@ class AnswerBatch(Generic[Row]):
             told += self._take(answer, count, found)
         return Pass(told, len(parts))
 
-    def _take(self, answer: Answer[Row], count: int, logits: Tensor) -> list[Told]:
+    def _take(self, answer: Answer[Row], count: int, logits: Logits) -> list[Told]:
         """Let one answer go on; return what it has to tell, if anything."""
         was_prompt = answer.num_read < len(answer.request.prompt)
         try:

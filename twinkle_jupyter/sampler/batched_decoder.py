@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from twinkle_jupyter.engine.layer_batch import LayerBatch
 from twinkle_jupyter.engine.layer_halves import Angles, Halves
 from twinkle_jupyter.engine.lora_linear import ActiveAdapters, LoraLinear
 from twinkle_jupyter.sampler.cached_attention import CachedAttention
-from twinkle_jupyter.sampler.decoder import Decoder, Reading
+from twinkle_jupyter.sampler.decoder import Decoder, Logits, Reading
 from twinkle_jupyter.sampler.kv_slabs import CacheRow, KvShape, KvSlabs, Slab
 from twinkle_jupyter.sampler.prefix_cache import PrefixCache
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter
@@ -103,7 +104,7 @@ class BatchedDecoder(Decoder[CacheRow]):
         """See that so many tokens fit into the row."""
         return self._slabs.grow(row, length)
 
-    def read(self, readings: Sequence[Reading[CacheRow]]) -> list[Tensor]:
+    def read(self, readings: Sequence[Reading[CacheRow]]) -> list[Logits]:
         """Read on in rows that were grown for it."""
         slots = [
             None if reading.adapter is None else self._adapters.find(reading.adapter)
@@ -124,9 +125,12 @@ class BatchedDecoder(Decoder[CacheRow]):
                 owners[-1] = (slot, owners[-1][1] + num_new)
             elif slot is not None:
                 owners.append((slot, num_new))
-        logits = self._run(packed, BatchAdapters(owners, self._base_groups))
-        parts = torch.split(logits, [len(reading.places) for reading in packed])
-        by_index = dict(zip(order, parts, strict=True))
+        logits = Logits.of(self._run(packed, BatchAdapters(owners, self._base_groups)))
+        ends = accumulate(len(reading.places) for reading in packed)
+        by_index = {
+            index: logits.part(end - len(reading.places), end)
+            for index, reading, end in zip(order, packed, ends, strict=True)
+        }
         return [by_index[index] for index in range(len(readings))]
 
     def remember(self, row: CacheRow, adapter: HeldAdapter | None, tokens: Sequence[int]) -> None:

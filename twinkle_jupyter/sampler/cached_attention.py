@@ -57,7 +57,7 @@ class _Segment:
         return min(needed, self.slab.capacity) if self.num_new == 1 else max(self.lengths)
 
     def mask(self, window: int | None) -> Tensor | None:
-        """Return (rows, 1, num_new, keys): True where a token may look; None for everywhere."""
+        """Return (rows, 1, num_new, keys), what is added to scores; None for nothing."""
         if window is not None and window >= max(self.lengths):
             window = None
         if window not in self.masks:
@@ -74,7 +74,11 @@ class _Segment:
         # The place of each new token in its row: (rows, 1, num_new, 1).
         own = (ends[:, None] + new)[:, None, :, None]
         seen = keys <= own
-        return seen if window is None else seen & (keys > own - window)
+        if window is not None:
+            seen &= keys > own - window
+        # Numbers, since torch would turn truth values into them in every layer again.
+        mask = torch.zeros(seen.shape, dtype=self.slab.data.dtype, device=device)
+        return mask.masked_fill_(~seen, -torch.inf)
 
 
 class CachedAttention:
@@ -235,5 +239,5 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, shape: Attenti
     scores = (q @ k.transpose(2, 3)) * shape.scale
     scores = shape.soft_cap * torch.tanh(scores / shape.soft_cap)
     if mask is not None:
-        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+        scores = scores + mask
     return torch.softmax(scores, dim=-1, dtype=torch.float32).to(q.dtype) @ v

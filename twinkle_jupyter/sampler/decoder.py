@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
+import torch
 from torch import Tensor
 
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter
@@ -24,6 +25,26 @@ class Reading(Generic[Row]):
     tokens: Sequence[int]
     #: Of those tokens, after which logits are wanted.
     places: Sequence[int]
+
+
+class Logits(NamedTuple):
+    """What a model says at N places, on the CPU, at least fp32."""
+
+    #: (N, V)
+    values: Tensor
+    #: (N,) of each place: what log-probabilities are short of their logits.
+    totals: Tensor
+    #: (N,) of each place: the likeliest token.
+    likeliest: Tensor
+
+    @classmethod
+    def of(cls, values: Tensor) -> Logits:
+        """Look at all places at once, which costs a fraction of one after the other."""
+        return cls(values, torch.logsumexp(values, dim=-1), values.argmax(dim=-1))
+
+    def part(self, first: int, end: int) -> Logits:
+        """Return those of some neighbouring places."""
+        return Logits(*(each[first:end] for each in self))
 
 
 class Decoder(Protocol[Row]):
@@ -52,12 +73,8 @@ class Decoder(Protocol[Row]):
         """See that so many tokens fit into the row; False when there is no memory left."""
         ...
 
-    def read(self, readings: Sequence[Reading[Row]]) -> list[Tensor]:
-        """Read on in rows that were grown for it.
-
-        Returns:
-            For each reading (places, V) logits on the CPU, at least fp32.
-        """
+    def read(self, readings: Sequence[Reading[Row]]) -> list[Logits]:
+        """Read on in rows that were grown for it; return the logits of each reading's places."""
         ...
 
     def remember(self, row: Row, adapter: HeldAdapter | None, tokens: Sequence[int]) -> None:

@@ -17,7 +17,7 @@ from twinkle_jupyter.engine.adapter_layout import AdapterLayout
 from twinkle_jupyter.engine.base_model import BaseModel
 from twinkle_jupyter.engine.injection import Injection
 from twinkle_jupyter.engine.lora_linear import SampledAdapter
-from twinkle_jupyter.sampler.decoder import Decoder, Reading
+from twinkle_jupyter.sampler.decoder import Decoder, Logits, Reading
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter
 
 
@@ -82,9 +82,9 @@ class SingleDecoder(Decoder[OwnRow]):
         row.reserved = max(row.reserved, length)
         return True
 
-    def read(self, readings: Sequence[Reading[OwnRow]]) -> list[Tensor]:
+    def read(self, readings: Sequence[Reading[OwnRow]]) -> list[Logits]:
         """Read on in rows that were grown for it."""
-        return [self._read_one(reading) for reading in readings]
+        return [Logits.of(self._read_one(reading)) for reading in readings]
 
     def remember(self, row: OwnRow, adapter: HeldAdapter | None, tokens: Sequence[int]) -> None:
         """Keep nothing."""

@@ -87,5 +87,5 @@ class StackedAdapters:
         name = AdapterId(f"version-{next(self._numbers)}")
         self._names[name] = held
         row = stack.add(name)
-        stack.parameters[row].copy_(held.weights)
+        stack.put_weights(row, held.weights)
         return AdapterSlot(name, held.spec, stack, row, held.version, has_gradient=False)

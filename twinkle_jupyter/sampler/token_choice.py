@@ -75,11 +75,16 @@ class TokenChooser:
         self._seen = set(prompt) if settings.repetition_penalty != 1 else set[int]()
         self._counts: Counter[int] = Counter()
 
-    def choose(self, logits: Tensor) -> int:
-        """Return the next token from (V,) logits, fp32 or finer; it counts as said."""
+    def choose(self, logits: Tensor, likeliest: int) -> int:
+        """Return the next token; it counts as said.
+
+        Args:
+            logits: (V,), fp32 or finer.
+            likeliest: The token with the greatest of them.
+        """
         scores = self._penalise(logits)
         if self._settings.temperature == 0:
-            token = int(scores.argmax())
+            token = likeliest if scores is logits else int(scores.argmax())
         else:
             tokens, probabilities = keep_candidates(scores, self._settings)
             token = self._draw(tokens, probabilities)
