@@ -47,6 +47,21 @@ def test_two_models_answer_side_by_side(kernel: Kernel) -> None:
     assert second
 
 
+@pytest.mark.usefixtures("live")
+def test_several_answers_differ_and_come_again_for_the_same_seed(kernel: Kernel) -> None:
+    def sample() -> list[str]:
+        cell = "%%twinkle sample --n 4 --seed 7 --max-tokens 12\nHi"
+        last = kernel.run(cell).of("update_display_data")[-1]["data"]
+        assert isinstance(last, dict)
+        return str(last["text/plain"]).split("\n\nbase, seed ")
+
+    answers = sample()
+    assert len(answers) == 4
+    assert answers[0].startswith("base, seed 7: ")
+    assert len({answer.partition(": ")[2] for answer in answers}) == 4
+    assert sample() == answers
+
+
 def test_a_base_model_that_is_being_loaded_is_waited_for(live: LiveService, kernel: Kernel) -> None:
     loaded, live.compute = live.compute, None
 
@@ -89,6 +104,7 @@ def test_an_interrupt_ends_the_answer_and_keeps_what_came(kernel: Kernel) -> Non
         ("%%twinkle chat nobody\nHi", "There is no adapter 'nobody'"),
         ("%twinkle chat base", "`chat base` has no question."),
         ("%%twinkle chat base --max-tokens x --top-p y\nHi", "`--max-tokens x` is not a whole"),
+        ("%%twinkle sample --n 99\nHi", "`--n 99` is not a whole number from 1 to 16."),
         ("%twinkle chat base Hi --max-tokens 0", "`--max-tokens 0` is not between 1 and 32768."),
         ("%%twinkle chat base --temperature -1\nHi", "temperature"),
     ],

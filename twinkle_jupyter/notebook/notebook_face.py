@@ -152,7 +152,11 @@ class ChatOutput:
             f'<small style="opacity:0.7">{escape(note)}</small></div>'
             for title, text, note in columns
         )
-        grid = f"display:grid;gap:24px;grid-template-columns:repeat({len(columns)},minmax(0,1fr))"
+        # Two side by side whatever the width; more of them as they fit.
+        repeat = (
+            f"{len(columns)},minmax(0,1fr)" if len(columns) < 3 else "auto-fill,minmax(20em,1fr)"
+        )
+        grid = f"display:grid;gap:24px;grid-template-columns:repeat({repeat})"
         plain = "\n\n".join(
             f"{title}: {text}" if len(columns) > 1 else text for title, text, _ in columns
         )

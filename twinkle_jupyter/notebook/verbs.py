@@ -183,7 +183,12 @@ def _table() -> dict[str, Verb]:
             chat_verbs.add_chat_arguments,
             chat_verbs.chat,
         ),
-        Verb("sample", "the same as chat", chat_verbs.add_chat_arguments, chat_verbs.chat),
+        Verb(
+            "sample",
+            "ask a model several times at once",
+            chat_verbs.add_sample_arguments,
+            chat_verbs.sample,
+        ),
         Verb("adapters", "list the adapters", none, chat_verbs.adapters),
         Verb("log", "show the service's log", service_verbs.add_log_arguments, service_verbs.log),
         Verb("doctor", "look for what is missing", none, doctor.doctor),
