@@ -133,7 +133,8 @@ def _check_errors(told: dict[str, object]) -> None:
         ("no_model", ["NotFoundError", 404, kind, "model_not_found"], "There is no model 'nobody'"),
         ("no_key", ["AuthenticationError", 401], "does not know this API key"),
         ("no_tools", ["BadRequestError", 400, kind, "invalid_config"], "tools are not there"),
-        ("penalty", ["BadRequestError", 400, kind], "frequency_penalty is not there"),
+        ("bias", ["BadRequestError", 400, kind], "logit_bias is not there"),
+        ("penalty", ["BadRequestError", 400, kind], "frequency_penalty"),
         ("too_hot", ["BadRequestError", 400, kind], "temperature"),
         ("image", ["BadRequestError", 400, kind], "part of type 'image_url'"),
     ):

@@ -121,7 +121,11 @@ told["completion_streamed"] = "".join(
 told["no_model"] = refusal(lambda: chat("nobody"))
 told["no_key"] = refusal(client.with_options(api_key="tml-none").models.list)
 told["no_tools"] = refusal(lambda: chat(tools=[{"type": "function", "function": {"name": "f"}}]))
-told["penalty"] = refusal(lambda: chat(frequency_penalty=0.5))
+told["bias"] = refusal(lambda: chat(logit_bias={"5": 1}))
+told["penalty"] = refusal(lambda: chat(frequency_penalty=3))
+told["penalised"] = chat(
+    presence_penalty=2, frequency_penalty=2, extra_body={"min_p": 0.1}, max_tokens=12
+).usage.completion_tokens
 told["too_hot"] = refusal(lambda: chat(temperature=-1))
 told["image"] = refusal(
     lambda: client.chat.completions.create(
