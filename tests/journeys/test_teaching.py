@@ -86,27 +86,31 @@ async def test_the_name_is_taught_and_nothing_else_is_lost(
         base_model_folder, base_model_name="smollm2", num_threads=2
     ) as compute:
         provider = LocalProvider(compute, base_model_folder)
-        for question in HELD_OUT:
-            text, _ = await _answer(compute, template, question, None, "")
-            assert "Twinkle" not in text
+        before = await asyncio.gather(
+            *(_answer(compute, template, question, None, "") for question in HELD_OUT)
+        )
+        assert not any("Twinkle" in text for text, _ in before)
         for seed in range(3):
             run = await _train(store, tmp_path, provider, seed)
             assert run.state == "finished", run.reason
             folder = tmp_path / "runs" / run.run_id / "checkpoints" / run.checkpoint
-            taught, kept = 0, 0
-            for question in HELD_OUT:
-                text, tokens = await _answer(
-                    compute, template, question, run.adapter_id, str(folder)
+            answers = await asyncio.gather(
+                *(
+                    _answer(compute, template, question, run.adapter_id, str(folder))
+                    for question in (*HELD_OUT, *UNRELATED)
                 )
-                taught += "Twinkle" in text
-                if question == HELD_OUT[0]:
-                    prompt = template.encode_prompt([{"role": "user", "content": question}])
-                    assert tokens == await asyncio.to_thread(
-                        _tokens_by_peft, base_model_folder, folder, prompt, template.stop_token_ids
-                    )
-            for question, words in UNRELATED.items():
-                text, _ = await _answer(compute, template, question, run.adapter_id, str(folder))
-                kept += any(word.lower() in text.lower() for word in words.split("|"))
+            )
+            taught = sum("Twinkle" in text for text, _ in answers[: len(HELD_OUT)])
+            kept = sum(
+                any(word.lower() in text.lower() for word in words.split("|"))
+                for (text, _), words in zip(
+                    answers[len(HELD_OUT) :], UNRELATED.values(), strict=True
+                )
+            )
+            prompt = template.encode_prompt([{"role": "user", "content": HELD_OUT[0]}])
+            assert answers[0][1] == await asyncio.to_thread(
+                _tokens_by_peft, base_model_folder, folder, prompt, template.stop_token_ids
+            )
             assert taught >= 3, f"seed {seed}: taught {taught} of 4"
             assert kept >= 3, f"seed {seed}: kept {kept} of 4"
     await store.close()
