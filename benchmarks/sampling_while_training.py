@@ -107,8 +107,7 @@ class Training:
     async def hand_over(self) -> float:
         """Return the seconds that a snapshot takes from the trainer to the sampler."""
         started = time.perf_counter()
-        snapshot = await self.compute.trainer.snapshot(self.adapter)
-        await self.compute.sampler.put_snapshot(snapshot)
+        await self.compute.sampler.hold_newest(self.compute.trainer, self.adapter)
         return time.perf_counter() - started
 
 

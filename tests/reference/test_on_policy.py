@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.reference.side_by_side import Trainee, draw_batches, open_engine
+from tests.reference.plain_peft import Trainee
+from tests.reference.side_by_side import draw_batches, open_engine
 from tests.sampler.conftest import run_together, tokens_of
 from twinkle_jupyter.engine.base_model import load_base_model
 from twinkle_jupyter.example import Example

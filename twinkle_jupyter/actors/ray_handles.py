@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from twinkle_jupyter.actors.names import NAMESPACE
 from twinkle_jupyter.errors import ServiceUnavailableError, TwinkleError
-from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.runtime.handles import (
     AdapterPosition,
     ComputeStatus,
@@ -97,6 +97,10 @@ class NamedActor:
         """Call a method that answers nothing, and wait until it is done."""
         call: Awaitable[object] = getattr(self._actor, method).remote(*arguments, **named)
         await answer(call, self.name, timeout_s)
+
+    def begin(self, method: str, *arguments: object) -> object:
+        """Call a method and return the reference to its answer, which nothing awaits here."""
+        return getattr(self._actor, method).remote(*arguments)
 
     def notify(self, method: str, *arguments: object) -> None:
         """Call a method and do not wait."""
@@ -213,6 +217,10 @@ class RayTrainerHandle(TrainerHandle):
             return value
         raise TypeError(f"an actor answered {type(value).__name__}, not the outcome of an op")
 
+    def begin_snapshot(self, adapter_id: AdapterId) -> object:
+        """Ask for a snapshot; return the reference by which another actor gets it."""
+        return self._actor.begin("snapshot", adapter_id)
+
     @override
     async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:
         return await self._actor.ask(AdapterSnapshot, _CONTROL_TIMEOUT_S, "snapshot", adapter_id)
@@ -238,7 +246,15 @@ class RaySamplerHandle(SamplerHandle):
 
     @override
     async def put_snapshot(self, snapshot: AdapterSnapshot) -> None:
-        await self._actor.tell(_CONTROL_TIMEOUT_S, "put_snapshot", snapshot)
+        await self._actor.ask(int, _CONTROL_TIMEOUT_S, "put_snapshot", snapshot)
+
+    @override
+    async def hold_newest(self, trainer: TrainerHandle, adapter_id: AdapterId) -> AdapterVersion:
+        assert isinstance(trainer, RayTrainerHandle), "both are actors"  # noqa: S101
+        # Only its name passes through here; the weights go from one actor to the other.
+        weights = trainer.begin_snapshot(adapter_id)
+        version = await self._actor.ask(int, _CONTROL_TIMEOUT_S, "put_snapshot", weights)
+        return AdapterVersion(version)
 
     @override
     async def sample(self, request: SampleRequest) -> AsyncGenerator[SampleDelta]:

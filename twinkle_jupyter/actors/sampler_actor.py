@@ -14,6 +14,7 @@ from pathlib import Path
 from twinkle_jupyter.actors.parent_watch import end_with_parent
 from twinkle_jupyter.actors.threads import load_numpy_first, share_cores
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
+from twinkle_jupyter.engine.allocator import keep_freed_memory
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import ComputeStatus
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
@@ -35,6 +36,8 @@ class SamplerActor:
         end_with_parent()
         share_cores()
         load_numpy_first()
+        # Every pass and every snapshot asks for the same memory again.
+        keep_freed_memory()
         from twinkle_jupyter.runtime.sample_loop import SampleLoop
 
         self._loop = SampleLoop(
@@ -55,10 +58,11 @@ class SamplerActor:
                 await self._loop.start()
                 self._is_loaded = True
 
-    async def put_snapshot(self, snapshot: AdapterSnapshot) -> None:
-        """Hold these weights; the newest version is the adapter's default."""
+    async def put_snapshot(self, snapshot: AdapterSnapshot) -> int:
+        """Hold these weights, the adapter's default from now on; return their version."""
         await self.start()
         await self._loop.put_snapshot(snapshot)
+        return snapshot.version
 
     async def sample(self, key: str, request: SampleRequest) -> AsyncGenerator[SampleDelta]:
         """Stream the answer; `cancel(key)` ends it at once."""

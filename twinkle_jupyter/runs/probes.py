@@ -51,8 +51,7 @@ class Probes:
         await self.finish()
         if self._has_round(step):
             return
-        snapshot = await compute.trainer.snapshot(self._adapter_id)
-        await compute.sampler.put_snapshot(snapshot)
+        await compute.sampler.hold_newest(compute.trainer, self._adapter_id)
         self._round = asyncio.create_task(self._answer(compute, step, self._adapter_id))
 
     async def finish(self) -> None:

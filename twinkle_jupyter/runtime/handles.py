@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
-from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.sampler.interface import (
     AdapterSnapshot,
     PromptScores,
@@ -186,6 +186,14 @@ class SamplerHandle(Protocol):
 
     async def put_snapshot(self, snapshot: AdapterSnapshot) -> None:
         """Hold these weights; the newest version is the adapter's default."""
+        ...
+
+    async def hold_newest(self, trainer: TrainerHandle, adapter_id: AdapterId) -> AdapterVersion:
+        """Hold the weights that the trainer has now, without a detour; return their version.
+
+        Raises:
+            NotFoundError: The trainer does not have the adapter.
+        """
         ...
 
     def sample(self, request: SampleRequest) -> AsyncGenerator[SampleDelta]:

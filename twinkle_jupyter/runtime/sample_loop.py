@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter.errors import QuotaExceededError, ServiceUnavailableError, TwinkleError
-from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.runtime.answer_stream import AnswerStream
 from twinkle_jupyter.runtime.engine_thread import EngineThread, Progress
-from twinkle_jupyter.runtime.handles import ComputeStatus
+from twinkle_jupyter.runtime.handles import ComputeStatus, TrainerHandle
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
 
 if TYPE_CHECKING:
@@ -78,6 +78,12 @@ class SampleLoop:
     async def put_snapshot(self, snapshot: AdapterSnapshot) -> None:
         """Hold these weights; they are the adapter's default from now on."""
         await self._thread.call(lambda sampler: sampler.put_snapshot(snapshot))
+
+    async def hold_newest(self, trainer: TrainerHandle, adapter_id: AdapterId) -> AdapterVersion:
+        """Hold the weights that the trainer has now."""
+        snapshot = await trainer.snapshot(adapter_id)
+        await self.put_snapshot(snapshot)
+        return snapshot.version
 
     async def sample(
         self, request: SampleRequest, key: str | None = None

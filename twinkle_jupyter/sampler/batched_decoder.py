@@ -24,7 +24,7 @@ from twinkle_jupyter.engine.layer_halves import Angles, Halves
 from twinkle_jupyter.engine.lora_linear import ActiveAdapters, LoraLinear
 from twinkle_jupyter.sampler.cached_attention import CachedAttention
 from twinkle_jupyter.sampler.decoder import Decoder, Logits, Reading
-from twinkle_jupyter.sampler.kv_slabs import CacheRow, KvShape, KvSlabs, Slab
+from twinkle_jupyter.sampler.kv_slabs import CacheRow, KvShape, KvSlabs
 from twinkle_jupyter.sampler.prefix_cache import PrefixCache
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter
 from twinkle_jupyter.sampler.stacked_adapters import StackedAdapters
@@ -74,11 +74,6 @@ class BatchedDecoder(Decoder[CacheRow]):
     def bytes_per_token(self) -> int:
         """Bytes of keys and values of a token."""
         return self._slabs.shape.bytes_per_token
-
-    @property
-    def slabs(self) -> tuple[Slab, ...]:
-        """Where keys and values are."""
-        return self._slabs.slabs
 
     @property
     def num_adapters(self) -> int:

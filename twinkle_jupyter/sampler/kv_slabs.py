@@ -46,9 +46,8 @@ class Slab:
         num_rows = max(1, SLAB_TOKENS // capacity)
         #: Who is where; None is free.
         self.rows: list[CacheRow | None] = [None] * num_rows
-        #: (rows, layers, 2, capacity, width): keys, then values. Pages are touched as they fill;
-        #: where nothing was read there are zeros, since even what is masked must be a number.
-        self.data = torch.zeros(
+        #: (rows, layers, 2, capacity, width): keys, then values.
+        self.data = torch.empty(
             (num_rows, shape.num_layers, 2, capacity, shape.width),
             dtype=shape.dtype,
             device=shape.device,
@@ -63,15 +62,12 @@ class Slab:
         """Give `row` the first free place; False when there is none."""
         for index, owner in enumerate(self.rows):
             if owner is None:
+                # Even what is masked must be a number, and nobody else's.
+                self.data[index].zero_()
                 self.rows[index] = row
                 row.slab, row.index = self, index
                 return True
         return False
-
-    def free(self, index: int, length: int) -> None:
-        """Take a place back of which so many tokens were used."""
-        self.data[index, :, :, :length].zero_()
-        self.rows[index] = None
 
 
 @dataclass(slots=True, eq=False)
@@ -116,11 +112,6 @@ class KvSlabs:
         return sum(slab.data.nbytes for slab in self._slabs)
 
     @property
-    def slabs(self) -> tuple[Slab, ...]:
-        """All slabs, empty ones included."""
-        return tuple(self._slabs)
-
-    @property
     def num_rows(self) -> int:
         """Rows that are taken."""
         return sum(row is not None for slab in self._slabs for row in slab.rows)
@@ -145,13 +136,13 @@ class KvSlabs:
         if old is not None:
             kept = old.data[old_index, :, :, : row.length]
             row.data[:, :, : row.length].copy_(kept)
-            old.free(old_index, row.length)
+            old.rows[old_index] = None
         return True
 
     def release(self, row: CacheRow) -> None:
         """Free the row; releasing it again changes nothing."""
         if row.slab is not None:
-            row.slab.free(row.index, row.length)
+            row.slab.rows[row.index] = None
         row.slab, row.length = None, 0
 
     def _place(self, row: CacheRow, capacity: int) -> bool:

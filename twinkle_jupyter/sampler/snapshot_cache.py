@@ -32,6 +32,11 @@ class HeldAdapter:
         """Bytes of the weights."""
         return self.weights.nbytes
 
+    def equals(self, other: HeldAdapter) -> bool:
+        """Whether both answer alike."""
+        is_alike = (self.version, self.spec) == (other.version, other.spec)
+        return is_alike and self.weights.equal(other.weights)
+
 
 class SnapshotCache:
     """Versions by adapter.
@@ -60,12 +65,13 @@ class SnapshotCache:
         """Hold this version; it is what `get` returns for no version.
 
         What came last counts, not the highest number: training may go back to an earlier step, and
-        two readers may hand over neighbouring versions in either order.
+        two readers may hand over neighbouring versions in either order. What is the same as it was
+        stays what it is, so that its answers go on sharing what they have read.
         """
         versions = self._held.setdefault(adapter_id, {})
         self._held.move_to_end(adapter_id)
-        versions.pop(held.version, None)
-        versions[held.version] = held
+        before = versions.pop(held.version, None)
+        versions[held.version] = before if before is not None and before.equals(held) else held
         while len(versions) > self._max_versions:
             versions.pop(next(iter(versions)))
         while len(self._held) > self._max_adapters:

@@ -132,12 +132,9 @@ async def _newest_weights(
     while True:
         if not run.is_over:
             try:
-                snapshot = await compute.trainer.snapshot(run.adapter_id)
+                return await compute.sampler.hold_newest(compute.trainer, run.adapter_id), ""
             except NotFoundError:
                 pass  # not in the trainer now: its newest checkpoint is what there is
-            else:
-                await compute.sampler.put_snapshot(snapshot)
-                return snapshot.version, ""
         if run.checkpoint:
             folder = parts.config.checkpoint_folder(run.run_id, run.checkpoint)
             return AdapterVersion(int(run.checkpoint.rpartition("-")[2])), str(folder)
