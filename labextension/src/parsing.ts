@@ -47,14 +47,10 @@ function parseProbe(fields: Fields, at: string): RunEvent | null {
   if (index === null) {
     return null;
   }
-  return {
-    kind: 'probe',
-    at,
-    step: number(fields['step']) ?? 0,
-    index,
-    prompt: text(fields['prompt']),
-    answer: text(fields['answer'])
-  };
+  const said = { at, step: number(fields['step']) ?? 0, index, prompt: text(fields['prompt']) };
+  return fields['kind'] === 'probe'
+    ? { kind: 'probe', ...said, answer: text(fields['answer']) }
+    : { kind: 'probe_part', ...said, text: text(fields['text']) };
 }
 
 function parseState(fields: Fields, at: string): RunEvent | null {
@@ -94,6 +90,7 @@ function parseKnown(fields: Fields, at: string): RunEvent | null {
     case 'eval':
       return parseStep(fields, at);
     case 'probe':
+    case 'probe_part':
       return parseProbe(fields, at);
     case 'planned':
       return parsePlanned(fields, at);

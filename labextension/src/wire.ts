@@ -97,6 +97,16 @@ export interface ProbeEvent {
   readonly answer: string;
 }
 
+/** What came new of an answer that is being written. */
+export interface ProbePartEvent {
+  readonly kind: 'probe_part';
+  readonly at: string;
+  readonly step: number;
+  readonly index: number;
+  readonly prompt: string;
+  readonly text: string;
+}
+
 export interface CommandEvent {
   readonly kind: 'command';
   readonly at: string;
@@ -130,6 +140,7 @@ export type RunEvent =
   | NoticeEvent
   | EvalEvent
   | ProbeEvent
+  | ProbePartEvent
   | CommandEvent
   | SteeredEvent
   | OtherEvent;

@@ -120,6 +120,20 @@ class ProbeAnswered(RunEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProbePart(RunEvent):
+    """What came new of an answer that is being written; the whole of it comes as `ProbeAnswered`.
+
+    An answer that is written quickly has none. A round that is broken off leaves its parts behind.
+    """
+
+    kind: ClassVar[str] = "probe_part"
+    step: int
+    index: int
+    prompt: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointSavedEvent(RunEvent):
     """A checkpoint is durable."""
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import aclosing
 
 from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.runs.events import ProbeAnswered, Progress
+from twinkle_jupyter.runs.events import ProbeAnswered, ProbePart, Progress
 from twinkle_jupyter.runs.run_log import RunLog
 from twinkle_jupyter.runs.steering import Steering
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.sampler.interface import SampleRequest, SamplingSettings
 from twinkle_jupyter.templates.chat_template import ChatTemplate
+
+#: An answer that is being written is told in parts, this many seconds apart at least.
+_PART_S = 0.3
 
 
 class Probes:
@@ -94,6 +99,14 @@ class Probes:
             adapter_id=adapter_id,
             user=self._owner,
         )
-        answer = "".join([delta.text async for delta in compute.sampler.sample(request)])
+        answer, num_told, told_at = "", 0, time.monotonic()
+        async with aclosing(compute.sampler.sample(request)) as deltas:
+            async for delta in deltas:
+                answer += delta.text
+                if len(answer) > num_told and time.monotonic() - told_at >= _PART_S:
+                    text = answer[num_told:]
+                    part = ProbePart(step=step, index=index, prompt=prompt, text=text)
+                    await self._log.append(part)
+                    num_told, told_at = len(answer), time.monotonic()
         event = ProbeAnswered(step=step, index=index, prompt=prompt, answer=answer)
         await self._log.append(event)

@@ -177,6 +177,7 @@ class SampleLoop:
         import torch
 
         from twinkle_jupyter.engine.base_model import load_base_model
+        from twinkle_jupyter.sampler.cache_budget import choose_cache_bytes
         from twinkle_jupyter.sampler.detokenizer import load_tokenizer
         from twinkle_jupyter.sampler.snapshot_cache import SnapshotCache
         from twinkle_jupyter.sampler.torch_sampler import TorchSampler
@@ -185,7 +186,8 @@ class SampleLoop:
         report(f"Loading weights of {self._base_model_name}")
         tokenizer = load_tokenizer(self._folder)
         base = load_base_model(self._folder, self._dtype)
-        return TorchSampler(base, tokenizer, SnapshotCache())
+        cache_bytes = choose_cache_bytes(base.device)
+        return TorchSampler(base, tokenizer, SnapshotCache(), cache_bytes=cache_bytes)
 
 
 def _advance(sampler: TorchSampler, left: Sequence[int], full: frozenset[int]) -> Pass:

@@ -96,6 +96,16 @@ class ProbeEvent(_Event):
     answer: str
 
 
+class ProbePartEvent(_Event):
+    """What came new of an answer that is being written; the whole of it comes as `probe`."""
+
+    kind: Literal["probe_part"]
+    step: int
+    index: int
+    prompt: str
+    text: str
+
+
 class CheckpointEvent(_Event):
     """A checkpoint is durable."""
 
@@ -136,6 +146,7 @@ Event: TypeAlias = Annotated[
     | NoticeEvent
     | EvalEvent
     | ProbeEvent
+    | ProbePartEvent
     | CheckpointEvent
     | CommandEvent
     | SteeredEvent,
@@ -154,6 +165,7 @@ KINDS = frozenset(
         "notice",
         "eval",
         "probe",
+        "probe_part",
         "checkpoint",
         "command",
         "steered",

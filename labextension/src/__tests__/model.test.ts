@@ -60,6 +60,28 @@ describe('events', () => {
     });
   });
 
+  it('grow an answer while it is written, and drop it when it is whole or its run is not running', () => {
+    const part = (id: number, at: number, index: number, text: string): Frame =>
+      event(id, { kind: 'probe_part', step: at, index, prompt: `prompt ${index}`, text });
+    const view = applyFrames(START, [
+      state(1, 'running'),
+      part(2, 5, 0, 'I am'),
+      part(3, 5, 1, 'Yes'),
+      part(4, 5, 0, ' Twin')
+    ]);
+    expect(view.writing.map(one => [one.index, one.step, one.text])).toEqual([
+      [1, 5, 'Yes'],
+      [0, 5, 'I am Twin']
+    ]);
+    expect(view.probes).toEqual([]);
+    const answered = applyFrames(view, [probe(5, 5, 0, 'I am Twinkle')]);
+    expect(answered.writing.map(one => one.index)).toEqual([1]);
+    expect(answered.probes.map(one => one.newest.answer)).toEqual(['I am Twinkle']);
+    // A round that was broken off begins anew.
+    expect(applyFrames(answered, [part(6, 6, 1, 'N')]).writing).toMatchObject([{ step: 6, text: 'N' }]);
+    expect(applyFrames(answered, [state(6, 'interrupted', 5)]).writing).toEqual([]);
+  });
+
   it('sent twice, count once', () => {
     const once = applyFrames(START, [state(1, 'running'), step(2, 1), step(3, 2)]);
     expect(applyFrames(once, [step(2, 1), step(3, 2)])).toEqual(once);

@@ -122,7 +122,7 @@ export class PanelLayout {
     this.showFigures(view, isLive);
     setAttribute(this.plotFrame, 'aria-label', describeLoss(view));
     this.plotFrame.classList.toggle('jp-twinkle-mod-empty', view.points.length === 0);
-    this.probes.show(view.probes, selected);
+    this.probes.show(view.probes, view.writing, selected);
   }
 
   private showProgress(view: RunView): void {

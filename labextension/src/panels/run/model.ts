@@ -16,6 +16,7 @@ import type {
   SteeredEvent
 } from '../../wire';
 import { insertAnswer, type ProbeView } from './answers';
+import { appendPart, endWriting, type Writing } from './writing';
 import { addMark, interruptionMark, steeredMark, type Interruption } from './marks';
 import { median } from './median';
 
@@ -52,6 +53,8 @@ export interface RunView {
   readonly points: readonly Point[];
   readonly evalPoints: readonly Point[];
   readonly probes: readonly ProbeView[];
+  /** Answers that are being written at this moment. */
+  readonly writing: readonly Writing[];
   /** What happened along the way, by step. */
   readonly marks: readonly Mark[];
   /** Since when the run is interrupted, and why; null while it is not. */
@@ -87,6 +90,7 @@ export function emptyView(runId: string, adapter: string): RunView {
     points: [],
     evalPoints: [],
     probes: [],
+    writing: [],
     marks: [],
     interruption: null,
     wanted: null,
@@ -138,6 +142,7 @@ export function applyFrames(view: RunView, frames: readonly Frame[]): RunView {
     points: [...view.points],
     evalPoints: [...view.evalPoints],
     probes: [...view.probes],
+    writing: [...view.writing],
     marks: [...view.marks],
     timings: [...view.timings]
   };
@@ -160,6 +165,7 @@ type Draft = { -readonly [Key in keyof RunView]: RunView[Key] } & {
   points: Point[];
   evalPoints: Point[];
   probes: ProbeView[];
+  writing: Writing[];
   marks: Mark[];
   timings: Timing[];
 };
@@ -188,6 +194,10 @@ function applyEvent(draft: Draft, event: RunEvent): void {
       break;
     case 'probe':
       insertAnswer(draft.probes, event);
+      draft.writing = endWriting(draft.writing, event.index);
+      break;
+    case 'probe_part':
+      draft.writing = appendPart(draft.writing, event);
       break;
     case 'command':
       draft.wanted = event.command;
@@ -216,6 +226,9 @@ function applyState(draft: Draft, event: StateEvent): void {
     draft.interruption = null;
   }
   draft.state = event.state;
+  if (event.state !== 'running') {
+    draft.writing = [];
+  }
   draft.reason = event.reason;
   draft.step = Math.max(draft.step, event.step);
   draft.wanted = null;

@@ -5,6 +5,7 @@
 
 import { element, setAttribute, setText } from '../dom';
 import { answerAt, answerSteps, changedPieces, type Answer, type ProbeView } from './answers';
+import type { Writing } from './writing';
 
 interface Row {
   readonly node: HTMLElement;
@@ -38,13 +39,23 @@ export class ProbeList {
     this.node.append(element('div', 'jp-twinkle-probes-head', {}, title, this.scrub));
   }
 
-  show(probes: readonly ProbeView[], selected: number | null): void {
-    this.node.hidden = probes.length === 0;
+  /** `writing` is shown in the place of the newest answers. */
+  show(probes: readonly ProbeView[], writing: readonly Writing[], selected: number | null): void {
+    const all = withFirst(probes, writing);
+    this.node.hidden = all.length === 0;
     this.showScrub(probes, selected);
-    while (this.rows.length > probes.length) {
+    while (this.rows.length > all.length) {
       this.rows.pop()?.node.remove();
     }
-    probes.forEach((probe, place) => this.showProbe(probe, place, selected));
+    all.forEach((probe, place) => {
+      const row = this.rows[place] ?? this.addRow();
+      const written = selected === null ? writing.find(one => one.index === probe.index) : undefined;
+      row.node.classList.toggle('jp-twinkle-mod-writing', written !== undefined);
+      this.showProbe(row, probe, selected);
+      if (written !== undefined) {
+        showWriting(row, written);
+      }
+    });
   }
 
   private showScrub(probes: readonly ProbeView[], selected: number | null): void {
@@ -62,10 +73,9 @@ export class ProbeList {
     this.live.disabled = selected === null;
   }
 
-  private showProbe(probe: ProbeView, place: number, selected: number | null): void {
+  private showProbe(row: Row, probe: ProbeView, selected: number | null): void {
     const { said, last } = answerAt(probe, selected ?? Infinity);
     const before = probe.before !== null && said.step > probe.before.step ? probe.before : null;
-    const row = this.rows[place] ?? this.addRow();
     setAttribute(row.node, 'data-probe-index', String(probe.index));
     setAttribute(row.node, 'data-probe-step', String(said.step));
     setText(row.prompt, probe.prompt);
@@ -95,6 +105,26 @@ export class ProbeList {
     this.node.append(node);
     return row;
   }
+}
+
+/** What has come of an answer; the whole of it is drawn anew when it is there. */
+function showWriting(row: Row, writing: Writing): void {
+  setText(row.step, stepWords(writing.step));
+  setText(row.answer, writing.text);
+  row.said = null;
+}
+
+/** The probes, and those whose very first answer is being written. */
+function withFirst(probes: readonly ProbeView[], writing: readonly Writing[]): readonly ProbeView[] {
+  const first = writing.filter(one => probes.every(probe => probe.index !== one.index));
+  if (first.length === 0) {
+    return probes;
+  }
+  const begun = first.map(({ index, prompt, step }) => {
+    const newest = { step, answer: '' };
+    return { index, prompt, newest, before: null, history: [newest] };
+  });
+  return [...probes, ...begun].sort((a, b) => a.index - b.index);
 }
 
 /** A new answer flashes while a person looks at the newest. */

@@ -375,6 +375,24 @@
   border-radius: 3px;
 }
 
+.jp-twinkle-mod-writing > .jp-twinkle-answer::after {
+  content: '\\258d';
+  color: var(--jp-twinkle-muted);
+  animation: jp-twinkle-caret 1s steps(2, jump-none) infinite;
+}
+
+@keyframes jp-twinkle-caret {
+  to {
+    opacity: 0;
+  }
+}
+
+@media (prefers-reduced-motion: reduce) {
+  .jp-twinkle-mod-writing > .jp-twinkle-answer::after {
+    animation: none;
+  }
+}
+
 .jp-twinkle-origin {
   color: var(--jp-twinkle-muted);
   font-size: 0.92em;
