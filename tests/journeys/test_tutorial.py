@@ -29,6 +29,7 @@ pytestmark = [
 TUTORIAL = Path(__file__).parents[2] / "notebooks" / "01_first_adapter.ipynb"
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 _ANSWER_CHANGED_S = 90.0
+_WRITING = ".jp-twinkle-mod-writing .jp-twinkle-answer:not(:empty)"
 
 
 def _text(cell: nbformat.NotebookNode) -> str:
@@ -81,6 +82,7 @@ def test_the_answer_turns_while_one_watches(
         run_cell(page, codes[0])
         started = time.monotonic()
         run_cell(page, train)
+        wait_until(lambda: page.query_selector(_WRITING), 60, "seeing an answer being written")
         wait_until(lambda: "Twinkle" in _answer(page), _ANSWER_CHANGED_S, "the changed answer")
         sys.stdout.write(f"changed answer after {time.monotonic() - started:.1f} s, cold\n")
         wait_until(lambda: panel_numbers(page)["state"] == "finished", 60, "finishing")
