@@ -53,8 +53,10 @@ class _Segment:
 
     @property
     def num_keys(self) -> int:
-        needed = -(-max(self.lengths) // _KEY_STEP) * _KEY_STEP
-        return min(needed, self.slab.capacity) if self.num_new == 1 else max(self.lengths)
+        longest = max(self.lengths)
+        if self.num_rows == 1:
+            return longest
+        return min(-(-longest // _KEY_STEP) * _KEY_STEP, self.slab.capacity)
 
     def mask(self, window: int | None) -> Tensor | None:
         """Return (rows, 1, num_new, keys), what is added to scores; None for nothing."""
