@@ -6,7 +6,7 @@ object store. One adapter of rank 8 trains on real chat rows without a pause.
 *Freshness*: optimizer steps that were taken between the one whose weights answer and its first
 token. *Slowdown*: what a step takes beside four streams, against alone and stretched by the share
 of the processors that the sampler used meanwhile. *Hand-over*: from asking the trainer for a
-snapshot until the sampler has it.
+snapshot until the sampler has it. *Base weights* are mapped from one file by both.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ from twinkle_jupyter.store.opening import open_store
 
 _FRESH = Bar(1, "at most", "value")
 _SLOWDOWN = Bar(1.10, "at most", "ratio")
+#: Two processes that share every page have each once.
+_SHARED = Bar(1.9, "at least", "ratio")
 _CORES = 2
 _STREAMS = 4
 _ROWS = 4
@@ -154,11 +156,7 @@ async def measure_beside(
                 async for _ in one:
                     num_tokens += 1
 
-    sampler = next(
-        process
-        for process in psutil.process_iter()
-        if "ray::SamplerActor" in " ".join(process.cmdline())
-    )
+    sampler = _find_actor("SamplerActor")
     streams = [asyncio.create_task(stream()) for _ in range(_STREAMS)]
     await training.run(2)
     num_tokens, started, before = 0, time.perf_counter(), sampler.cpu_times()
@@ -169,6 +167,25 @@ async def measure_beside(
     await asyncio.gather(*streams, return_exceptions=True)
     used = after.user + after.system - before.user - before.system
     return seconds, used / (_CORES * wall), num_tokens / wall
+
+
+def _find_actor(name: str) -> psutil.Process:
+    return next(
+        process
+        for process in psutil.process_iter()
+        if f"ray::{name}" in " ".join(process.cmdline())
+    )
+
+
+def measure_base_weights() -> tuple[int, int]:
+    """Return the bytes of mapped weights in both actors: with shared pages once, and twice."""
+    once = twice = 0
+    for name in ("TrainerActor", "SamplerActor"):
+        for mapping in _find_actor(name).memory_maps():
+            if mapping.path.endswith(".safetensors"):
+                once += mapping.pss
+                twice += mapping.rss
+    return once, twice
 
 
 async def measure(folder: Path, *, is_quick: bool) -> list[Row]:
@@ -189,6 +206,7 @@ async def measure(folder: Path, *, is_quick: bool) -> list[Row]:
             beside.append(seconds)
             shares.append(share)
             rates.append(rate)
+        once, twice = await asyncio.to_thread(measure_base_weights)
         handed = [await training.hand_over() for _ in range(rounds)]
         large = Training(compute, AdapterId("large"), examples)
         await large.begin(64)
@@ -211,6 +229,14 @@ async def measure(folder: Path, *, is_quick: bool) -> list[Row]:
         Row.of_samples("step alone", [1e3 * one for one in alone], "ms", None),
         Row.of_samples("share of the cores that the sampler used", shares, "", None),
         Row.of_samples("4 streams beside training", rates, "tokens/s", None),
+        Row(
+            "base weights of both actors, shared pages once / twice",
+            once / 2**20,
+            "MiB",
+            peer=twice / 2**20,
+            ratio=twice / once,
+            bar=_SHARED,
+        ),
         Row.of_samples("hand-over, rank 8", [1e3 * one for one in handed], "ms", None),
         Row.of_samples("hand-over, rank 64", [1e3 * one for one in handed_large], "ms", None),
     ]
