@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,13 @@ def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
 
 def test_a_trainer_has_the_same_defaults_without_a_service() -> None:
     assert ServiceConfig.load().trainer == TrainerSettings()
+
+
+def test_an_engine_that_is_not_installed_is_named_with_what_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(InvalidConfigError, match=r"sampler_engine.*pip install 'twinkle-jupyter"):
+        ServiceConfig.load(sampler_engine="vllm")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+    assert ServiceConfig.load(sampler_engine="vllm").trainer.sampler_engine == "vllm"

@@ -7,9 +7,12 @@ another call ends it.
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from twinkle_jupyter.actors.parent_watch import end_with_parent
 from twinkle_jupyter.actors.threads import load_numpy_first, share_cores
@@ -19,6 +22,10 @@ from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import ComputeStatus
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
 from twinkle_jupyter.telemetry import log_to_file
+
+if TYPE_CHECKING:
+    from twinkle_jupyter.runtime.sample_loop import SampleLoop
+    from twinkle_jupyter.runtime.vllm_loop import VllmLoop
 
 
 class SamplerActor:
@@ -38,14 +45,7 @@ class SamplerActor:
         load_numpy_first()
         # Every pass and every snapshot asks for the same memory again.
         keep_freed_memory()
-        from twinkle_jupyter.runtime.sample_loop import SampleLoop
-
-        self._loop = SampleLoop(
-            Path(folder),
-            base_model_name=base_model,
-            dtype=settings.dtype,
-            num_threads=num_threads,
-        )
+        self._loop = _build_loop(Path(folder), base_model, num_threads, settings)
         self._loading = asyncio.Lock()
         self._is_loaded = False
         #: Keys of streams that were not cancelled.
@@ -91,3 +91,26 @@ class SamplerActor:
         """Answer when the base model is loaded."""
         await self.start()
         return await self._loop.status()
+
+
+def _build_loop(
+    folder: Path, base_model: str, num_threads: int, settings: TrainerSettings
+) -> SampleLoop | VllmLoop:
+    if settings.sampler_engine == "vllm":
+        from twinkle_jupyter.runtime.vllm_loop import VllmLoop
+
+        scratch = Path(settings.scratch or tempfile.mkdtemp(prefix="twinkle-")) / "sampler"
+        return VllmLoop(
+            folder,
+            base_model_name=base_model,
+            dtype=settings.dtype,
+            num_threads=num_threads,
+            scratch=scratch,
+            # Ray starts the actor again, and with it vLLM.
+            on_lost=lambda: os._exit(1),
+        )
+    from twinkle_jupyter.runtime.sample_loop import SampleLoop
+
+    return SampleLoop(
+        folder, base_model_name=base_model, dtype=settings.dtype, num_threads=num_threads
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -14,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
 from twinkle_jupyter.config.home import home_folder
 from twinkle_jupyter.config.mistakes import settings_error
-from twinkle_jupyter.config.trainer_settings import TrainerSettings
+from twinkle_jupyter.config.trainer_settings import SamplerEngine, TrainerSettings
 
 _STORES = frozenset({"redis", "rediss", "unix"})
 
@@ -24,6 +25,12 @@ def _check_url(url: SecretStr) -> SecretStr:
     if parts.scheme not in _STORES or not (parts.netloc or parts.path):
         raise ValueError("must be the URL of a Redis server, such as redis://localhost:6379/0")
     return url
+
+
+def _check_engine(engine: SamplerEngine) -> SamplerEngine:
+    if engine == "vllm" and importlib.util.find_spec("vllm") is None:
+        raise ValueError("needs vLLM: `pip install 'twinkle-jupyter[vllm]'`, or take torch")
+    return engine
 
 
 class ServiceConfig(BaseSettings):
@@ -84,6 +91,9 @@ class ServiceConfig(BaseSettings):
         gt=0,
         le=86_400,
         description="seconds of training that a restart of the trainer repeats at most",
+    )
+    sampler_engine: Annotated[SamplerEngine, AfterValidator(_check_engine)] = Field(
+        default="torch", description="what answers; vllm needs the extra of that name"
     )
     session_timeout_s: float = Field(
         default=1800.0,
@@ -166,6 +176,7 @@ class ServiceConfig(BaseSettings):
             host_memory_for_adapters=self.host_memory_for_adapters,
             cut_every_s=self.cut_every_s,
             keeps_journal=self.keeps_journal,
+            sampler_engine=self.sampler_engine,
         )
 
     def trainer_folder(self, base_model: str) -> Path:

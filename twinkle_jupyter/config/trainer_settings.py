@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Dtype: TypeAlias = Literal["float32", "bfloat16", "float64"]
+SamplerEngine: TypeAlias = Literal["torch", "vllm"]
 Checkpointing: TypeAlias = Literal["auto", "on", "off"]
 
 
@@ -32,5 +33,7 @@ class TrainerSettings:
     cut_every_s: float = 20.0
     #: Keep every op there ever was, so that a training can be repeated from its beginning.
     keeps_journal: bool = False
+    #: What answers: our own sampler, or vLLM.
+    sampler_engine: SamplerEngine = "torch"
     #: Absolute folder of one trainer alone, for adapters on disk; "" is a temporary one.
     scratch: str = ""

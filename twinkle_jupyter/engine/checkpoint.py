@@ -79,20 +79,27 @@ def save_checkpoint(
     moments = {"exp_avg": state.exp_avg, "exp_avg_sq": state.exp_avg_sq}
     if state.gradient is not None:
         moments["gradient"] = state.gradient
-    weights = {
-        name: tensor.detach().contiguous()
-        for name, tensor in layout.name_tensors(layout.split(state.parameters)).items()
-    }
 
     def write(target: Path) -> None:
-        _write_json(target / CONFIG_FILE, _peft_config(state.spec, layout, base_model_name))
-        save_file(weights, target / WEIGHTS_FILE, metadata={"format": "pt"})
+        write_peft_files(target, state.spec, layout, state.parameters, base_model_name)
         save_file(moments, target / _OPTIMIZER_FILE)
         _write_json(target / _STATE_FILE, dict(trainer_state))
         for name, text in (more or {}).items():
             (target / name).write_text(text, encoding="utf-8")
 
     return commit_folder(folder, write, replace=True).size_bytes
+
+
+def write_peft_files(
+    folder: Path, spec: AdapterSpec, layout: AdapterLayout, parameters: Tensor, base_model_name: str
+) -> None:
+    """Write what PEFT reads, (P,) parameters in the layout's order, into a folder that is there."""
+    weights = {
+        name: tensor.detach().contiguous()
+        for name, tensor in layout.name_tensors(layout.split(parameters)).items()
+    }
+    _write_json(folder / CONFIG_FILE, _peft_config(spec, layout, base_model_name))
+    save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt"})
 
 
 def load_checkpoint(

@@ -25,9 +25,9 @@ from twinkle_jupyter.sampler.batched_decoder import BatchedDecoder, read_kv_shap
 from twinkle_jupyter.sampler.detokenizer import Detokenizer
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleRequest
 from twinkle_jupyter.sampler.kv_slabs import CacheRow
+from twinkle_jupyter.sampler.request_checks import check_request
 from twinkle_jupyter.sampler.single_decoder import OwnRow, SingleDecoder
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter, SnapshotCache
-from twinkle_jupyter.sampler.token_choice import check_sampling_settings
 from twinkle_jupyter.scheduling.request import AdapterSpec
 
 #: Of keys and values, where nobody says otherwise.
@@ -107,13 +107,15 @@ class TorchSampler:
             NotFoundError: The adapter version is neither held nor in the request's checkpoint.
             QuotaExceededError: The prompt needs more memory than there is for all.
         """
-        check_sampling_settings(request.settings)
-        self._check_prompt(request.prompt)
+        max_tokens = check_request(request, self._base.num_input_tokens, self._base.max_positions)
+        room = self.decoder.max_length
+        if len(request.prompt) >= room:
+            raise QuotaExceededError(
+                f"The prompt has {len(request.prompt)} tokens; the sampler has memory for {room},"
+                " the answer included."
+            )
+        max_tokens = min(max_tokens, room - len(request.prompt))
         adapter = self._find_adapter(request)
-        free = self.decoder.max_length - len(request.prompt)
-        if self._base.max_positions is not None:
-            free = min(free, self._base.max_positions - len(request.prompt))
-        max_tokens = min(request.settings.max_tokens, free)
         detokenizer = Detokenizer(self._tokenizer)
         self._batch.add(Answer(number, request, adapter, detokenizer, max_tokens))
 
@@ -164,24 +166,3 @@ class TorchSampler:
                 f" model, not {tuple(weights.shape)}."
             )
         return HeldAdapter(version, spec, weights.to(self._base.device, self._base.dtype))
-
-    def _check_prompt(self, prompt: tuple[int, ...]) -> None:
-        if not prompt:
-            raise InvalidDataError("The prompt has no tokens.")
-        limit = self._base.max_positions
-        if limit is not None and len(prompt) >= limit:
-            raise InvalidDataError(
-                f"The prompt has {len(prompt)} tokens; the base model reads {limit}, the answer"
-                " included."
-            )
-        room = self.decoder.max_length
-        if len(prompt) >= room:
-            raise QuotaExceededError(
-                f"The prompt has {len(prompt)} tokens; the sampler has memory for {room}, the"
-                " answer included."
-            )
-        unknown = [token for token in prompt if not 0 <= token < self._base.num_input_tokens]
-        if unknown:
-            raise InvalidDataError(
-                f"The prompt has token id {unknown[0]}, which the base model does not have."
-            )
