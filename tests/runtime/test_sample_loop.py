@@ -98,6 +98,53 @@ async def test_closing_the_iterator_ends_the_answer(compute: Compute) -> None:
     assert len(await _read(compute.sampler, REQUEST)) == 8
 
 
+async def test_a_slow_reader_is_held_back_and_holds_up_nobody(compute: Compute) -> None:
+    long = replace(REQUEST, settings=SamplingSettings(max_tokens=200))
+    slow = compute.sampler.sample(long)
+    read = [await anext(slow)]
+    whole = await _read(compute.sampler, long)
+    assert len(whole) == 200
+    assert isinstance(compute.sampler, SampleLoop)
+    [unread] = compute.sampler._streams.values()
+    assert unread.is_full
+    assert unread._unread.qsize() < 40
+    read += [delta async for delta in slow]
+    assert _tokens(read) == _tokens(whole)
+
+
+async def test_an_answer_can_be_ended_by_its_key(compute: Compute) -> None:
+    assert isinstance(compute.sampler, SampleLoop)
+    long = replace(REQUEST, settings=SamplingSettings(max_tokens=200))
+    stream = compute.sampler.sample(long, "mine")
+    await anext(stream)
+    compute.sampler.cancel("another's")
+    compute.sampler.cancel("mine")
+    assert len([delta async for delta in stream]) < 40
+    # What it held is somebody else's at the next pass.
+    assert len(await _read(compute.sampler, REQUEST)) == 8
+    sampler = await compute.sampler._thread.get_engine()
+    assert sampler.decoder.num_rows == 0
+
+
+async def test_a_pass_that_breaks_off_ends_its_answers_and_nothing_else(
+    compute: Compute, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert isinstance(compute.sampler, SampleLoop)
+    sampler = await compute.sampler._thread.get_engine()
+    expected = await _read(compute.sampler, REQUEST)
+
+    def fail(*_: object) -> None:
+        raise ValueError("a matmul of our own making")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sampler.decoder, "read", fail)
+        with pytest.raises(ServiceUnavailableError, match="could not go on with this answer"):
+            await _read(compute.sampler, REQUEST)
+    assert "a matmul of our own making" in caplog.text
+    assert await _read(compute.sampler, REQUEST) == expected
+    assert sampler.decoder.num_rows == 0
+
+
 async def test_more_answers_than_the_limit_are_refused(
     compute: Compute, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,7 +52,7 @@ class AnswerBatch(Generic[Row]):
 
     def __init__(self, decoder: Decoder[Row], vocabulary: int, max_rows: int) -> None:
         self._decoder = decoder
-        self._max_rows = max_rows
+        self._most_rows = self._max_rows = max_rows
         self._max_scored = max(1, _SCORED_BYTES // (4 * vocabulary))
         #: In the order in which they joined.
         self._active: dict[int, Answer[Row]] = {}
@@ -120,7 +120,10 @@ class AnswerBatch(Generic[Row]):
         return [(answer.number, delta)]
 
     def _shrink(self) -> list[Told]:
-        """Memory has run out in a pass: go on with half as many rows, or give up the only one."""
+        """Memory has run out in a pass: go on with half as many rows, or give up the only one.
+
+        There may be as many as before once the batch has been empty.
+        """
         answers = list(self._active.values())
         self._max_rows = max(1, len(answers) // 2)
         if len(answers) > 1:
@@ -133,6 +136,8 @@ class AnswerBatch(Generic[Row]):
         return [(answers[0].number, error)]
 
     def _admit(self) -> None:
+        if not self._active and not self._queued:
+            self._max_rows = self._most_rows
         while True:
             counts = Counter(answer.request.user for answer in self._active.values())
             ready = [answer for answer in self._waiting.firsts() if self._may_join(answer)]
