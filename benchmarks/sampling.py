@@ -7,9 +7,12 @@ write the same number of tokens, from the prompt to the last of them.
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -177,6 +180,9 @@ def _against(
 def main() -> int:
     parser = build_parser(__doc__, model=True)
     parser.add_argument("--tokens", type=int, help="of each answer")
+    parser.add_argument(
+        "--vllm-env", type=Path, help="a virtual environment with vLLM: it answers, too"
+    )
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -230,9 +236,38 @@ def main() -> int:
             None,
         ),
     ]
+    if options.vllm_env is not None:
+        rows += _vllm_rows(options.vllm_env, folder, counts, num_tokens, rounds)
     for side in ("alone", "beside"):
         rows.append(_first_token_row(f"first token of 128, {side}", firsts, side))
     return finish(rows, options)
+
+
+def _vllm_rows(
+    environment: Path, folder: Path, counts: Sequence[int], num_tokens: int, rounds: int
+) -> list[Row]:
+    """In a process of its own, after ours: nobody can have both in one environment here."""
+    root = Path(__file__).parents[1]
+    command = [str(environment / "bin" / "python"), "-m", "benchmarks.vllm_side", str(folder)]
+    command += ["--counts", *map(str, counts), "--tokens", str(num_tokens)]
+    done = subprocess.run(
+        [*command, "--rounds", str(rounds)],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        check=True,
+    )
+    seconds: dict[str, list[float]] = json.loads(done.stdout.strip().splitlines()[-1])
+    return [
+        Row.of_samples(
+            f"vLLM, {count} streams",
+            [int(count) * num_tokens / one for one in taken],
+            "tokens/s",
+            None,
+        )
+        for count, taken in seconds.items()
+    ]
 
 
 def _first_token_row(name: str, samples: Samples, side: str) -> Row:

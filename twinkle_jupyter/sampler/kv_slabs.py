@@ -108,8 +108,8 @@ class KvSlabs:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all slabs, empty ones included."""
-        return sum(slab.data.nbytes for slab in self._slabs)
+        """Bytes of all slabs, empty ones included; may be asked for from another thread."""
+        return sum(slab.data.nbytes for slab in list(self._slabs))
 
     @property
     def num_rows(self) -> int:

@@ -51,8 +51,8 @@ class SingleDecoder(Decoder[OwnRow]):
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of keys and values."""
-        return sum(row.length for row in self._rows) * _bytes_per_token(self._base)
+        """Bytes of keys and values; may be asked for from another thread."""
+        return sum(row.length for row in list(self._rows)) * _bytes_per_token(self._base)
 
     @property
     def num_rows(self) -> int:

@@ -50,8 +50,8 @@ class StackedAdapters:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all stacks."""
-        return sum(stack.size_bytes for stack in self._stacks.values())
+        """Bytes of all stacks; may be asked for from another thread."""
+        return sum(stack.size_bytes for stack in list(self._stacks.values()))
 
     def enter(self, held: HeldAdapter) -> None:
         """Tell that one more of its answers is under way."""
