@@ -87,12 +87,13 @@ class BatchedDecoder(Decoder[CacheRow]):
 
     def open_row(self, adapter: HeldAdapter | None, prompt: Sequence[int]) -> tuple[CacheRow, int]:
         """Begin to read a prompt with what was read before."""
+        # First what may find no memory: nothing is to be undone then.
+        if adapter is not None:
+            self._adapters.enter(adapter)
         row = CacheRow()
         known = self.prefixes.count_known(_owner(adapter), prompt)
         if known and self._slabs.grow(row, known):
             self.prefixes.fill(row, _owner(adapter), prompt)
-        if adapter is not None:
-            self._adapters.enter(adapter)
         return row, row.length
 
     def grow(self, row: CacheRow, length: int) -> bool:
