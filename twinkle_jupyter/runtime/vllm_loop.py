@@ -89,9 +89,16 @@ class VllmLoop:
 
         Raises:
             MissingDependencyError: There is no vLLM.
+            InvalidConfigError: vLLM cannot load the base model.
         """
         await self._thread.start(self._build, on_progress)
-        self._engine = self._open_engine()
+        try:
+            self._engine = await asyncio.to_thread(self._open_engine)
+        except (RuntimeError, ValueError) as error:
+            raise InvalidConfigError(
+                f"vLLM cannot load base model {self._base_model_name!r}.",
+                "The sampler's log says why; sampler_engine=torch may.",
+            ) from error
 
     async def close(self) -> None:
         """End open answers and free the base model."""
@@ -209,7 +216,13 @@ class VllmLoop:
         shutil.rmtree(self._scratch, ignore_errors=True)
         found = find_sites(self._folder)
         fingerprint = fingerprint_base_model(self._folder)
-        files = AdapterFiles(self._scratch, found.sites, self._base_model_name, fingerprint)
+        files = AdapterFiles(
+            self._scratch,
+            found.sites,
+            self._base_model_name,
+            fingerprint,
+            max_rank=_MAX_RANK,
+        )
         return _Parts(
             load_tokenizer(self._folder), files, found.num_input_tokens, found.max_positions
         )

@@ -16,9 +16,10 @@ import torch
 from twinkle_jupyter.engine.adapter_layout import AdapterLayout
 from twinkle_jupyter.engine.checkpoint import read_spec, write_peft_files
 from twinkle_jupyter.engine.injection import LinearSite
-from twinkle_jupyter.errors import InvalidDataError, NotFoundError
+from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, NotFoundError
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleRequest
+from twinkle_jupyter.scheduling.request import AdapterSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class AdapterFiles:
         sites: The base model's linear layers.
         base_model_name: As people know it.
         fingerprint: Of the base model.
+        max_rank: What the engine takes.
         max_folders: Versions that are kept, of all adapters together.
     """
 
@@ -48,12 +50,15 @@ class AdapterFiles:
         sites: tuple[LinearSite, ...],
         base_model_name: str,
         fingerprint: str,
+        *,
+        max_rank: int,
         max_folders: int = 64,
     ) -> None:
         self._home = home
         self._sites = sites
         self._base_model_name = base_model_name
         self._fingerprint = fingerprint
+        self._max_rank = max_rank
         self._max_folders = max_folders
         self._numbers = count(1)
         #: The one used longest ago first.
@@ -65,6 +70,7 @@ class AdapterFiles:
 
     def put(self, snapshot: AdapterSnapshot) -> None:
         """Write these weights; they are the adapter's default from now on."""
+        self._check_rank(snapshot.spec)
         layout = AdapterLayout.of(self._sites, snapshot.spec)
         if snapshot.weights.shape != (layout.num_parameters,):
             raise InvalidDataError(
@@ -89,6 +95,7 @@ class AdapterFiles:
         Raises:
             NotFoundError: It is neither here nor in the request's checkpoint.
             InvalidDataError: The checkpoint is broken, or another base model's.
+            InvalidConfigError: Its rank is more than the engine takes.
         """
         if request.adapter_id is None:
             return None
@@ -100,7 +107,8 @@ class AdapterFiles:
         if not request.checkpoint:
             raise NotFoundError(f"Adapter {adapter_id!r} is not on this sampler in that version.")
         folder = Path(request.checkpoint)
-        _, step = read_spec(folder, self._fingerprint)
+        spec, step = read_spec(folder, self._fingerprint)
+        self._check_rank(spec)
         if request.version is not None and step != request.version:
             raise NotFoundError(
                 f"Checkpoint {folder.name!r} of adapter {adapter_id!r} is version {step}, not"
@@ -115,6 +123,13 @@ class AdapterFiles:
         self._newest.pop(adapter_id, None)
         for key in [key for key in self._folders if key[0] == adapter_id]:
             self._drop(key)
+
+    def _check_rank(self, spec: AdapterSpec) -> None:
+        if spec.rank > self._max_rank:
+            raise InvalidConfigError(
+                f"rank={spec.rank} is more than this sampler takes, which is {self._max_rank}.",
+                "sampler_engine=torch takes any.",
+            )
 
     def _drop(self, key: tuple[AdapterId, AdapterVersion]) -> None:
         dropped = self._folders.pop(key, None)
