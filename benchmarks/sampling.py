@@ -177,6 +177,37 @@ def _against(
     )
 
 
+def _stream_rows(samples: Samples, counts: Sequence[int], num_tokens: int) -> list[Row]:
+    rows = [
+        _rate_row(f"{count} streams", samples, f"ours {count}", count * num_tokens)
+        for count in counts
+    ]
+    rows += [
+        _rate_row(f"generate, batch of {count}", samples, f"batched {count}", count * num_tokens)
+        for count in counts
+    ]
+    rows += [
+        _rate_row("generate, one after another", samples, "generate 4", 4 * num_tokens),
+        _against("1 stream / generate", samples, ("ours 1", "generate 1"), 1, _ONE_STREAM),
+        _against("16 adapters / 1 stream", samples, (f"ours {_MANY}", "ours 1"), _MANY, _SCALING),
+        _against(
+            "16 adapters / one after another",
+            samples,
+            (f"ours {_MANY}", "generate 4"),
+            _MANY / 4,
+            None,
+        ),
+        _against(
+            "16 adapters / batched generate of one",
+            samples,
+            (f"ours {_MANY}", f"batched {_MANY}"),
+            1,
+            None,
+        ),
+    ]
+    return rows
+
+
 def main() -> int:
     parser = build_parser(__doc__, model=True)
     parser.add_argument("--tokens", type=int, help="of each answer")
@@ -209,33 +240,7 @@ def main() -> int:
         },
         2 * rounds,
     )
-    rows = [
-        _rate_row(f"{count} streams", samples, f"ours {count}", count * num_tokens)
-        for count in counts
-    ]
-    rows += [
-        _rate_row(f"generate, batch of {count}", samples, f"batched {count}", count * num_tokens)
-        for count in counts
-    ]
-    rows += [
-        _rate_row("generate, one after another", samples, "generate 4", 4 * num_tokens),
-        _against("1 stream / generate", samples, ("ours 1", "generate 1"), 1, _ONE_STREAM),
-        _against("16 adapters / 1 stream", samples, (f"ours {_MANY}", "ours 1"), _MANY, _SCALING),
-        _against(
-            "16 adapters / one after another",
-            samples,
-            (f"ours {_MANY}", "generate 4"),
-            _MANY / 4,
-            None,
-        ),
-        _against(
-            "16 adapters / batched generate of one",
-            samples,
-            (f"ours {_MANY}", f"batched {_MANY}"),
-            1,
-            None,
-        ),
-    ]
+    rows = _stream_rows(samples, counts, num_tokens)
     if options.vllm_env is not None:
         rows += _vllm_rows(options.vllm_env, folder, counts, num_tokens, rounds)
     for side in ("alone", "beside"):

@@ -6,7 +6,7 @@ A disk that is full costs checkpoints, not the run; only the last one has to be 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from twinkle_jupyter.errors import RunFailedError
 from twinkle_jupyter.runs.checkpoints import Checkpoints
@@ -64,9 +64,9 @@ class CheckpointSaver:
             best: What makes this one the best so far.
         """
         await self.finish()
-        writing = await self._stepper.begin_save(step)
-        if writing is not None:
-            self._saving = asyncio.create_task(self._note(step, writing, keep_last, best))
+        write = await self._stepper.begin_save(step)
+        if write is not None:
+            self._saving = asyncio.create_task(self._note(step, write, keep_last, best))
 
     async def finish(self) -> None:
         """Wait for the one that is on its way."""
@@ -82,11 +82,11 @@ class CheckpointSaver:
         """
         await self.finish()
         for attempt in range(1, _MAX_ATTEMPTS + 1):
-            writing = await self._stepper.begin_save(step)
-            if writing is None:
+            write = await self._stepper.begin_save(step)
+            if write is None:
                 return
             try:
-                await self._keep(await writing, keep_last, None)
+                await self._keep(await write(), keep_last, None)
             except RunFailedError:
                 if attempt == _MAX_ATTEMPTS:
                     raise
@@ -102,10 +102,14 @@ class CheckpointSaver:
             self._saving = None
 
     async def _note(
-        self, step: int, writing: Awaitable[str], keep_last: int, best: BestEval | None
+        self,
+        step: int,
+        write: Callable[[], Awaitable[str]],
+        keep_last: int,
+        best: BestEval | None,
     ) -> None:
         try:
-            name = await writing
+            name = await write()
         except RunFailedError as error:
             await self._log.append(Noticed(step=step, message=str(error)))
         else:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from twinkle_jupyter.errors import RunFailedError
 from twinkle_jupyter.example import Example
@@ -158,10 +159,11 @@ class Stepper:
         """Whether a checkpoint belongs to this step."""
         return step % self._steering.config.checkpoint_every == 0
 
-    async def begin_save(self, step: int) -> Awaitable[str] | None:
-        """Have a checkpoint of this step written beside later ones; None where there is one.
+    async def begin_save(self, step: int) -> Callable[[], Awaitable[str]] | None:
+        """Prepare a checkpoint of this step; None where there is one.
 
-        What is returned is the checkpoint's name, once it is whole.
+        Calling what is returned has it written beside later steps, and gives its name once it is
+        whole. It is not awaited yet: whoever would may be cancelled before.
         """
         if step in (0, self._saved_step):
             return None
@@ -171,7 +173,7 @@ class Stepper:
         if not await self._checkpoints.exists(name):
             # Its sequence id comes before those of the next step, whenever it is sent.
             op = SaveCheckpoint(self._adapter_id, self._next(), str(self._checkpoints.path(name)))
-        return self._save(step, name, op)
+        return functools.partial(self._save, step, name, op)
 
     async def _save(self, step: int, name: str, op: SaveCheckpoint | None) -> str:
         if op is None:

@@ -5,6 +5,7 @@ What a client waits for is in the trainer's journal, not here: there is nothing 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, Self, get_args
 
@@ -23,6 +24,11 @@ FutureKind = Literal[
     "sample",
 ]
 _KINDS = frozenset(get_args(FutureKind))
+#: What the detail of a kind looks like: a number of targets, a learning rate as Python writes it.
+_DETAILS = {
+    "forward_backward": re.compile(r"[0-9]{1,9}"),
+    "optim_step": re.compile(r"0x[01]\.[0-9a-f]{1,13}p[+-][0-9]{1,4}"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class FutureName:
     def parse(cls, text: str) -> Self:
         """Read a name; raises NotFoundError for what is none."""
         kind, number, target, detail = (*text.split("/", 3), "", "", "", "")[:4]
-        if kind not in _KINDS or not number.isdecimal() or len(number) > 19 or not target:
+        is_known = kind in _KINDS and number.isdecimal() and len(number) <= 19 and target
+        expected = _DETAILS.get(kind)
+        if not is_known or (expected is not None and not expected.fullmatch(detail)):
             raise NotFoundError(f"There is no request {text!r}.")
         return cls(kind, int(number), target, detail)  # type: ignore[arg-type]
