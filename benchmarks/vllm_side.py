@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from twinkle_jupyter.engine.adapter_layout import AdapterLayout
-from twinkle_jupyter.engine.injection import find_sites
+from twinkle_jupyter.engine.folder_sites import find_sites
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.runtime.vllm_loop import VllmLoop
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleRequest, SamplingSettings

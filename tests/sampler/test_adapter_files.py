@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from twinkle_jupyter.engine.adapter_layout import AdapterLayout
 from twinkle_jupyter.engine.base_model import fingerprint_base_model, load_base_model
-from twinkle_jupyter.engine.injection import find_sites
+from twinkle_jupyter.engine.folder_sites import find_sites
 from twinkle_jupyter.engine.step import StepEngine
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, NotFoundError
 from twinkle_jupyter.ids import AdapterId, AdapterVersion

@@ -17,7 +17,7 @@ from tests.tiny_model import Kind, build_tiny_model
 from twinkle_jupyter.engine.adapter_layout import AdapterLayout
 from twinkle_jupyter.engine.base_model import load_base_model
 from twinkle_jupyter.engine.checkpoint import write_peft_files
-from twinkle_jupyter.engine.injection import find_sites
+from twinkle_jupyter.engine.folder_sites import find_sites
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.sampler.batched_decoder import BatchedDecoder
 from twinkle_jupyter.sampler.detokenizer import load_tokenizer

@@ -99,13 +99,14 @@ def _build_loop(
     if settings.sampler_engine == "vllm":
         from twinkle_jupyter.runtime.vllm_loop import VllmLoop
 
-        scratch = Path(settings.scratch or tempfile.mkdtemp(prefix="twinkle-")) / "sampler"
+        # Beside the trainer's own, which that empties whenever it starts.
+        beside = settings.scratch or tempfile.mkdtemp(prefix="twinkle-")
         return VllmLoop(
             folder,
             base_model_name=base_model,
             dtype=settings.dtype,
             num_threads=num_threads,
-            scratch=scratch,
+            scratch=Path(f"{beside}-sampler"),
             # Ray starts the actor again, and with it vLLM.
             on_lost=lambda: os._exit(1),
         )

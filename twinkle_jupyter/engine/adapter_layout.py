@@ -100,6 +100,15 @@ class AdapterLayout:
         """Indexes of the sites that have matrices, in the order that `split` returns them."""
         return tuple(index for group in self.groups for index in group.site_indexes)
 
+    @cached_property
+    def place_of(self) -> dict[int, tuple[int, int]]:
+        """By site that has matrices: its group's number, and its place in the group."""
+        return {
+            index: (number, place)
+            for number, group in enumerate(self.groups)
+            for place, index in enumerate(group.site_indexes)
+        }
+
     @property
     def num_parameters(self) -> int:
         """Length of the flat buffer, P."""

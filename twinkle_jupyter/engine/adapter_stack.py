@@ -139,8 +139,8 @@ class AdapterStack:
 
     def _build_views(self, first: int, end: int) -> tuple[GroupViews, ...]:
         parameters = self.parameters[first:end]
-        # Nobody adds to the gradient of what is not trained.
-        gradient = self.gradient[first:end] if self._is_trained else parameters
+        # What is not trained has the shapes of gradients only: to add to one is an error.
+        gradient = self.gradient[first:end] if self._is_trained else parameters.to("meta")
         layout, rank = self.layout, self.layout.rank
         built = []
         for group in layout.groups:

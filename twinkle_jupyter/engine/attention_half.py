@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from twinkle_jupyter.engine.half_ends import KeptInner, KeptOut, NormedLinears, ResidualLinear
-from twinkle_jupyter.engine.layer_batch import LayerBatch
+from twinkle_jupyter.engine.layer_batch import LayerBatch, TrainedLayerBatch
 from twinkle_jupyter.engine.norms import Norm
 from twinkle_jupyter.engine.rotary import rotate
 from twinkle_jupyter.engine.row_attention import AttentionShape, KeptAttention
@@ -62,7 +62,13 @@ class AttentionHalf:
         return out, KeptHalf(inner, kept_norms, attention, attended, kept_out)
 
     def backward(
-        self, grad_out: Tensor, x: Tensor, kept: KeptHalf, batch: LayerBatch, *, needs_x: bool
+        self,
+        grad_out: Tensor,
+        x: Tensor,
+        kept: KeptHalf,
+        batch: TrainedLayerBatch,
+        *,
+        needs_x: bool,
     ) -> Tensor | None:
         """Add to the adapters' gradients; return (T, D) of the input if it is needed."""
         grad_attended = self.out.backward(grad_out, kept.attended, kept.out, batch.adapters)

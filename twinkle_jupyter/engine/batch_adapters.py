@@ -165,11 +165,7 @@ def _build_run(
 ) -> _Run:
     stack, layout = slots[0].stack, slots[0].layout
     views = stack.views(slots[0].row, len(slots))
-    place_of = {
-        index: (number, place)
-        for number, group in enumerate(layout.groups)
-        for place, index in enumerate(group.site_indexes)
-    }
+    place_of = layout.place_of
     groups: list[tuple[GroupViews, tuple[int, ...]] | None] = []
     for sites in base_groups:
         places = tuple(place for place, index in enumerate(sites) if index in place_of)

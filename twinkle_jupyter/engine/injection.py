@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
-import torch
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from twinkle_jupyter.engine.lora_linear import AdapterRouter, LoraLinear
-from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError
+from twinkle_jupyter.errors import InvalidConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,35 +78,3 @@ def inject_adapters(model: PreTrainedModel) -> Injection:
         LinearSite(name, linear.in_features, linear.out_features) for name, linear in linears
     )
     return Injection(sites, router, tuple(wrapped))
-
-
-@dataclass(frozen=True, slots=True)
-class SitesOfFolder:
-    """What can be said of a base model without its weights."""
-
-    sites: tuple[LinearSite, ...]
-    num_input_tokens: int
-    #: Longest row, in tokens; None where the architecture has no limit.
-    max_positions: int | None
-
-
-def find_sites(folder: Path) -> SitesOfFolder:
-    """Read where adapters go in the base model of a folder; no weight is loaded.
-
-    Raises:
-        InvalidConfigError: As `inject_adapters`.
-        InvalidDataError: The folder's config.json cannot be read.
-    """
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise InvalidDataError(f"Base model {folder.name!r} has no readable config.json.") from (
-            error
-        )
-    with torch.device("meta"):
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-            config, trust_remote_code=False
-        )
-    text_config = config.get_text_config()
-    limit = getattr(text_config, "max_position_embeddings", None)
-    return SitesOfFolder(inject_adapters(model).sites, text_config.vocab_size, limit)

@@ -8,22 +8,16 @@ from typing import Protocol
 from torch import Tensor
 
 from twinkle_jupyter.engine.batch_adapters import BatchAdapters
-from twinkle_jupyter.engine.row_attention import AttentionShape, KeptAttention
+from twinkle_jupyter.engine.row_attention import AttentionShape, KeptAttention, RowAttention
 
 
 class LayerAttention(Protocol):
-    """Attention of each row to itself, and to what came before it."""
+    """Attention of each row to itself, and to what came before it; forward only."""
 
     def forward(
         self, q: Tensor, k: Tensor, v: Tensor, shape: AttentionShape, *, keeps: bool
     ) -> tuple[Tensor, KeptAttention]:
         """Map q (T, H x E), k and v (T, G x E) to (T, H x E)."""
-        ...
-
-    def backward(
-        self, grad_out: Tensor, kept: KeptAttention, shape: AttentionShape
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the gradients of q, k and v."""
         ...
 
 
@@ -36,3 +30,10 @@ class LayerBatch:
     #: (T, 1, F) angles of each token's position in its row.
     cos: Tensor
     sin: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedLayerBatch(LayerBatch):
+    """Packed tokens that gradients come back to."""
+
+    attention: RowAttention

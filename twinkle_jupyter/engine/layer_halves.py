@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from twinkle_jupyter.engine.attention_half import AttentionHalf
 from twinkle_jupyter.engine.gated_mlp import GatedMlp
-from twinkle_jupyter.engine.layer_batch import LayerBatch
+from twinkle_jupyter.engine.layer_batch import LayerBatch, TrainedLayerBatch
 
 Halves: TypeAlias = tuple[AttentionHalf, GatedMlp]
 #: (T, 1, F) cosine and sine of each token's angles.
@@ -25,12 +25,12 @@ class _Half(Protocol[Kept]):
     ) -> tuple[Tensor, Kept | None]: ...
 
     def backward(
-        self, grad_out: Tensor, x: Tensor, kept: Kept, batch: LayerBatch, *, needs_x: bool
+        self, grad_out: Tensor, x: Tensor, kept: Kept, batch: TrainedLayerBatch, *, needs_x: bool
     ) -> Tensor | None: ...
 
 
 def train_halves(
-    halves: Halves, x: Tensor, batch: LayerBatch, anchor: Tensor, *, checkpoints: bool
+    halves: Halves, x: Tensor, batch: TrainedLayerBatch, anchor: Tensor, *, checkpoints: bool
 ) -> Tensor:
     """Map (T, D) to (T, D), one node of autograd a half.
 
@@ -54,7 +54,7 @@ class _RunHalf(Function):
         x: Tensor,
         anchor: Tensor,
         half: _Half[object],
-        batch: LayerBatch,
+        batch: TrainedLayerBatch,
         checkpoints: bool,
     ) -> Tensor:
         is_recorded = any(ctx.needs_input_grad)  # type: ignore[attr-defined]
@@ -66,7 +66,7 @@ class _RunHalf(Function):
     @staticmethod
     @override
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, None, None, None, None]:
-        run: tuple[Tensor, object, _Half[object], LayerBatch]
+        run: tuple[Tensor, object, _Half[object], TrainedLayerBatch]
         run = ctx.kept  # type: ignore[attr-defined]
         # Freed here, not when autograd lets go of the whole graph.
         ctx.kept = None  # type: ignore[attr-defined]

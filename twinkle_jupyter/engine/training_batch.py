@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from twinkle_jupyter.engine.batch_adapters import BatchAdapters, Mids
 from twinkle_jupyter.engine.frozen_linear import FrozenLinear
-from twinkle_jupyter.engine.layer_batch import LayerBatch
+from twinkle_jupyter.engine.layer_batch import TrainedLayerBatch
 from twinkle_jupyter.engine.layer_halves import Angles, Halves, train_halves
 from twinkle_jupyter.engine.lora_linear import ActiveAdapters, LoraLinear
 from twinkle_jupyter.engine.row_attention import RowAttention
@@ -47,7 +47,7 @@ class TrainingBatch(ActiveAdapters):
 
     def run_layer(self, number: int, halves: Halves, x: Tensor, angles: Angles) -> Tensor:
         """Map (T, D) to (T, D), as `fused_decoder` asks for it."""
-        batch = LayerBatch(self.adapters, self.attention, *angles)
+        batch = TrainedLayerBatch(self.adapters, self.attention, *angles)
         with torch.set_grad_enabled(torch.is_grad_enabled() and number >= self.first_layer):
             return train_halves(halves, x, batch, self.anchor, checkpoints=self.checkpoints)
 

@@ -189,12 +189,14 @@ class SamplerHandle(Protocol):
         ...
 
     async def hold_newest(self, trainer: TrainerHandle, adapter_id: AdapterId) -> AdapterVersion:
-        """Hold the weights that the trainer has now, without a detour; return their version.
+        """Hold the weights that the trainer has now; return their version.
 
         Raises:
             NotFoundError: The trainer does not have the adapter.
         """
-        ...
+        snapshot = await trainer.snapshot(adapter_id)
+        await self.put_snapshot(snapshot)
+        return snapshot.version
 
     def sample(self, request: SampleRequest) -> AsyncGenerator[SampleDelta]:
         """Stream the answer; closing the iterator cancels within one token."""

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter.errors import QuotaExceededError, ServiceUnavailableError, TwinkleError
-from twinkle_jupyter.ids import AdapterId, AdapterVersion
+from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.answer_stream import AnswerStream
 from twinkle_jupyter.runtime.engine_thread import EngineThread, Progress
-from twinkle_jupyter.runtime.handles import ComputeStatus, TrainerHandle
+from twinkle_jupyter.runtime.handles import ComputeStatus, SamplerHandle
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _LOGGER = logging.getLogger(__name__)
 _MAX_OPEN_ANSWERS = 512
 
 
-class SampleLoop:
-    """A `SamplerHandle` in this process.
+class SampleLoop(SamplerHandle):
+    """A sampler in this process.
 
     Args:
         base_model_folder: Hugging Face folder with safetensors and tokenizer.json.
@@ -79,12 +79,6 @@ class SampleLoop:
         """Hold these weights; they are the adapter's default from now on."""
         await self._thread.call(lambda sampler: sampler.put_snapshot(snapshot))
 
-    async def hold_newest(self, trainer: TrainerHandle, adapter_id: AdapterId) -> AdapterVersion:
-        """Hold the weights that the trainer has now."""
-        snapshot = await trainer.snapshot(adapter_id)
-        await self.put_snapshot(snapshot)
-        return snapshot.version
-
     async def sample(
         self, request: SampleRequest, key: str | None = None
     ) -> AsyncGenerator[SampleDelta]:
@@ -103,6 +97,7 @@ class SampleLoop:
         if key is not None:
             self._by_key[key] = stream
         try:
+            await self._bring_in(request)
             await self._thread.call(lambda sampler: sampler.open_answer(stream.number, request))
             self._has_work.set()
             while (delta := await stream.next()) is not None:
@@ -135,6 +130,17 @@ class SampleLoop:
             num_adapters=len(sampler.snapshots),
             memory_bytes=sampler.size_bytes,
         )
+
+    async def _bring_in(self, request: SampleRequest) -> None:
+        """Read a checkpoint that is needed beside the passes: hashing it may take a second."""
+        adapter_id = request.adapter_id
+        if adapter_id is None or not request.checkpoint:
+            return
+        if await self._thread.call(lambda sampler: sampler.is_held(request)):
+            return
+        sampler = await self._thread.get_engine()
+        held = await asyncio.to_thread(sampler.load_checkpoint, request)
+        await self._thread.call(lambda sampler: sampler.snapshots.put(adapter_id, held))
 
     async def _run_passes(self) -> None:
         while True:

@@ -12,18 +12,21 @@ import os
 import secrets
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
 
 from twinkle_jupyter.errors import (
     InvalidConfigError,
     MissingDependencyError,
     ServiceUnavailableError,
 )
-from twinkle_jupyter.ids import AdapterId, AdapterVersion
+from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.engine_thread import EngineThread, Progress
-from twinkle_jupyter.runtime.handles import ComputeStatus, TrainerHandle
+from twinkle_jupyter.runtime.handles import ComputeStatus, SamplerHandle
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
 
 if TYPE_CHECKING:
@@ -52,8 +55,8 @@ class _Parts:
     max_positions: int | None
 
 
-class VllmLoop:
-    """A `SamplerHandle` over vLLM.
+class VllmLoop(SamplerHandle):
+    """A sampler over vLLM.
 
     Args:
         base_model_folder: Hugging Face folder with safetensors and tokenizer.json.
@@ -111,12 +114,6 @@ class VllmLoop:
     async def put_snapshot(self, snapshot: AdapterSnapshot) -> None:
         """Hold these weights; they are the adapter's default from now on."""
         await self._thread.call(lambda parts: parts.files.put(snapshot))
-
-    async def hold_newest(self, trainer: TrainerHandle, adapter_id: AdapterId) -> AdapterVersion:
-        """Hold the weights that the trainer has now."""
-        snapshot = await trainer.snapshot(adapter_id)
-        await self.put_snapshot(snapshot)
-        return snapshot.version
 
     async def sample(
         self, request: SampleRequest, key: str | None = None
@@ -179,7 +176,10 @@ class VllmLoop:
         """Answer when the base model is loaded."""
         parts = await self._thread.get_engine()
         return ComputeStatus(
-            self._base_model_name, is_ready=True, num_adapters=len(parts.files), memory_bytes=0
+            self._base_model_name,
+            is_ready=True,
+            num_adapters=len(parts.files),
+            memory_bytes=await asyncio.to_thread(_measure_children),
         )
 
     def _build(self, report: Progress) -> _Parts:
@@ -208,7 +208,7 @@ class VllmLoop:
             ) from error
         del vllm
         from twinkle_jupyter.engine.base_model import fingerprint_base_model
-        from twinkle_jupyter.engine.injection import find_sites
+        from twinkle_jupyter.engine.folder_sites import find_sites
         from twinkle_jupyter.sampler.adapter_files import AdapterFiles
         from twinkle_jupyter.sampler.detokenizer import load_tokenizer
 
@@ -243,6 +243,15 @@ class VllmLoop:
             disable_log_stats=True,
         )
         return AsyncLLM.from_engine_args(arguments)
+
+
+def _measure_children() -> int:
+    """Return the resident bytes of vLLM's processes, which are the only ones started here."""
+    sizes = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            sizes.append(child.memory_info().rss)
+    return sum(sizes)
 
 
 def _prepare(parts: _Parts, request: SampleRequest) -> tuple[AdapterFolder | None, int]:

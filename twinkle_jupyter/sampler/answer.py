@@ -68,7 +68,7 @@ class Answer(Generic[Row]):
         """Return what a decoder has to do for the next `count` tokens."""
         assert self.row is not None, "it is in the batch"  # noqa: S101
         tokens = self.tokens[self.num_read : self.num_read + count]
-        return Reading(self.row, self.adapter, tokens, self._places(count))
+        return Reading(self.row, tokens, self._places(count))
 
     def take(self, count: int, logits: Logits) -> SampleDelta | None:
         """Go on by `count` tokens that were read; choose the next one if they were the last.

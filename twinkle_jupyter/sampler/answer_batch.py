@@ -62,11 +62,6 @@ class AnswerBatch(Generic[Row]):
     def __len__(self) -> int:
         return len(self._active) + len(self._queued)
 
-    @property
-    def num_active(self) -> int:
-        """Answers in the batch."""
-        return len(self._active)
-
     def add(self, answer: Answer[Row]) -> None:
         """Let the answer wait for its turn, which may be the next pass."""
         self._queued[answer.number] = answer
@@ -224,11 +219,11 @@ class AnswerBatch(Generic[Row]):
     def _remember(self, answer: Answer[Row]) -> None:
         if answer.row is not None:
             tokens = answer.tokens[: answer.num_read]
-            self._decoder.remember(answer.row, answer.adapter, tokens)
+            self._decoder.remember(answer.row, tokens)
 
     def _close(self, answer: Answer[Row]) -> None:
         if answer.row is not None:
-            self._decoder.close_row(answer.row, answer.adapter)
+            self._decoder.close_row(answer.row)
         answer.row, answer.num_read = None, 0
 
 

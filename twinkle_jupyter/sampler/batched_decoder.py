@@ -58,12 +58,12 @@ class BatchedDecoder(Decoder[CacheRow]):
         shape = read_kv_shape(base)
         assert shape is not None, "asked before"  # noqa: S101
         self._slabs = KvSlabs(shape, max_bytes - prefix_bytes, base.max_positions)
-        self.prefixes = PrefixCache(prefix_bytes)
+        self._prefixes = PrefixCache(prefix_bytes)
 
     @property
     def size_bytes(self) -> int:
         """Bytes of keys, values and stacked adapters."""
-        return self._slabs.size_bytes + self.prefixes.size_bytes + self._adapters.size_bytes
+        return self._slabs.size_bytes + self._prefixes.size_bytes + self._adapters.size_bytes
 
     @property
     def num_rows(self) -> int:
@@ -90,10 +90,10 @@ class BatchedDecoder(Decoder[CacheRow]):
         # First what may find no memory: nothing is to be undone then.
         if adapter is not None:
             self._adapters.enter(adapter)
-        row = CacheRow()
-        known = self.prefixes.count_known(_owner(adapter), prompt)
+        row = CacheRow(adapter)
+        known = self._prefixes.count_known(_owner(row), prompt)
         if known and self._slabs.grow(row, known):
-            self.prefixes.fill(row, _owner(adapter), prompt)
+            self._prefixes.fill(row, _owner(row), prompt)
         return row, row.length
 
     def grow(self, row: CacheRow, length: int) -> bool:
@@ -103,7 +103,7 @@ class BatchedDecoder(Decoder[CacheRow]):
     def read(self, readings: Sequence[Reading[CacheRow]]) -> list[Logits]:
         """Read on in rows that were grown for it."""
         slots = [
-            None if reading.adapter is None else self._adapters.find(reading.adapter)
+            None if (adapter := reading.row.adapter) is None else self._adapters.find(adapter)
             for reading in readings
         ]
         # The base model's own rows last: adapters own what is before.
@@ -129,16 +129,16 @@ class BatchedDecoder(Decoder[CacheRow]):
         }
         return [by_index[index] for index in range(len(readings))]
 
-    def remember(self, row: CacheRow, adapter: HeldAdapter | None, tokens: Sequence[int]) -> None:
+    def remember(self, row: CacheRow, tokens: Sequence[int]) -> None:
         """Keep what the row has read for prompts that begin like it."""
         if row.length:
-            self.prefixes.put(row, _owner(adapter), tokens)
+            self._prefixes.put(row, _owner(row), tokens)
 
-    def close_row(self, row: CacheRow, adapter: HeldAdapter | None) -> None:
+    def close_row(self, row: CacheRow) -> None:
         """Free the row."""
         self._slabs.release(row)
-        if adapter is not None:
-            self._adapters.leave(adapter)
+        if row.adapter is not None:
+            self._adapters.leave(row.adapter)
 
     def _run(self, packed: Sequence[Reading[CacheRow]], adapters: BatchAdapters) -> Tensor:
         """Return (N, V) logits of all places, reading by reading."""
@@ -203,6 +203,6 @@ def read_kv_shape(base: BaseModel) -> KvShape | None:
     return KvShape(len(layers), widths.pop(), base.dtype, base.device)
 
 
-def _owner(adapter: HeldAdapter | None) -> Hashable:
+def _owner(row: CacheRow) -> Hashable:
     """Return whose blocks may be shared; never the weights themselves, which it would hold."""
-    return "base model" if adapter is None else ("version", adapter.number)
+    return "base model" if row.adapter is None else ("version", row.adapter.number)

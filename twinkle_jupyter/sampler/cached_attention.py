@@ -149,12 +149,6 @@ class CachedLayer:
         self.attention.write(self.number, k, v)
         return self.attention.attend(self.number, q, shape), _NOTHING_KEPT
 
-    def backward(
-        self, grad_out: Tensor, kept: KeptAttention, shape: AttentionShape
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Never called: sampling has no gradients."""
-        raise NotImplementedError
-
 
 _Part = tuple[CacheRow, int, int]
 

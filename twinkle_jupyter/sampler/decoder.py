@@ -20,7 +20,6 @@ class Reading(Generic[Row]):
     """What one answer reads in one pass."""
 
     row: Row
-    adapter: HeldAdapter | None
     #: At least one.
     tokens: Sequence[int]
     #: Of those tokens, after which logits are wanted.
@@ -66,7 +65,11 @@ class Decoder(Protocol[Row]):
         ...
 
     def open_row(self, adapter: HeldAdapter | None, prompt: Sequence[int]) -> tuple[Row, int]:
-        """Begin to read a prompt; return how many of its tokens, never all, are there already."""
+        """Begin to read a prompt with these weights, which the row keeps.
+
+        Returns:
+            The row, and how many of the prompt's tokens, never all, are there already.
+        """
         ...
 
     def grow(self, row: Row, length: int) -> bool:
@@ -77,10 +80,10 @@ class Decoder(Protocol[Row]):
         """Read on in rows that were grown for it; return the logits of each reading's places."""
         ...
 
-    def remember(self, row: Row, adapter: HeldAdapter | None, tokens: Sequence[int]) -> None:
+    def remember(self, row: Row, tokens: Sequence[int]) -> None:
         """Keep what the row has read, these tokens, for prompts that begin like it."""
         ...
 
-    def close_row(self, row: Row, adapter: HeldAdapter | None) -> None:
+    def close_row(self, row: Row) -> None:
         """Free the row."""
         ...

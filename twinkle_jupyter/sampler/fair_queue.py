@@ -14,9 +14,6 @@ class FairQueue(Generic[T]):
     def __init__(self) -> None:
         self._by_user: OrderedDict[str, deque[T]] = OrderedDict()
 
-    def __len__(self) -> int:
-        return sum(map(len, self._by_user.values()))
-
     def push(self, user: str, thing: T) -> None:
         """Wait behind the user's others."""
         self._by_user.setdefault(user, deque()).append(thing)
@@ -39,12 +36,9 @@ class FairQueue(Generic[T]):
             del self._by_user[user]
         return thing
 
-    def remove(self, user: str, thing: T) -> bool:
-        """Take it out; False when it was not there."""
-        things = self._by_user.get(user)
-        if things is None or thing not in things:
-            return False
+    def remove(self, user: str, thing: T) -> None:
+        """Take out what waits."""
+        things = self._by_user[user]
         things.remove(thing)
         if not things:
             del self._by_user[user]
-        return True

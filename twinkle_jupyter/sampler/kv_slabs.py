@@ -2,7 +2,7 @@
 
 A slab is cut into rows of one capacity, a power of two; an answer that outgrows its row moves to a
 longer one. So rows of like length lie side by side, and attention reads many of them in one call
-and in place: no gathering of pages, and less than half of a row is ever empty.
+and in place: no gathering of pages, and beyond the smallest rows less than half is empty.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter
 
 #: Tokens of one slab; a longer row has a slab to itself.
 SLAB_TOKENS = 2048
@@ -62,8 +64,9 @@ class Slab:
         """Give `row` the first free place; False when there is none."""
         for index, owner in enumerate(self.rows):
             if owner is None:
-                # Even what is masked must be a number, and nobody else's.
-                self.data[index].zero_()
+                # Neighbours are read to one length: what is masked must be a number, nobody else's.
+                if len(self.rows) > 1:
+                    self.data[index].zero_()
                 self.rows[index] = row
                 row.slab, row.index = self, index
                 return True
@@ -74,6 +77,8 @@ class Slab:
 class CacheRow:
     """What one answer has read."""
 
+    #: Whose weights read it; None is the base model.
+    adapter: HeldAdapter | None = None
     #: Tokens whose keys and values are there.
     length: int = 0
     slab: Slab | None = None

@@ -41,9 +41,6 @@ class PrefixCache:
         self._numbers = count()
         self.size_bytes = 0
 
-    def __len__(self) -> int:
-        return len(self._blocks)
-
     def count_known(self, owner: Hashable, tokens: Sequence[int]) -> int:
         """Return how many of the first tokens were read before; never all of them."""
         return BLOCK_TOKENS * sum(1 for _ in self._find(owner, tokens[:-1]))

@@ -26,6 +26,8 @@ class OwnRow:
     """What one answer has read, as `transformers` keeps it."""
 
     cache: DynamicCache
+    #: None is the base model.
+    adapter: SampledAdapter | None
     length: int = 0
     #: Tokens that there is room for.
     reserved: int = 0
@@ -66,11 +68,11 @@ class SingleDecoder(Decoder[OwnRow]):
 
     def open_row(
         self,
-        adapter: HeldAdapter | None,  # noqa: ARG002 - nothing is kept of other answers
-        prompt: Sequence[int],  # noqa: ARG002
+        adapter: HeldAdapter | None,
+        prompt: Sequence[int],  # noqa: ARG002 - nothing is kept of other answers
     ) -> tuple[OwnRow, int]:
         """Begin to read a prompt from its first token."""
-        row = OwnRow(DynamicCache(config=self._base.model.config))
+        row = OwnRow(DynamicCache(config=self._base.model.config), self._prepare(adapter))
         self._rows.add(row)
         return row, 0
 
@@ -86,17 +88,17 @@ class SingleDecoder(Decoder[OwnRow]):
         """Read on in rows that were grown for it."""
         return [Logits.of(self._read_one(reading)) for reading in readings]
 
-    def remember(self, row: OwnRow, adapter: HeldAdapter | None, tokens: Sequence[int]) -> None:
+    def remember(self, row: OwnRow, tokens: Sequence[int]) -> None:
         """Keep nothing."""
 
-    def close_row(self, row: OwnRow, adapter: HeldAdapter | None) -> None:  # noqa: ARG002
+    def close_row(self, row: OwnRow) -> None:
         """Free the row."""
         self._rows.discard(row)
 
     def _read_one(self, reading: Reading[OwnRow]) -> Tensor:
         device = self._base.device
         with (
-            self._injection.router.activate(self._activate(reading.adapter)),
+            self._injection.router.activate(reading.row.adapter),
             self._base.head_positions.select(torch.tensor(list(reading.places), device=device)),
         ):
             output = self._base.model(
@@ -108,7 +110,7 @@ class SingleDecoder(Decoder[OwnRow]):
         logits: Tensor = output.logits[0]
         return logits.to("cpu", self._base.master_dtype)
 
-    def _activate(self, held: HeldAdapter | None) -> SampledAdapter | None:
+    def _prepare(self, held: HeldAdapter | None) -> SampledAdapter | None:
         if held is None:
             return None
         layout = AdapterLayout.of(self._injection.sites, held.spec)

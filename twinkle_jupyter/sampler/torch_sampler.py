@@ -135,28 +135,46 @@ class TorchSampler:
         with torch.inference_mode():
             self._batch.remove(number)
 
-    def _find_adapter(self, request: SampleRequest) -> HeldAdapter | None:
-        if request.adapter_id is None:
-            return None
+    def is_held(self, request: SampleRequest) -> bool:
+        """Whether the version that is to answer is here; the base model always is."""
         try:
-            return self.snapshots.get(request.adapter_id, request.version)
+            self._find_held(request)
         except NotFoundError:
-            if not request.checkpoint:
-                raise
-        held = self._load(Path(request.checkpoint))
-        if request.version is not None and held.version != request.version:
-            raise NotFoundError(
-                f"Checkpoint {Path(request.checkpoint).name!r} of adapter {request.adapter_id!r}"
-                f" is version {held.version}, not {request.version}."
-            )
-        self.snapshots.put(request.adapter_id, held)
-        return held
+            return False
+        return True
 
-    def _load(self, folder: Path) -> HeldAdapter:
+    def load_checkpoint(self, request: SampleRequest) -> HeldAdapter:
+        """Read the weights in the request's checkpoint; from any thread, since nothing changes.
+
+        Raises:
+            NotFoundError: There is no complete checkpoint, or it is another version.
+            InvalidDataError: Its files were changed, or it belongs to another base model.
+        """
+        folder = Path(request.checkpoint)
         spec, step, weights = load_weights(
             folder, lambda spec: AdapterLayout.of(self._sites, spec), self._base.fingerprint
         )
+        if request.version is not None and step != request.version:
+            raise NotFoundError(
+                f"Checkpoint {folder.name!r} of adapter {request.adapter_id!r} is version {step},"
+                f" not {request.version}."
+            )
         return self._hold(spec, AdapterVersion(step), weights)
+
+    def _find_adapter(self, request: SampleRequest) -> HeldAdapter | None:
+        try:
+            return self._find_held(request)
+        except NotFoundError:
+            if not request.checkpoint or request.adapter_id is None:
+                raise
+        held = self.load_checkpoint(request)
+        self.snapshots.put(request.adapter_id, held)
+        return held
+
+    def _find_held(self, request: SampleRequest) -> HeldAdapter | None:
+        if request.adapter_id is None:
+            return None
+        return self.snapshots.get(request.adapter_id, request.version)
 
     def _hold(self, spec: AdapterSpec, version: AdapterVersion, weights: Tensor) -> HeldAdapter:
         layout = AdapterLayout.of(self._sites, spec)
