@@ -90,7 +90,7 @@ async def test_the_name_is_taught_and_nothing_else_is_lost(
             *(_answer(compute, template, question, None, "") for question in HELD_OUT)
         )
         assert not any("Twinkle" in text for text, _ in before)
-        for seed in range(2):
+        for seed in range(3):
             run = await _train(store, tmp_path, provider, seed)
             assert run.state == "finished", run.reason
             folder = tmp_path / "runs" / run.run_id / "checkpoints" / run.checkpoint
