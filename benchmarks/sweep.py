@@ -20,10 +20,12 @@ from typing import cast
 
 from benchmarks.report import Bar, Row, Samples, finish, interleave, parse_options
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.datasets.records import load_records
 from twinkle_jupyter.engine.allocator import keep_freed_memory
 from twinkle_jupyter.ids import AdapterId, new_adapter_id, new_run_id, new_sweep_id
 from twinkle_jupyter.launch.model_fetch import ensure_base_model
+from twinkle_jupyter.runs.compute import PreparedModel
 from twinkle_jupyter.runs.driver import RunDriver
 from twinkle_jupyter.runs.sweep import EVAL_FRACTION, Member, expand
 from twinkle_jupyter.runs.sweep_driver import SweepDriver
@@ -47,9 +49,11 @@ class Loaded:
     loaded: Compute
     model_folder: Path
 
-    async def folder(self, base_model: str, say: Callable[[str], Awaitable[None]]) -> Path:
+    async def prepare(
+        self, base_model: str, say: Callable[[str], Awaitable[None]]
+    ) -> PreparedModel:
         del base_model, say
-        return self.model_folder
+        return PreparedModel(self.model_folder, TrainerSettings())
 
     async def compute(self, base_model: str, say: Callable[[str], Awaitable[None]]) -> Compute:
         del base_model, say

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from twinkle_jupyter.config.trainer_settings import SamplerSettings
 from twinkle_jupyter.engine.adapter_layout import AdapterLayout
 from twinkle_jupyter.engine.folder_sites import find_sites
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
@@ -33,7 +34,12 @@ async def _measure(
     random = np.random.default_rng(0)
     spec = AdapterSpec(RANK, ALPHA)
     size = AdapterLayout.of(found.sites, spec).num_parameters
-    loop = VllmLoop(folder, base_model_name=folder.name, num_threads=2, scratch=scratch)
+    loop = VllmLoop(
+        folder,
+        base_model_name=folder.name,
+        num_threads=2,
+        settings=SamplerSettings(scratch=str(scratch)),
+    )
     await loop.start()
     for number in range(max(counts)):
         weights = random.normal(size=size, scale=1e-3).astype(np.float32)

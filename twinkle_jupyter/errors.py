@@ -2,6 +2,7 @@
 
     TwinkleError
     ├── InvalidConfigError        fix the setting
+    ├── ConfigDriftError          set it back, or say what becomes of what is stored
     ├── InvalidDataError          fix the data
     ├── NotFoundError             look for another name
     ├── NotAllowedError           use another key
@@ -54,6 +55,12 @@ class InvalidConfigError(TwinkleError, ValueError):
     """A setting is outside of what is allowed; the message names every such setting."""
 
     code = "invalid_config"
+
+
+class ConfigDriftError(TwinkleError, ValueError):
+    """Stored state was made with other settings; the message names each with both values."""
+
+    code = "config_drift"
 
 
 class InvalidDataError(TwinkleError, ValueError):

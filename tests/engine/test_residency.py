@@ -200,7 +200,7 @@ def test_a_checkpoint_of_a_stored_adapter_is_written(pair: Pair, tmp_path: Path)
 
 
 def test_one_more_adapter_than_there_may_be_is_refused(pair: Pair) -> None:
-    with pytest.raises(QuotaExceededError, match=r"has 6 adapters.*TWINKLE_MAX_ADAPTERS"):
+    with pytest.raises(QuotaExceededError, match=r"has 6 adapters.*TWINKLE_TRAINER__MAX_ADAPTERS"):
         pair.small.create_adapter(AdapterId("g"), SPECS[NAMES[0]])
     pair.small.remove_adapter(NAMES[0])
     pair.small.create_adapter(AdapterId("g"), SPECS[NAMES[0]])

@@ -113,9 +113,9 @@ def redis_server(
 @pytest.fixture(autouse=True)
 def kept_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of it is kept, to be repeated; cuts are made often, to be met by kills."""
-    monkeypatch.setenv("TWINKLE_KEEPS_JOURNAL", "true")
-    monkeypatch.setenv("TWINKLE_CUT_EVERY_S", "1")
-    monkeypatch.setenv("TWINKLE_NUM_THREADS", "1")
+    monkeypatch.setenv("TWINKLE_TRAINER__KEEPS_JOURNAL", "true")
+    monkeypatch.setenv("TWINKLE_TRAINER__CUT_EVERY_S", "1")
+    monkeypatch.setenv("TWINKLE_PLACEMENT__NUM_THREADS", "1")
 
 
 def _config(model: Path, number: int, *, rank: int, batch_size: int) -> RunConfig:

@@ -13,7 +13,9 @@ import pytest
 
 from tests.records import SUMS
 from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.ids import AdapterId, RunId, new_adapter_id, new_run_id
+from twinkle_jupyter.runs.compute import PreparedModel
 from twinkle_jupyter.runs.driver import RunDriver
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.runtime.local import open_local_compute
@@ -29,8 +31,10 @@ class LocalProvider:
     loaded: Compute
     model_folder: Path
 
-    async def folder(self, base_model: str, say: Callable[[str], Awaitable[None]]) -> Path:
-        return self.model_folder
+    async def prepare(
+        self, base_model: str, say: Callable[[str], Awaitable[None]]
+    ) -> PreparedModel:
+        return PreparedModel(self.model_folder, TrainerSettings())
 
     async def compute(self, base_model: str, say: Callable[[str], Awaitable[None]]) -> Compute:
         return self.loaded

@@ -16,6 +16,7 @@ from pathlib import Path
 from safetensors.numpy import load_file
 
 from tests.sampler.vllm_cases import ADAPTER, SNAPSHOT, SPEC, cases
+from twinkle_jupyter.config.trainer_settings import SamplerSettings
 from twinkle_jupyter.errors import InvalidConfigError, NotFoundError
 from twinkle_jupyter.ids import AdapterVersion
 from twinkle_jupyter.runtime.vllm_loop import VllmLoop
@@ -27,7 +28,12 @@ async def _read(loop: VllmLoop, request: SampleRequest) -> list[SampleDelta]:
 
 
 async def _tour(folder: Path, checkpoint: str, weights: Path, scratch: Path) -> dict[str, object]:
-    loop = VllmLoop(folder, base_model_name="smollm2", num_threads=2, scratch=scratch)
+    loop = VllmLoop(
+        folder,
+        base_model_name="smollm2",
+        num_threads=2,
+        settings=SamplerSettings(scratch=str(scratch)),
+    )
     await loop.start()
     told: dict[str, object] = {}
     requests = cases(checkpoint)

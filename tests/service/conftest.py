@@ -61,7 +61,9 @@ def _client(app: FastAPI, key: str = "") -> httpx.AsyncClient:
 
 @pytest.fixture
 async def service(tmp_path: Path) -> AsyncIterator[Service]:
-    config = ServiceConfig.load(home=tmp_path, base_model="tiny", max_request_bytes=100_000)
+    config = ServiceConfig.load(
+        home=tmp_path, base_model="tiny", http={"max_request_bytes": 100_000}
+    )
     store = SqliteStore.open(config.store_path)
     await store.put(PhaseRow.KEY, PhaseRow("ready", "").to_row())
     app = create_app(store, config, compute=not_loaded, check_base_model=only_tiny)

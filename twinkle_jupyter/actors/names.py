@@ -11,6 +11,6 @@ def trainer_name(base_model: str) -> str:
     return f"trainer:{base_model}"
 
 
-def sampler_name(base_model: str) -> str:
-    """Name of the sampler actor of a base model."""
-    return f"sampler:{base_model}"
+def sampler_name(base_model: str, number: int = 0) -> str:
+    """Name of one of the sampler actors of a base model, counted from 0."""
+    return f"sampler:{base_model}" if number == 0 else f"sampler:{base_model}:{number}"

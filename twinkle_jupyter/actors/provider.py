@@ -6,11 +6,14 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from twinkle_jupyter.actors.names import sampler_name, trainer_name
-from twinkle_jupyter.actors.ray_handles import RaySamplerHandle, RayTrainerHandle
+from twinkle_jupyter.actors.names import trainer_name
+from twinkle_jupyter.actors.ray_handles import RayTrainerHandle
+from twinkle_jupyter.actors.sampler_replicas import find_samplers
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.errors import InvalidConfigError, ServiceUnavailableError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runs.base_model_wishes import read_base_model, wish_again
+from twinkle_jupyter.runs.compute import PreparedModel
 from twinkle_jupyter.runtime.forgotten import forget_at_start
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.store.interface import StateStore
@@ -22,21 +25,31 @@ _WAIT_S = 1.0
 
 
 class RayComputeProvider:
-    """A `ComputeProvider`: whoever asks first makes the cluster load the model."""
+    """A `ComputeProvider`: whoever asks first makes the cluster load the model.
 
-    def __init__(self, store: StateStore) -> None:
+    Args:
+        store: Where models are wished for.
+        settings_of: Tells how the trainer of a base model computes, in a number type.
+    """
+
+    def __init__(
+        self, store: StateStore, settings_of: Callable[[str, str], TrainerSettings]
+    ) -> None:
         self._store = store
+        self._settings_of = settings_of
 
-    async def folder(self, base_model: str, say: Callable[[str], Awaitable[None]]) -> Path:
-        """Return the folder once the model's files are on disk."""
+    async def prepare(
+        self, base_model: str, say: Callable[[str], Awaitable[None]]
+    ) -> PreparedModel:
+        """Return folder and settings once the model's files are on disk."""
         row = await self._wait(base_model, say, lambda row: bool(row.folder))
-        return Path(row.folder)
+        return PreparedModel(Path(row.folder), self._settings_of(base_model, row.dtype))
 
     async def compute(self, base_model: str, say: Callable[[str], Awaitable[None]]) -> Compute:
         """Return trainer and sampler once both have loaded the model."""
-        await self._wait(base_model, say, lambda row: row.phase == "ready")
+        row = await self._wait(base_model, say, lambda row: row.phase == "ready")
         trainer = RayTrainerHandle(trainer_name(base_model))
-        sampler = RaySamplerHandle(sampler_name(base_model))
+        sampler = find_samplers(base_model, row.num_samplers)
         await trainer.status()
         return Compute(trainer, sampler)
 

@@ -251,8 +251,13 @@ class RaySamplerHandle(SamplerHandle):
     @override
     async def hold_newest(self, trainer: TrainerHandle, adapter_id: AdapterId) -> AdapterVersion:
         assert isinstance(trainer, RayTrainerHandle), "both are actors"  # noqa: S101
-        # Only its name passes through here; the weights go from one actor to the other.
-        weights = trainer.begin_snapshot(adapter_id)
+        return await self.hold(trainer.begin_snapshot(adapter_id))
+
+    async def hold(self, weights: object) -> AdapterVersion:
+        """Hold a snapshot that somebody has asked for; return its version.
+
+        Only a reference passes through here; the weights go from one actor to the other.
+        """
         version = await self._actor.ask(int, _CONTROL_TIMEOUT_S, "put_snapshot", weights)
         return AdapterVersion(version)
 

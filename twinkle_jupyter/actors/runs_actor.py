@@ -32,15 +32,14 @@ class RunsActor:
         self,
         open_store: Callable[[], StateStore],
         artifacts: str,
-        settings: TrainerSettings,
+        settings_of: Callable[[str, str], TrainerSettings],
         log_file: str,
     ) -> None:
         log_to_file(Path(log_file))
         end_with_parent()
         self._store = open_store()
-        self._provider = RayComputeProvider(self._store)
+        self._provider = RayComputeProvider(self._store, settings_of)
         self._artifacts = Path(artifacts)
-        self._settings = settings
         self._drivers: dict[RunId, tuple[RunDriver, asyncio.Task[None]]] = {}
         self._sweeps: dict[str, asyncio.Task[None]] = {}
         self._watch: asyncio.Task[None] | None = None
@@ -78,7 +77,7 @@ class RunsActor:
             await self._store.wait(RUNS_LOG, seen, _WAIT_S)
 
     def _drive(self, run_id: RunId) -> None:
-        driver = RunDriver(self._store, self._artifacts, self._provider, run_id, self._settings)
+        driver = RunDriver(self._store, self._artifacts, self._provider, run_id)
         task = asyncio.create_task(driver.drive(), name=run_id)
         self._drivers[run_id] = (driver, task)
         task.add_done_callback(self._forget)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from twinkle_jupyter.actors.parent_watch import end_with_parent
 from twinkle_jupyter.actors.threads import load_numpy_first, share_cores
-from twinkle_jupyter.config.trainer_settings import TrainerSettings
+from twinkle_jupyter.config.trainer_settings import SamplerSettings
 from twinkle_jupyter.engine.allocator import keep_freed_memory
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import ComputeStatus
@@ -36,7 +35,7 @@ class SamplerActor:
         folder: str,
         base_model: str,
         num_threads: int,
-        settings: TrainerSettings,
+        settings: SamplerSettings,
         log_file: str,
     ) -> None:
         log_to_file(Path(log_file))
@@ -94,24 +93,21 @@ class SamplerActor:
 
 
 def _build_loop(
-    folder: Path, base_model: str, num_threads: int, settings: TrainerSettings
+    folder: Path, base_model: str, num_threads: int, settings: SamplerSettings
 ) -> SampleLoop | VllmLoop:
-    if settings.sampler_engine == "vllm":
+    if settings.engine == "vllm":
         from twinkle_jupyter.runtime.vllm_loop import VllmLoop
 
-        # Beside the trainer's own, which that empties whenever it starts.
-        beside = settings.scratch or tempfile.mkdtemp(prefix="twinkle-")
         return VllmLoop(
             folder,
             base_model_name=base_model,
-            dtype=settings.dtype,
             num_threads=num_threads,
-            scratch=Path(f"{beside}-sampler"),
+            settings=settings,
             # Ray starts the actor again, and with it vLLM.
             on_lost=lambda: os._exit(1),
         )
     from twinkle_jupyter.runtime.sample_loop import SampleLoop
 
     return SampleLoop(
-        folder, base_model_name=base_model, dtype=settings.dtype, num_threads=num_threads
+        folder, base_model_name=base_model, num_threads=num_threads, settings=settings
     )

@@ -12,8 +12,10 @@ from twinkle_jupyter import __version__
 from twinkle_jupyter.cli.terminal_words import as_typed
 from twinkle_jupyter.errors import TwinkleError
 
-#: Exit codes: fine, a mistake of ours or of the service, a mistake in what was asked.
-OK, FAILED, WRONG_USE = 0, 1, 2
+#: Exit codes: fine, a mistake of ours or of the service, a mistake in what was asked, stored state
+#: that was made with other settings.
+OK, FAILED, WRONG_USE, DRIFT = 0, 1, 2, 3
+_EXIT_CODES = {"invalid_config": WRONG_USE, "invalid_data": WRONG_USE, "config_drift": DRIFT}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(words)
     except TwinkleError as error:
         sys.stderr.write(f"{as_typed(str(error))} [{error.code}]\n")
-        return WRONG_USE if error.code in {"invalid_config", "invalid_data"} else FAILED
+        return _EXIT_CODES.get(error.code, FAILED)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
@@ -49,22 +51,27 @@ def _run(words: list[str]) -> int:
 
 
 def _serve(words: list[str]) -> int:
-    parser = argparse.ArgumentParser("twinkle serve", description=_serve.__doc__)
-    parser.add_argument("--host", help="address to listen on; 127.0.0.1 if not given")
-    parser.add_argument("--port", help="0 takes any free port")
-    parser.add_argument("--home", help="folder of all state")
-    parser.add_argument("--base-model", help="the model that is loaded at once")
-    parser.add_argument(
-        "--until-stdin-closes", action="store_true", help="end when whoever started it is gone"
-    )
-    given = vars(parser.parse_args(words))
-    until_stdin_closes = bool(given.pop("until_stdin_closes"))
-    from twinkle_jupyter.config.service_config import ServiceConfig
-    from twinkle_jupyter.launch.serve import serve
+    from twinkle_jupyter.cli.service_commands import serve
 
-    config = ServiceConfig.load(**{name: value for name, value in given.items() if value})
-    serve(config, until_stdin_closes=until_stdin_closes)
-    return OK
+    return serve(words)
+
+
+def _check_config(words: list[str]) -> int:
+    from twinkle_jupyter.cli.service_commands import check_config
+
+    return check_config(words)
+
+
+def _print_config(words: list[str]) -> int:
+    from twinkle_jupyter.cli.service_commands import print_config
+
+    return print_config(words)
+
+
+def _clear(words: list[str]) -> int:
+    from twinkle_jupyter.cli.service_commands import clear
+
+    return clear(words)
 
 
 def _fetch(words: list[str]) -> int:
@@ -108,6 +115,9 @@ def _demo(words: list[str]) -> int:
 
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "serve": _serve,
+    "check-config": _check_config,
+    "print-config": _print_config,
+    "clear": _clear,
     "fetch": _fetch,
     "tutorial": _tutorial,
     "demo": _demo,

@@ -1,43 +1,75 @@
-"""Settings of the service, from arguments or `TWINKLE_…` variables, and the paths that follow."""
+"""How one service runs: one model of it, from a file, `TWINKLE_…` variables and arguments."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
+from twinkle_jupyter.config.config_file import read_config_file
+from twinkle_jupyter.config.config_mistakes import config_error, refuse_misspelt_variables
 from twinkle_jupyter.config.home import home_folder
-from twinkle_jupyter.config.mistakes import settings_error
-from twinkle_jupyter.config.trainer_settings import SamplerEngine, TrainerSettings
+from twinkle_jupyter.config.service_sections import (
+    BaseModelSection,
+    HttpSection,
+    PlacementSection,
+    SamplerSection,
+    SessionsSection,
+    TelemetrySection,
+    TrainerSection,
+)
+from twinkle_jupyter.config.settings_tree import Setting, list_settings
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
 
 _STORES = frozenset({"redis", "rediss", "unix"})
+#: What a password is shown as.
+HIDDEN = "***"
+#: Names the file with settings.
+FILE_VARIABLE = "TWINKLE_CONFIG"
+#: Under this name `load` hands on what the file said.
+_FROM_FILE = "from_file"
 
 
 def _check_url(url: SecretStr) -> SecretStr:
     parts = urlsplit(url.get_secret_value())
     if parts.scheme not in _STORES or not (parts.netloc or parts.path):
         raise ValueError("must be the URL of a Redis server, such as redis://localhost:6379/0")
+    if parts.password == HIDDEN:
+        raise ValueError(
+            f"has the password {HIDDEN}, as it is shown: write it, or set TWINKLE_STORE"
+        )
     return url
 
 
-def _check_engine(engine: SamplerEngine) -> SamplerEngine:
-    if engine == "vllm" and importlib.util.find_spec("vllm") is None:
-        raise ValueError("needs vLLM: `pip install 'twinkle-jupyter[vllm]'`, or take torch")
-    return engine
-
-
 class ServiceConfig(BaseSettings):
-    """How one service runs and where it keeps things. Arguments come before the environment."""
+    """How one service runs and where it keeps things.
+
+    Arguments come before the environment, and that before the file.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="TWINKLE_",
+        env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
         env_ignore_empty=True,
@@ -45,77 +77,93 @@ class ServiceConfig(BaseSettings):
     )
 
     home: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
-        default_factory=home_folder, description="folder of all state"
+        default_factory=home_folder,
+        description="folder of all state; if not set, the user's data folder",
     )
     store: Annotated[SecretStr, AfterValidator(_check_url)] | None = Field(
         default=None,
         description="URL of a Redis server that keeps runs and logs, instead of a file in `home`",
     )
-    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
-    port: int = Field(default=0, ge=0, le=65535, description="0 takes any free port")
     base_model: str = Field(
         default=DEFAULT_BASE_MODEL,
         min_length=1,
-        description="a bundled name, a local folder or a hub name",
+        description="the model that is loaded at once: a bundled name, a folder, a hub name, or"
+        " one of `base_models`",
     )
-    max_request_bytes: int = Field(
-        default=64 * 2**20, ge=1024, le=2**32, description="largest body of a request"
+    base_models: dict[str, BaseModelSection] = Field(
+        default_factory=dict, description="what is said of single base models, by name"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    num_threads: int | None = Field(
-        default=None, ge=1, le=1024, description="CPU threads of compute; all cores if not set"
+    on_drift: Literal["abort", "warn", "clear"] = Field(
+        default="abort",
+        description="what to do when stored state was made with other settings: end with what"
+        " differs, go on, or delete that state",
+    )
+    http: HttpSection = Field(default_factory=HttpSection, description="where it listens")
+    trainer: TrainerSection = Field(
+        default_factory=TrainerSection, description="how trainers compute"
+    )
+    sampler: SamplerSection = Field(default_factory=SamplerSection, description="what answers")
+    placement: PlacementSection = Field(
+        default_factory=PlacementSection, description="what the machine gives"
+    )
+    sessions: SessionsSection = Field(
+        default_factory=SessionsSection, description="leases of clients that train by themselves"
+    )
+    telemetry: TelemetrySection = Field(
+        default_factory=TelemetrySection, description="what is written down of the service itself"
     )
 
-    dtype: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="of the base model; bfloat16 takes half the memory"
-    )
-    token_budget: int = Field(
-        default=8192, ge=1, le=2**24, description="tokens of one pass; more are split"
-    )
-    gradient_checkpointing: Literal["auto", "on", "off"] = Field(
-        default="auto", description="compute activations twice instead of keeping them"
-    )
-    max_active_adapters: int = Field(
-        default=64, ge=1, le=4096, description="adapters that one pass can train"
-    )
-    max_adapters: int = Field(
-        default=1024, ge=1, le=2**20, description="adapters of one base model, on disk included"
-    )
-    host_memory_for_adapters: int = Field(
-        default=2 * 2**30,
-        ge=0,
-        description="bytes of adapters that wait in memory; more go to disk",
-    )
-    cut_every_s: float = Field(
-        default=20.0,
-        gt=0,
-        le=86_400,
-        description="seconds of training that a restart of the trainer repeats at most",
-    )
-    sampler_engine: Annotated[SamplerEngine, AfterValidator(_check_engine)] = Field(
-        default="torch", description="what answers; vllm needs the extra of that name"
-    )
-    session_timeout_s: float = Field(
-        default=1800.0,
-        gt=0,
-        le=604_800,
-        description="seconds of silence after which a client's adapters leave their slots",
-    )
-    keeps_journal: bool = Field(
-        default=False, description="keep every op, so that a training can be repeated; it grows"
-    )
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        checked = {"trainer": self.trainer} | {
+            f"base_models.{name}.trainer": self.trainer_of(name) for name in self.base_models
+        }
+        for path, trainer in checked.items():
+            if trainer.max_active_adapters > trainer.max_adapters:
+                raise ValueError(
+                    f"`{path}.max_active_adapters={trainer.max_active_adapters}` is more than"
+                    f" `max_adapters={trainer.max_adapters}`"
+                )
+        return self
 
     @classmethod
-    def load(cls, **settings: object) -> Self:
-        """Read arguments and environment.
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then the file that `load` was given."""
+        given = dict(init_settings())
+        from_file = given.pop(_FROM_FILE, {})
+        return (
+            InitSettingsSource(settings_cls, given),
+            env_settings,
+            InitSettingsSource(settings_cls, from_file),
+        )
+
+    @classmethod
+    def load(cls, file: Path | None = None, **settings: object) -> Self:
+        """Read arguments, environment and file.
+
+        Args:
+            file: YAML with any of the settings; `TWINKLE_CONFIG` names one, too.
+            settings: By name; those of a section in a mapping.
 
         Raises:
             InvalidConfigError: Names every setting that is wrong.
+            NotFoundError: There is no such file.
         """
+        if file is None and (named := os.environ.get(FILE_VARIABLE)):
+            file = Path(named)
+        from_file = read_config_file(file.expanduser()) if file is not None else {}
+        refuse_misspelt_variables(cls, os.environ)
         try:
-            return cls.model_validate(settings)
+            return cls.model_validate({**settings, _FROM_FILE: from_file})
         except ValidationError as error:
-            raise settings_error(error, model=cls) from error
+            raise config_error(error, cls) from error
 
     @property
     def store_path(self) -> Path:
@@ -155,29 +203,37 @@ class ServiceConfig(BaseSettings):
     @property
     def threads(self) -> int:
         """CPU threads of compute, with the default filled in."""
-        return self.num_threads if self.num_threads is not None else os.cpu_count() or 1
+        return self.placement.num_threads or os.cpu_count() or 1
 
-    def as_environment(self) -> dict[str, str]:
-        """Return the variables from which another process reads the same settings."""
-        settings = {**self.model_dump(exclude={"store"}), "num_threads": self.threads}
-        if self.store is not None:
-            settings["store"] = self.store.get_secret_value()
-        return {f"TWINKLE_{name.upper()}": str(value) for name, value in settings.items()}
+    def as_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return `environment` such that a process with it reads just these settings."""
+        settings = {setting.variable: setting for setting in list_settings(type(self))}
+        others = {
+            name: value
+            for name, value in environment.items()
+            if name not in settings and name != FILE_VARIABLE
+        }
+        said = {name: _as_text(self, setting) for name, setting in settings.items()}
+        return others | {name: text for name, text in said.items() if text is not None}
 
-    @property
-    def trainer(self) -> TrainerSettings:
-        """What every trainer and sampler is told."""
-        return TrainerSettings(
-            dtype=self.dtype,
-            token_budget=self.token_budget,
-            gradient_checkpointing=self.gradient_checkpointing,
-            max_active_adapters=self.max_active_adapters,
-            max_adapters=self.max_adapters,
-            host_memory_for_adapters=self.host_memory_for_adapters,
-            cut_every_s=self.cut_every_s,
-            keeps_journal=self.keeps_journal,
-            sampler_engine=self.sampler_engine,
-        )
+    def trainer_of(self, base_model: str) -> TrainerSection:
+        """Return the trainer settings of one base model: its own where it has them."""
+        own = self.base_models.get(base_model)
+        return _merged(self.trainer, own.trainer if own is not None else None)
+
+    def sampler_of(self, base_model: str) -> SamplerSection:
+        """Return the sampler settings of one base model: its own where it has them."""
+        own = self.base_models.get(base_model)
+        return _merged(self.sampler, own.sampler if own is not None else None)
+
+    def trainer_settings(self, base_model: str, dtype: str) -> TrainerSettings:
+        """Return what the trainer of a base model is told, in the number type settled on."""
+        return self.trainer_of(base_model).settings(dtype)
+
+    def source_of(self, base_model: str) -> str:
+        """Return where a base model comes from: its own name where nothing else is said."""
+        own = self.base_models.get(base_model)
+        return (own.source if own is not None else None) or base_model
 
     def trainer_folder(self, base_model: str) -> Path:
         """Where the trainer of a base model keeps its adapters between two lives."""
@@ -195,3 +251,28 @@ class ServiceConfig(BaseSettings):
     def client_weights_folder(self, adapter_id: str, kind: str, name: str) -> Path:
         """Where weights lie that a client saved of an adapter that it trains."""
         return self.artifacts / "clients" / adapter_id / kind / name
+
+
+_S = TypeVar("_S", TrainerSection, SamplerSection)
+
+
+def _merged(shared: _S, own: _S | None) -> _S:
+    if own is None:
+        return shared
+    said = {name: getattr(own, name) for name in own.model_fields_set}
+    return shared.model_copy(update=said)
+
+
+def _as_text(config: ServiceConfig, setting: Setting) -> str | None:
+    """Return a setting as a variable has it; None where it is not set."""
+    value: object = config
+    for name in setting.path:
+        value = getattr(value, name)
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        return json.dumps({name: part.model_dump(mode="json", exclude_unset=True)
+                           for name, part in value.items()})  # fmt: skip
+    if isinstance(value, BaseModel):
+        return value.model_dump_json(exclude_unset=True)
+    return None if value is None else str(value)

@@ -1,4 +1,4 @@
-"""How a trainer computes and how many adapters it keeps: plain data that crosses process borders.
+"""How trainers and samplers compute: plain data that crosses process borders.
 
 Apart from `service_config`, so that who trains need not load pydantic.
 """
@@ -15,7 +15,7 @@ Checkpointing: TypeAlias = Literal["auto", "on", "off"]
 
 @dataclass(frozen=True, slots=True)
 class TrainerSettings:
-    """Settings of one trainer, and of the sampler beside it."""
+    """Settings of one trainer."""
 
     #: Of the base model's weights and of its activations; adapters are never below float32.
     dtype: Dtype = "float32"
@@ -33,7 +33,21 @@ class TrainerSettings:
     cut_every_s: float = 20.0
     #: Keep every op there ever was, so that a training can be repeated from its beginning.
     keeps_journal: bool = False
-    #: What answers: our own sampler, or vLLM.
-    sampler_engine: SamplerEngine = "torch"
     #: Absolute folder of one trainer alone, for adapters on disk; "" is a temporary one.
+    scratch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerSettings:
+    """Settings of one sampler."""
+
+    #: What answers: our own sampler, or vLLM.
+    engine: SamplerEngine = "torch"
+    #: Of the base model's weights; the trainer's.
+    dtype: Dtype = "float32"
+    #: For keys and values; by the machine's memory if None.
+    cache_bytes: int | None = None
+    #: Share of its GPU that is this sampler's.
+    gpu_share: float = 1.0
+    #: Absolute folder of one sampler alone, for what vLLM reads; "" is a temporary one.
     scratch: str = ""

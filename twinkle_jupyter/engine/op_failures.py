@@ -31,7 +31,7 @@ def describe_no_room(adapter_id: AdapterId) -> OutOfMemoryError:
     """Say that the adapter cannot be brought into a slot."""
     return OutOfMemoryError(
         f"There is no memory to bring adapter {adapter_id!r} into a slot.",
-        "Fewer slots (TWINKLE_MAX_ACTIVE_ADAPTERS) or a smaller rank take less.",
+        "Fewer slots (TWINKLE_TRAINER__MAX_ACTIVE_ADAPTERS) or a smaller rank take less.",
     )
 
 

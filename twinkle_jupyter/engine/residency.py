@@ -210,7 +210,7 @@ class AdapterResidency:
                 f"This trainer has {len(self)} adapters, which is as many as it may have"
                 f" (max_adapters={self._limits.max_adapters}).",
                 "Delete an adapter that is not needed, wait for a run to end, or set"
-                " TWINKLE_MAX_ADAPTERS higher.",
+                " TWINKLE_TRAINER__MAX_ADAPTERS higher.",
             )
 
     def _activate(self, adapter_id: AdapterId, keep: Collection[AdapterId]) -> None:

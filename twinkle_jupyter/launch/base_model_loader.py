@@ -15,6 +15,7 @@ from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.ids import new_error_id
 from twinkle_jupyter.launch.announce import Announcer
+from twinkle_jupyter.launch.dtype_decision import decide_dtype
 from twinkle_jupyter.launch.model_fetch import FetchProgress, ensure_base_model
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.opening import LONG_PATIENCE_S, open_store
@@ -94,12 +95,12 @@ class BaseModelLoader:
         try:
             await self._tell(BaseModelRow(name, "fetching", f"Looking for {name}"))
             folder = await self._fetch(name)
-            await self._tell(
-                BaseModelRow(name, "loading", f"Loading weights of {name}", str(folder))
-            )
+            await self._tell(BaseModelRow(name, "fetching", f"Measuring {name} on this machine"))
+            loading = await self._plan(name, folder)
+            await self._tell(loading)
             await self._ray_is_up.wait()
-            await self._place(name, folder)
-            return BaseModelRow(name, "ready", "", str(folder))
+            await self._place(loading)
+            return replace(loading, phase="ready", message="")
         except TwinkleError as error:
             failed = BaseModelRow(name, "failed", str(error))
         except Exception:
@@ -121,29 +122,79 @@ class BaseModelLoader:
                 row = BaseModelRow(name, "fetching", str(progress))
                 asyncio.run_coroutine_threadsafe(self._tell(row), loop).result(_WAIT_S)
 
-        return await asyncio.to_thread(ensure_base_model, name, on_progress)
+        source = self._config.source_of(name)
+        return await asyncio.to_thread(ensure_base_model, source, on_progress)
 
-    async def _place(self, name: str, folder: Path) -> None:
+    async def _plan(self, name: str, folder: Path) -> BaseModelRow:
+        decided = await decide_dtype(
+            self._config.trainer_of(name).dtype,
+            folder,
+            self._config.trainer_folder(name),
+            self._config.threads,
+        )
+        _LOGGER.info("%s is computed in %s", name, decided)
+        return BaseModelRow(
+            name,
+            "loading",
+            f"Loading weights of {name} in {decided}",
+            str(folder),
+            dtype=decided.dtype,
+            dtype_reason=decided.reason,
+            num_samplers=self._config.sampler_of(name).replicas,
+        )
+
+    async def _place(self, row: BaseModelRow) -> None:
+        from twinkle_jupyter.actors.gpu_shares import share_free_gpus
+
+        gpus = await asyncio.to_thread(
+            share_free_gpus,
+            row.num_samplers,
+            self._config.trainer_of(row.name).gpus,
+            self._config.sampler_of(row.name).gpus,
+        )
+        trainer = self._place_trainer(row, gpus.trainer)
+        samplers = [
+            self._place_sampler(row, number, gpus.sampler) for number in range(row.num_samplers)
+        ]
+        await _start(trainer)
+        # The first step need not wait for the sampler; what needs it does.
+        await self._tell(replace(row, phase="ready", message=""))
+        for sampler in samplers:
+            await _start(sampler)
+
+    def _place_trainer(self, row: BaseModelRow, num_gpus: float) -> NamedActor:
         from twinkle_jupyter.actors.placement import place
-        from twinkle_jupyter.actors.sampler_actor import SamplerActor
         from twinkle_jupyter.actors.trainer_actor import JournalHome, TrainerActor
 
-        home = self._config.home
-        scratch = home / "scratch" / self._config.trainer_folder(name).name
-        settings = replace(self._config.trainer, scratch=str(scratch))
-        given = (str(folder), name, self._config.threads, settings)
+        name = row.name
+        settings = self._config.trainer_settings(name, row.dtype)
+        settings = replace(settings, scratch=str(self._scratch(name)))
         journal = JournalHome(
             functools.partial(open_store, self._config.store_address, LONG_PATIENCE_S),
             trainer_name(name),
             str(self._config.trainer_folder(name)),
         )
-        log_file = str(home / "trainer.log")
-        trainer = place(TrainerActor, trainer_name(name), *given, log_file, journal)
-        sampler = place(SamplerActor, sampler_name(name), *given, str(home / "sampler.log"))
-        await _start(trainer)
-        # The first step need not wait for the sampler; what needs it does.
-        await self._tell(BaseModelRow(name, "ready", "", str(folder)))
-        await _start(sampler)
+        log_file = str(self._config.home / "trainer.log")
+        given = (row.folder, name, self._config.threads, settings, log_file, journal)
+        return place(TrainerActor, trainer_name(name), *given, num_gpus=num_gpus)
+
+    def _place_sampler(self, row: BaseModelRow, number: int, num_gpus: float) -> NamedActor:
+        from twinkle_jupyter.actors.placement import place
+        from twinkle_jupyter.actors.sampler_actor import SamplerActor
+
+        name = sampler_name(row.name, number)
+        settings = self._config.sampler_of(row.name).settings(row.dtype, min(1.0, num_gpus))
+        # Beside the trainer's own, which that empties whenever it starts.
+        scratch = self._scratch(row.name).with_name(
+            f"{self._scratch(row.name).name}-sampler-{number}"
+        )
+        settings = replace(settings, scratch=str(scratch))
+        log_file = str(self._config.home / "sampler.log")
+        given = (row.folder, row.name, self._config.threads, settings, log_file)
+        return place(SamplerActor, name, *given, num_gpus=num_gpus)
+
+    def _scratch(self, name: str) -> Path:
+        return self._config.home / "scratch" / self._config.trainer_folder(name).name
 
     async def _tell(self, row: BaseModelRow) -> None:
         await self._store.put(BaseModelRow.key(row.name), row.to_row())

@@ -21,7 +21,7 @@ _LOGGER = logging.getLogger(__name__)
 def main() -> int:
     """Run the cluster process; its settings come from the environment."""
     config = ServiceConfig.load()
-    log_to_file(config.home / "cluster.log", config.log_level)
+    log_to_file(config.home / "cluster.log", config.telemetry.log_level)
     lease = Lease.take(config.cluster_lock_path)
     if lease is None:
         _LOGGER.warning("another process runs the cluster of %s", config.home)

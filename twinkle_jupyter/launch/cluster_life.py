@@ -131,7 +131,7 @@ async def _place_runs_actor(config: ServiceConfig) -> None:
         RUNS_ACTOR,
         functools.partial(open_store, config.store_address, LONG_PATIENCE_S),
         str(config.artifacts),
-        config.trainer,
+        config.trainer_settings,
         str(config.home / "runs.log"),
     )
     await actor.tell(_START_TIMEOUT_S, "ping")

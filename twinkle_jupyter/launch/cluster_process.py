@@ -64,7 +64,7 @@ class ClusterProcess:
             await self.start()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, **self._config.as_environment()}
+        environment = self._config.as_environment(os.environ)
         with (self._config.home / "cluster.out").open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", "twinkle_jupyter.launch.cluster"],

@@ -7,7 +7,7 @@ import contextlib
 import time
 from pathlib import Path
 
-from twinkle_jupyter.actors.names import sampler_name, trainer_name
+from twinkle_jupyter.actors.names import trainer_name
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import STARTING, InvalidConfigError, ServiceUnavailableError
 from twinkle_jupyter.launch.apart import CallsApart
@@ -65,10 +65,14 @@ class ComputeAccess:
             template = await asyncio.to_thread(ChatTemplate.load, Path(model.folder))
             self._templates[name] = template
         # Only now may Ray be imported: joining has set its environment.
-        from twinkle_jupyter.actors.ray_handles import RaySamplerHandle, RayTrainerHandle
+        from twinkle_jupyter.actors.ray_handles import RayTrainerHandle
+        from twinkle_jupyter.actors.sampler_replicas import find_samplers
 
         trainer, sampler = await self._ray.call(
-            lambda: (RayTrainerHandle(trainer_name(name)), RaySamplerHandle(sampler_name(name))),
+            lambda: (
+                RayTrainerHandle(trainer_name(name)),
+                find_samplers(name, model.num_samplers),
+            ),
             _LOOK_UP_S,
         )
         served = ServedModel(trainer, sampler, template)

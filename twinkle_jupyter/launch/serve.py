@@ -27,6 +27,7 @@ from twinkle_jupyter.launch.compute_access import ComputeAccess
 from twinkle_jupyter.launch.export_process import ExportProcess
 from twinkle_jupyter.launch.lease import Lease, holder_pid
 from twinkle_jupyter.launch.local_key import local_api_key
+from twinkle_jupyter.launch.stored_state import check_stored_state
 from twinkle_jupyter.service.app import create_app
 from twinkle_jupyter.store.opening import LONG_PATIENCE_S, SHORT_PATIENCE_S, open_store
 from twinkle_jupyter.store.records import PhaseRow
@@ -51,12 +52,13 @@ def serve(config: ServiceConfig, *, until_stdin_closes: bool = False) -> None:
 
     Raises:
         ConflictError: Another service has this home.
+        ConfigDriftError: Stored state was made with other settings.
         InvalidConfigError: The address cannot be listened on.
     """
     # Runs, weights and logs are their owner's only, also in a home folder that others can enter.
     os.umask(0o077)
     lease = _take_lease(config)
-    log_to_file(config.log_path, config.log_level)
+    log_to_file(config.log_path, config.telemetry.log_level)
     try:
         asyncio.run(_serve(config, until_stdin_closes=until_stdin_closes))
     finally:
@@ -82,6 +84,7 @@ def _take_lease(config: ServiceConfig) -> Lease:
 async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
     import uvicorn
 
+    await check_stored_state(config)
     listener = _listen(config)
     store = open_store(config.store_address, SHORT_PATIENCE_S)
     await store.get(PhaseRow.KEY)  # a server that is not there is said before anything starts
@@ -94,7 +97,7 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
         store,
         config,
         compute=access.compute,
-        check_base_model=check_base_model,
+        check_base_model=lambda name: check_base_model(config.source_of(name)),
         adapter_files=ExportProcess(),
     )
     keep_sessions = app.state.tinker.keeper.run
@@ -136,20 +139,21 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
 def _listen(config: ServiceConfig) -> socket.socket:
     """Bind the port of the last time if it is free, so that open notebooks find us again."""
     last = config.home / "last_port"
-    wanted = [config.port]
-    if config.port == 0 and last.exists() and (text := last.read_text(encoding="ascii")).isdigit():
+    wanted = [config.http.port]
+    text = last.read_text(encoding="ascii") if wanted == [0] and last.exists() else ""
+    if text.isdigit():
         wanted.insert(0, int(text))
     for number, port in enumerate(wanted, start=1):
         # Named as TCP: asyncio then sends at once what is to be sent, and not after 40 ms.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((config.host, port))
+            listener.bind((config.http.host, port))
         except OSError as error:
             listener.close()
             if number == len(wanted):
                 raise InvalidConfigError(
-                    f"The service cannot listen on {config.host}:{port}: {error.strerror}.",
+                    f"The service cannot listen on {config.http.host}:{port}: {error.strerror}.",
                     "Choose another port, or 0 for any free one.",
                 ) from error
         else:

@@ -107,6 +107,7 @@ def _card(client: Client) -> Table:
         ("service", phase),
         ("address", client.connection.address),
         ("base models", ", ".join(service.base_models) or "none loaded yet"),
+        *((f"computed in ({name})", said) for name, said in service.computed_in.items()),
         ("active runs", str(service.num_active_runs)),
     ]
     rows += [(run.adapter, describe_run(run)) for run in client.runs()[:MAX_RUNS]]

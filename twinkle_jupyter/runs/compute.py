@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import Compute
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedModel:
+    """A base model on its way into memory."""
+
+    #: Of its files.
+    folder: Path
+    #: How its trainer computes.
+    settings: TrainerSettings
 
 
 class ComputeProvider(Protocol):
     """Knows where each base model is loaded."""
 
-    async def folder(self, base_model: str, say: Callable[[str], Awaitable[None]]) -> Path:
-        """Return the model's folder once its files are on disk; `say` gets each stage.
+    async def prepare(
+        self, base_model: str, say: Callable[[str], Awaitable[None]]
+    ) -> PreparedModel:
+        """Return what is known once the model's files are on disk; `say` gets each stage.
 
         Raises:
             InvalidConfigError: There is no such model, or it cannot be read.

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal
 
 from twinkle_jupyter.config.run_config import RunConfig
-from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.errors import NotFoundError, ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.ids import RunId, new_error_id
 from twinkle_jupyter.runs.batches import read_rows
@@ -63,15 +62,13 @@ class RunDriver:
         artifacts: Path,
         provider: ComputeProvider,
         run_id: RunId,
-        settings: TrainerSettings | None = None,
     ) -> None:
         self._store, self._folder = store, artifacts / "runs" / run_id
         self._provider = provider
         self._run_id = run_id
-        self._settings = settings or TrainerSettings()
         self._row = RowOfRun(store, run_id)
         self._checkpoints = Checkpoints(self._folder)
-        self._recorder = Recorder(self._folder, self._settings)
+        self._recorder = Recorder(self._folder)
         self._is_leaving = False
 
     def leave(self) -> None:
@@ -120,11 +117,11 @@ class RunDriver:
         async def say(message: str) -> None:
             await log.append(Progress(message=message))
 
-        folder = await self._provider.folder(config.base_model, say)
+        model = await self._provider.prepare(config.base_model, say)
         template, batches = await asyncio.to_thread(
-            read_rows, self._folder / "records.jsonl", folder, config
+            read_rows, self._folder / "records.jsonl", model.folder, config
         )
-        await self._recorder.begin(row, folder, template)
+        await self._recorder.begin(row, model, template)
         steering = Steering(
             config,
             len(batches.train),
@@ -132,7 +129,9 @@ class RunDriver:
             num_rows_before=row.parent_rows,
         )
         steering.replay(log.steered)
-        memory_bytes = await asyncio.to_thread(plan_memory, folder, batches, config, self._settings)
+        memory_bytes = await asyncio.to_thread(
+            plan_memory, model.folder, batches, config, model.settings
+        )
         await log.append(
             Planned(
                 total_steps=steering.total_steps,

@@ -19,8 +19,8 @@ from twinkle_jupyter.config.run_record import (
     RecordedSteering,
     RunRecord,
 )
-from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.errors import RunFailedError
+from twinkle_jupyter.runs.compute import PreparedModel
 from twinkle_jupyter.runs.input_digests import digest_base_model, digest_data, read_versions
 from twinkle_jupyter.runs.run_log import RunLog
 from twinkle_jupyter.runs.steering import CHECKPOINT
@@ -36,22 +36,20 @@ class Recorder:
 
     Args:
         folder: Of the run.
-        settings: Of its trainer.
     """
 
-    def __init__(self, folder: Path, settings: TrainerSettings) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._settings = settings
         self._writing: asyncio.Task[RunRecord] | None = None
 
-    async def begin(self, row: RunRow, model_folder: Path, template: ChatTemplate) -> None:
+    async def begin(self, row: RunRow, model: PreparedModel, template: ChatTemplate) -> None:
         """Have the record written; of a run that repeats another, see that it can.
 
         Raises:
             RunFailedError: The base model or its template is another one than was recorded.
         """
         if self._writing is None:
-            work = asyncio.to_thread(self._write_first, row, model_folder, template)
+            work = asyncio.to_thread(self._write_first, row, model, template)
             self._writing = asyncio.get_running_loop().create_task(work)
             self._writing.add_done_callback(_note_failure)
         if row.repeats:
@@ -65,7 +63,7 @@ class Recorder:
             await asyncio.wait([self._writing])
         await asyncio.to_thread(self._write_last, log, state, step)
 
-    def _write_first(self, row: RunRow, model_folder: Path, template: ChatTemplate) -> RunRecord:
+    def _write_first(self, row: RunRow, model: PreparedModel, template: ChatTemplate) -> RunRecord:
         config = RunConfig.model_validate(dict(row.config))
         parent = f"{row.parent_run}@{row.parent_step}" if row.parent_run else ""
         record = RunRecord(
@@ -74,13 +72,13 @@ class Recorder:
             created_at=row.created_at,
             config=config.model_dump(mode="json"),
             data=digest_data(self._folder / RECORDS_FILE),
-            base_model=digest_base_model(config.base_model, model_folder, template),
+            base_model=digest_base_model(config.base_model, model.folder, template),
             parent=parent,
             versions=dict(read_versions()),
             machine={
                 "architecture": platform.machine(),
-                "dtype": self._settings.dtype,
-                "token_budget": str(self._settings.token_budget),
+                "dtype": model.settings.dtype,
+                "token_budget": str(model.settings.token_budget),
             },
         )
         self._write(record)

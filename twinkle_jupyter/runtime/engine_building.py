@@ -27,13 +27,14 @@ def build_engine(
     import torch
 
     from twinkle_jupyter.engine.base_model import load_base_model
+    from twinkle_jupyter.engine.device import choose_device
     from twinkle_jupyter.engine.residency import AdapterLimits
 
     torch.set_num_threads(num_threads)
     report(f"Loading weights of {name}")
     plan = plan_compute(folder, settings)
     return StepEngine(
-        load_base_model(folder, settings.dtype),
+        load_base_model(folder, settings.dtype, choose_device()),
         base_model_name=name,
         token_budget=plan.token_budget,
         limits=AdapterLimits(

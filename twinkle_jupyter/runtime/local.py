@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from twinkle_jupyter.config.trainer_settings import TrainerSettings
+from twinkle_jupyter.config.trainer_settings import SamplerSettings, TrainerSettings
 from twinkle_jupyter.runtime.engine_thread import Progress
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.runtime.sample_loop import SampleLoop
@@ -33,8 +33,8 @@ async def open_local_compute(
     sampler = SampleLoop(
         base_model_folder,
         base_model_name=base_model_name,
-        dtype=settings.dtype,
         num_threads=num_threads,
+        settings=SamplerSettings(dtype=settings.dtype),
     )
     try:
         await trainer.start(on_progress)

@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinkle_jupyter.config.trainer_settings import SamplerSettings
 from twinkle_jupyter.errors import QuotaExceededError, ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.answer_stream import AnswerStream
@@ -36,8 +37,8 @@ class SampleLoop(SamplerHandle):
     Args:
         base_model_folder: Hugging Face folder with safetensors and tokenizer.json.
         base_model_name: As people know it.
-        dtype: Of the base model's weights.
         num_threads: CPU threads of the sampler.
+        settings: How it computes, and with how much memory.
     """
 
     def __init__(
@@ -45,12 +46,12 @@ class SampleLoop(SamplerHandle):
         base_model_folder: Path,
         *,
         base_model_name: str,
-        dtype: str = "float32",
         num_threads: int,
+        settings: SamplerSettings | None = None,
     ) -> None:
         self._folder = base_model_folder
         self._base_model_name = base_model_name
-        self._dtype = dtype
+        self._settings = settings or SamplerSettings()
         self._num_threads = num_threads
         self._thread: EngineThread[TorchSampler] = EngineThread("sampler")
         self._numbers = count(1)
@@ -183,6 +184,7 @@ class SampleLoop(SamplerHandle):
         import torch
 
         from twinkle_jupyter.engine.base_model import load_base_model
+        from twinkle_jupyter.engine.device import choose_device
         from twinkle_jupyter.sampler.cache_budget import choose_cache_bytes
         from twinkle_jupyter.sampler.detokenizer import load_tokenizer
         from twinkle_jupyter.sampler.snapshot_cache import SnapshotCache
@@ -191,8 +193,8 @@ class SampleLoop(SamplerHandle):
         torch.set_num_threads(self._num_threads)
         report(f"Loading weights of {self._base_model_name}")
         tokenizer = load_tokenizer(self._folder)
-        base = load_base_model(self._folder, self._dtype)
-        cache_bytes = choose_cache_bytes(base.device)
+        base = load_base_model(self._folder, self._settings.dtype, choose_device())
+        cache_bytes = self._settings.cache_bytes or choose_cache_bytes(base.device)
         return TorchSampler(base, tokenizer, SnapshotCache(), cache_bytes=cache_bytes)
 
 

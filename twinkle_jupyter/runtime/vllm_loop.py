@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from twinkle_jupyter.config.trainer_settings import SamplerSettings
 from twinkle_jupyter.errors import (
     InvalidConfigError,
     MissingDependencyError,
@@ -43,6 +45,8 @@ _LOGGER = logging.getLogger(__name__)
 _MAX_LORAS = 16
 _MAX_RANK = 64
 _GIB = 2**30
+#: Of its share of a GPU; the rest is the driver's and torch's own.
+_GPU_PART = 0.9
 
 
 @dataclass(slots=True, eq=False)
@@ -61,9 +65,9 @@ class VllmLoop(SamplerHandle):
     Args:
         base_model_folder: Hugging Face folder with safetensors and tokenizer.json.
         base_model_name: As people know it.
-        dtype: Of the base model's weights.
         num_threads: CPU threads, where there is no GPU.
-        scratch: A folder of this sampler alone, for adapters; emptied at the start.
+        settings: How it computes, with how much memory, and a folder of its own for adapters, which
+            is emptied at the start.
         on_lost: Called when vLLM's process has ended by itself.
     """
 
@@ -72,16 +76,15 @@ class VllmLoop(SamplerHandle):
         base_model_folder: Path,
         *,
         base_model_name: str,
-        dtype: str = "float32",
         num_threads: int,
-        scratch: Path,
+        settings: SamplerSettings,
         on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._folder = base_model_folder
         self._base_model_name = base_model_name
-        self._dtype = dtype
+        self._settings = settings
         self._num_threads = num_threads
-        self._scratch = scratch
+        self._scratch = Path(settings.scratch or tempfile.mkdtemp(prefix="twinkle-"))
         self._on_lost = on_lost
         self._thread: EngineThread[_Parts] = EngineThread("sampler")
         self._engine: AsyncLLM | None = None
@@ -100,7 +103,7 @@ class VllmLoop(SamplerHandle):
         except (RuntimeError, ValueError) as error:
             raise InvalidConfigError(
                 f"vLLM cannot load base model {self._base_model_name!r}.",
-                "The sampler's log says why; sampler_engine=torch may.",
+                "The sampler's log says why; `sampler.engine: torch` may.",
             ) from error
 
     async def close(self) -> None:
@@ -189,11 +192,11 @@ class VllmLoop(SamplerHandle):
         from twinkle_jupyter.sampler.cache_budget import choose_cache_bytes
 
         # Before it is imported: it reads its environment then.
-        cache_gib = max(1, choose_cache_bytes(torch.device("cpu")) // _GIB)
+        cache_bytes = self._settings.cache_bytes or choose_cache_bytes(torch.device("cpu"))
         for name, value in {
             "VLLM_NO_USAGE_STATS": "1",
             "HF_HUB_OFFLINE": "1",
-            "VLLM_CPU_KVCACHE_SPACE": str(cache_gib),
+            "VLLM_CPU_KVCACHE_SPACE": str(max(1, cache_bytes // _GIB)),
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             "OMP_NUM_THREADS": str(self._num_threads),
         }.items():
@@ -202,9 +205,9 @@ class VllmLoop(SamplerHandle):
             import vllm
         except ImportError as error:
             raise MissingDependencyError(
-                "sampler_engine=vllm needs the package `vllm`.",
+                "`sampler.engine: vllm` needs the package `vllm`.",
                 "Install it with `pip install 'twinkle-jupyter[vllm]'`, or take"
-                " sampler_engine=torch.",
+                " `sampler.engine: torch`.",
             ) from error
         del vllm
         from twinkle_jupyter.engine.base_model import fingerprint_base_model
@@ -234,7 +237,8 @@ class VllmLoop(SamplerHandle):
         arguments = AsyncEngineArgs(
             model=str(self._folder),
             skip_tokenizer_init=True,
-            dtype=self._dtype,
+            dtype=self._settings.dtype,
+            gpu_memory_utilization=_GPU_PART * self._settings.gpu_share,
             enable_lora=True,
             max_loras=_MAX_LORAS,
             max_lora_rank=_MAX_RANK,

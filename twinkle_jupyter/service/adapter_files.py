@@ -84,7 +84,7 @@ async def check_folders_are_ours(parts: ServiceParts, owner: str) -> None:
     """
     keys = await parts.store.list_rows(KeyRow.key(""))
     is_shared = any(row["owner"] != owner for _, row in keys)
-    if is_shared or not is_loopback(parts.config.host):
+    if is_shared or not is_loopback(parts.config.http.host):
         raise InvalidConfigError(
             "A service that others use too takes no folder of its machine from a request.",
             "Do it with a service of your own, on the machine that has the folder.",

@@ -99,7 +99,7 @@ def create_app(
             app.include_router(openai.router, prefix=prefix)
     add_error_bodies(app)
     # The last one added is the first to see a request.
-    app.add_middleware(BodyLimit, max_bytes=config.max_request_bytes)
+    app.add_middleware(BodyLimit, max_bytes=config.http.max_request_bytes)
     app.add_middleware(ApiKeyGate, store=store)
     app.add_middleware(UnexpectedErrors)
     return app

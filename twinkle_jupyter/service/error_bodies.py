@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twinkle_jupyter.config.mistakes import describe_mistakes
 from twinkle_jupyter.errors import (
+    ConfigDriftError,
     ConflictError,
     InvalidConfigError,
     InvalidDataError,
@@ -44,6 +45,7 @@ class RequestTooLargeError(InvalidDataError):
 STATUSES: dict[type[TwinkleError], int] = {
     NotAllowedError: 401,
     NotFoundError: 404,
+    ConfigDriftError: 409,
     ConflictError: 409,
     RunFailedError: 409,
     RequestTooLargeError: 413,

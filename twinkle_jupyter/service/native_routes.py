@@ -17,7 +17,7 @@ from twinkle_jupyter.service.request_bodies import body_schema, read_body
 from twinkle_jupyter.service.run_bodies import adapter_body, run_body
 from twinkle_jupyter.service.training_on import find_first_weights
 from twinkle_jupyter.store.interface import Row
-from twinkle_jupyter.store.records import PhaseRow
+from twinkle_jupyter.store.records import BaseModelRow, PhaseRow
 from twinkle_jupyter.wire.native import (
     AdapterListBody,
     Phase,
@@ -36,11 +36,16 @@ async def get_service(parts: Parts, owner: Owner) -> ServiceBody:
     """Tell what the service is and does."""
     row: Row = await parts.store.get(PhaseRow.KEY) or PhaseRow("starting").to_row()
     runs = await run_rows.list_runs(parts.store, owner)
+    models = [
+        BaseModelRow.from_row(row) for _, row in await parts.store.list_rows(BaseModelRow.PREFIX)
+    ]
+    others = [model.name for model in models if model.name != parts.config.base_model]
     return ServiceBody(
         version=__version__,
         phase=cast("Phase", row["phase"]),
         message=str(row["message"]),
-        base_models=(parts.config.base_model,),
+        base_models=(parts.config.base_model, *others),
+        computed_in={model.name: model.computed_in for model in models if model.dtype},
         num_active_runs=sum(1 for run in runs if not run.is_over),
     )
 

@@ -174,6 +174,11 @@ class BaseModelRow:
     message: str = ""
     #: Absolute folder of the weights; set from `loading` on.
     folder: str = ""
+    #: Number type of weights and activations, and why that one; set from `loading` on.
+    dtype: str = ""
+    dtype_reason: str = ""
+    #: Samplers that share its answers.
+    num_samplers: int = 1
 
     PREFIX: ClassVar[str] = "base-model/"
     #: Log to which every wish is appended, to wake whoever loads.
@@ -183,6 +188,11 @@ class BaseModelRow:
     def key(cls, name: str) -> str:
         """Where the row is kept."""
         return f"{cls.PREFIX}{name}"
+
+    @property
+    def computed_in(self) -> str:
+        """The number type, and why that one."""
+        return f"{self.dtype}: {self.dtype_reason}" if self.dtype_reason else self.dtype
 
     def to_row(self) -> Row:
         """Return the row as JSON."""

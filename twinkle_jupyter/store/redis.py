@@ -23,8 +23,9 @@ from twinkle_jupyter.store.redis_news import RedisNews
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-_PREFIX = "twinkle:"
-_ROWS, _KEYS, _CHANNEL = f"{_PREFIX}rows", f"{_PREFIX}keys", f"{_PREFIX}news"
+#: Of every name that is ours on the server.
+PREFIX = "twinkle:"
+_ROWS, _KEYS, _CHANNEL = f"{PREFIX}rows", f"{PREFIX}keys", f"{PREFIX}news"
 #: Nobody waits longer without looking.
 _LOOK_AGAIN_S = 1.0
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.1
@@ -180,7 +181,7 @@ class RedisStore:
         self, script: str, keys: Sequence[str], arguments: Sequence[str | bytes]
     ) -> bytes:
         """Run a script of `redis_scripts` with one mark, however often it takes."""
-        mark = f"{_PREFIX}mark:{uuid4().hex}"
+        mark = f"{PREFIX}mark:{uuid4().hex}"
 
         async def send(client: Redis) -> bytes:
             answer = client.eval(script, 1 + len(keys), mark, *keys, *arguments)
@@ -193,7 +194,7 @@ _Entries = list[tuple[bytes, dict[bytes, bytes]]]
 
 
 def _stream(log: str) -> str:
-    return f"{_PREFIX}log:{log}"
+    return f"{PREFIX}log:{log}"
 
 
 def _position(stream_id: bytes) -> int:

@@ -51,6 +51,8 @@ class ServiceBody(_Answer):
     #: One sentence about the phase; may be empty.
     message: str
     base_models: tuple[str, ...]
+    #: By base model that is loaded: its number type, and why that one.
+    computed_in: dict[str, str] = Field(default_factory=dict)
     num_active_runs: int
 
 

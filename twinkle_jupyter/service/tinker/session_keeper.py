@@ -45,7 +45,7 @@ class SessionKeeper:
 
     async def look(self) -> None:
         """Put away what belongs to sessions that have ended or been silent for long."""
-        for session in await self._sessions.list_over(self._parts.config.session_timeout_s):
+        for session in await self._sessions.list_over(self._parts.config.sessions.timeout_s):
             rows = await self._adapters.of(session.owner)
             theirs = [row for row in rows if row.session_id == session.session_id]
             if all([await self._put_away(row) for row in theirs]):

@@ -63,7 +63,7 @@ async def get_info(
         "arch": arch if isinstance(arch, str) else None,
         "model_name": row.base_model,
         # A folder is a tokenizer's name for a client on this machine only.
-        "tokenizer_id": folder if folder and is_loopback(parts.config.host) else None,
+        "tokenizer_id": folder if folder and is_loopback(parts.config.http.host) else None,
     }
     return {
         "type": "get_info",

@@ -1,0 +1,82 @@
+"""State that an earlier service has stored: whether it fits this one's settings, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+
+from twinkle_jupyter.config.service_config import ServiceConfig
+from twinkle_jupyter.config.signature import find_drift, make_signature
+from twinkle_jupyter.errors import ConfigDriftError, ConflictError
+from twinkle_jupyter.launch.lease import holder_pid
+from twinkle_jupyter.store.clearing import clear_store
+from twinkle_jupyter.store.opening import SHORT_PATIENCE_S, open_store
+
+_LOGGER = logging.getLogger(__name__)
+
+#: Where the store keeps the settings that its state was made with.
+SIGNATURE_KEY = "service/signature"
+
+
+async def check_stored_state(config: ServiceConfig) -> None:
+    """Compare settings with what is stored, and do about it what the settings want.
+
+    Nothing else may have the store open yet.
+
+    Raises:
+        ConfigDriftError: They differ, and `on_drift` is `abort`.
+        ServiceUnavailableError: The store cannot be read.
+    """
+    drift = await read_drift(config)
+    if drift and config.on_drift == "abort":
+        raise drift_error(drift)
+    if drift and config.on_drift == "clear":
+        _LOGGER.warning("stored state is deleted: %s", "; ".join(drift))
+        await _clear(config)
+    elif drift:
+        _LOGGER.warning("stored state was made with other settings: %s", "; ".join(drift))
+    store = open_store(config.store_address, SHORT_PATIENCE_S)
+    await store.put(SIGNATURE_KEY, make_signature(config))
+    await store.close()
+
+
+async def read_drift(config: ServiceConfig) -> list[str]:
+    """Return a line for each setting that differs from what is stored; [] where nothing is."""
+    if config.store is None and not config.store_path.exists():
+        return []
+    store = open_store(config.store_address, SHORT_PATIENCE_S)
+    try:
+        stored = await store.get(SIGNATURE_KEY)
+    finally:
+        await store.close()
+    return [] if stored is None else find_drift(stored, make_signature(config))
+
+
+def drift_error(drift: list[str]) -> ConfigDriftError:
+    """Say what differs, and the ways out."""
+    return ConfigDriftError(
+        f"The stored state was made with other settings: {'; '.join(drift)}.",
+        "Set them back; or start once with `--on-drift warn` to go on with the new ones, or with"
+        " `--on-drift clear` to delete all runs and adapters.",
+    )
+
+
+async def clear_state(config: ServiceConfig) -> None:
+    """Delete runs, adapters, checkpoints and logs of runs; API keys stay.
+
+    Raises:
+        ConflictError: A service is running.
+    """
+    for lock in (config.lock_path, config.cluster_lock_path):
+        if (pid := holder_pid(lock)) is not None:
+            raise ConflictError(
+                f"A training service is running (process {pid}).", "`twinkle stop` ends it."
+            )
+    await _clear(config)
+
+
+async def _clear(config: ServiceConfig) -> None:
+    await clear_store(config.store_address)
+    for folder in (config.artifacts, config.home / "scratch"):
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
