@@ -184,6 +184,7 @@ async def test_runs_are_listed_newest_first(service: Service) -> None:
     assert [run["adapter"] for run in listed] == ["c", "b", "a"]
     assert (await service.anna.get("/api/v1/service")).json() == {
         "version": "0.1.0", "phase": "ready", "message": "", "base_models": ["tiny"],
+        "computed_in": {},
         "num_active_runs": 3,
     }  # fmt: skip
 

@@ -272,7 +272,7 @@ def _refuse_scores_on_cpu(request: SampleRequest) -> None:
     # vLLM 0.32: its process ends over the shapes of adapters beside such a prompt.
     if current_platform.is_cpu() and (request.scores_prompt or request.num_top_prompt):
         raise InvalidConfigError(
-            "vLLM on the CPU does not score prompts.", "Take sampler_engine=torch for that."
+            "vLLM on the CPU does not score prompts.", "Set `sampler.engine: torch` for that."
         )
 
 

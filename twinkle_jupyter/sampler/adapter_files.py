@@ -128,7 +128,7 @@ class AdapterFiles:
         if spec.rank > self._max_rank:
             raise InvalidConfigError(
                 f"rank={spec.rank} is more than this sampler takes, which is {self._max_rank}.",
-                "sampler_engine=torch takes any.",
+                "`sampler.engine: torch` takes any.",
             )
 
     def _drop(self, key: tuple[AdapterId, AdapterVersion]) -> None:
