@@ -25,9 +25,13 @@ from twinkle_jupyter.launch.base_model_check import check_base_model
 from twinkle_jupyter.launch.cluster_process import ClusterProcess
 from twinkle_jupyter.launch.compute_access import ComputeAccess
 from twinkle_jupyter.launch.export_process import ExportProcess
+from twinkle_jupyter.launch.leader import Duty, Leader
 from twinkle_jupyter.launch.lease import Lease, holder_pid
 from twinkle_jupyter.launch.local_key import local_api_key
 from twinkle_jupyter.service.app import create_app
+from twinkle_jupyter.service.tinker.expiry import delete_expired
+from twinkle_jupyter.service.tinker.state import TinkerState
+from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.opening import LONG_PATIENCE_S, SHORT_PATIENCE_S, open_store
 from twinkle_jupyter.store.records import PhaseRow
 from twinkle_jupyter.telemetry import log_to_file
@@ -40,6 +44,9 @@ _LOGGER = logging.getLogger(__name__)
 #: Open event streams get this long to end when the service does.
 _DRAIN_S = 2
 _LEASE_S = 3.0
+#: What the leader does for everybody.
+_SESSIONS_EVERY_S = 15.0
+_WEIGHTS_EVERY_S = 60.0
 
 
 def serve(config: ServiceConfig, *, until_stdin_closes: bool = False) -> None:
@@ -97,7 +104,7 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
         check_base_model=check_base_model,
         adapter_files=ExportProcess(),
     )
-    keep_sessions = app.state.tinker.keeper.run
+    leader = Leader(store, _duties(store, app.state.tinker))
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -114,7 +121,7 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
     async with asyncio.TaskGroup() as tasks:
         watches = [
-            tasks.create_task(watch()) for watch in (cluster.watch, access.watch, keep_sessions)
+            tasks.create_task(watch()) for watch in (cluster.watch, access.watch, leader.run)
         ]
         # The socket listens already: who connects now is answered when the server has started.
         write_connection(connection)
@@ -131,6 +138,19 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
     await cluster.end()
     await announced.close()
     await store.close()
+
+
+def _duties(store: StateStore, tinker: TinkerState) -> list[Duty]:
+    async def put_away(_: int) -> None:
+        await tinker.keeper.look()
+
+    async def delete(_: int) -> None:
+        await delete_expired(store)
+
+    return [
+        Duty("putting away what silent sessions train", _SESSIONS_EVERY_S, put_away),
+        Duty("deleting weights whose time is over", _WEIGHTS_EVERY_S, delete),
+    ]
 
 
 def _listen(config: ServiceConfig) -> socket.socket:
