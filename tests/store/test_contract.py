@@ -154,6 +154,24 @@ async def test_a_cancelled_wait_leaves_the_others_waiting(store: StateStore) -> 
     assert await asyncio.wait_for(kept, 5) is True
 
 
+async def test_a_wait_that_is_cancelled_as_its_news_come_ends(store: StateStore) -> None:
+    for position in range(20):
+        ready = asyncio.Event()
+
+        async def follow(position: int = position, ready: asyncio.Event = ready) -> None:
+            ready.set()
+            while True:
+                if await store.wait("a", position, timeout_s=10):
+                    await store.read("a", position)
+
+        following = asyncio.create_task(follow())
+        await ready.wait()
+        await store.append("a", {})
+        following.cancel()
+        await asyncio.wait({following}, timeout=5)
+        assert following.cancelled()
+
+
 async def test_closing_ends_waits_at_once_and_refuses_what_comes_later(store: StateStore) -> None:
     wait = asyncio.create_task(store.wait("a", 0, timeout_s=10))
     await store.last_position("a")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable, Sequence
 from typing import Self, TypeVar, cast
@@ -128,7 +127,10 @@ class RayStore:
                 if look.done() and (look.result() or look_s == remaining):
                     return look.result()
             finally:
-                await _end(look, closing)
+                # Ray may take its time to give up a call: nobody waits for that.
+                for task in (look, closing):
+                    task.cancel()
+                    task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return False
 
     async def check(self, timeout_s: float) -> None:
@@ -150,10 +152,3 @@ class RayStore:
     def _refuse_if_closed(self) -> None:
         if self._closed.is_set():
             raise ServiceUnavailableError("The store is closed.")
-
-
-async def _end(*tasks: asyncio.Task[bool]) -> None:
-    for task in tasks:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, ServiceUnavailableError):
-            await task

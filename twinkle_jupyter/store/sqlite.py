@@ -218,7 +218,9 @@ class SqliteStore:
                 if await self.last_position(log) > after:
                     return True
                 remaining = deadline - asyncio.get_running_loop().time()
-                await asyncio.wait_for(asyncio.wrap_future(news), max(remaining, 0))
+                # Not `wait_for`, which loses a cancellation that comes together with the news.
+                async with asyncio.timeout(max(remaining, 0)):
+                    await asyncio.wrap_future(news)
             except TimeoutError:
                 return False
             finally:
