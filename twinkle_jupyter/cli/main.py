@@ -57,13 +57,16 @@ def _serve(words: list[str]) -> int:
     parser.add_argument(
         "--until-stdin-closes", action="store_true", help="end when whoever started it is gone"
     )
+    parser.add_argument(
+        "--replica", action="store_true", help="answer beside the service that has this home"
+    )
     given = vars(parser.parse_args(words))
-    until_stdin_closes = bool(given.pop("until_stdin_closes"))
+    until_stdin_closes, replica = bool(given.pop("until_stdin_closes")), bool(given.pop("replica"))
     from twinkle_jupyter.config.service_config import ServiceConfig
     from twinkle_jupyter.launch.serve import serve
 
     config = ServiceConfig.load(**{name: value for name, value in given.items() if value})
-    serve(config, until_stdin_closes=until_stdin_closes)
+    serve(config, until_stdin_closes=until_stdin_closes, replica=replica)
     return OK
 
 
