@@ -18,6 +18,7 @@ from tests.redis_server import RedisServer
 from tests.service.tinker.conftest import TinkerUser
 from twinkle_jupyter.errors import ConflictError, ServiceUnavailableError
 from twinkle_jupyter.runtime.handles import SampleRequest, SamplerHandle, SamplingSettings
+from twinkle_jupyter.service.tinker import samples
 from twinkle_jupyter.service.tinker.reply import Reply
 from twinkle_jupyter.service.tinker.sample_requests import SampleOrder
 from twinkle_jupyter.service.tinker.samples import GoneError, Samples, _failed
@@ -67,9 +68,10 @@ def _asample(anna: TinkerUser, number: int, max_tokens: int = 8, **more: object)
 
 
 def test_what_one_process_writes_the_other_one_tells_as_often_as_it_is_asked(
-    live: LiveService, anna: TinkerUser, other: Samples
+    live: LiveService, anna: TinkerUser, other: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = _asample(anna, 1).raise_for_status().json()["request_id"]
+    monkeypatch.setattr(samples, "_LOOK_AGAIN_S", 60.0)  # it is told, and need not look
+    name = _asample(anna, 1, max_tokens=200).raise_for_status().json()["request_id"]
     # Before it is there: whoever is asked holds until it is.
     there = live.call(other.retrieve("anna", name, 20, as_protobuf=False))
     here = anna.result(name)

@@ -15,6 +15,9 @@ from twinkle_jupyter.store.sample_rows import SampleRow, SampleState
 _LOGGER = logging.getLogger(__name__)
 
 _LOG = "sample-news"
+_WANTED_KEY = "sample-news-wanted"
+#: Twice as long as anybody is held.
+_WANTED_S = 80.0
 _WAIT_S = 5.0
 _PAUSE_S = 1.0
 #: Old news are of no use to anybody: this many entries are kept.
@@ -38,6 +41,8 @@ class SampleNews:
         self._following: asyncio.Task[None] | None = None
         self._num_listening = 0
         self._starting = asyncio.Lock()
+        #: Until when others know that somebody here waits.
+        self._wants_until = 0.0
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -56,12 +61,16 @@ class SampleNews:
                 self._following = None
 
     @asynccontextmanager
-    async def expecting(self, key: SampleKey) -> AsyncIterator[asyncio.Event]:
-        """Give an event that is set when something became of this sample."""
+    async def expecting(self, key: SampleKey, *, elsewhere: bool) -> AsyncIterator[asyncio.Event]:
+        """Give an event that is set when something became of this sample, here or elsewhere."""
         event = asyncio.Event()
         self._waiting[key].add(event)
         try:
+            if not elsewhere:
+                yield event
+                return
             async with self.listening():
+                await self._want()
                 yield event
         finally:
             self._waiting[key].discard(event)
@@ -69,11 +78,22 @@ class SampleNews:
                 del self._waiting[key]
 
     async def tell(self, row: SampleRow) -> None:
-        """Tell everybody that this sample is over."""
+        """Tell whoever waits that this sample is over."""
+        self.wake((row.owner, row.name))
+        # Where nobody waits in another process, a write to the disk is saved.
+        if row.state != "cancelled" and await self._store.get(_WANTED_KEY) is None:
+            return
         entry = {"owner": row.owner, "name": row.name, "state": row.state}
         position = await self._store.append(_LOG, entry)
         if position % _KEPT == 0:
             await self._store.truncate(_LOG, position - _KEPT)
+
+    async def _want(self) -> None:
+        """Say that news are wanted, before looking for what there is."""
+        moment = asyncio.get_running_loop().time()
+        if moment > self._wants_until:
+            await self._store.put(_WANTED_KEY, {}, ttl_s=_WANTED_S)
+            self._wants_until = moment + _WANTED_S / 2
 
     def wake(self, key: SampleKey) -> None:
         """Let those of this process look who wait for this sample."""

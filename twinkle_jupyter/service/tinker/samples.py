@@ -114,22 +114,32 @@ class Samples:
             GoneError: There is no such sample, or no more.
             ServiceUnavailableError: The store is away.
         """
+        key = (owner, name)
+        if key not in self._writing:
+            row = await self._read(owner, name)
+            if row.state != "writing":
+                return _reply(row, as_protobuf=as_protobuf)
+        async with self._news.expecting(key, elsewhere=key not in self._writing) as news:
+            return await self._wait(key, news, hold_s, as_protobuf=as_protobuf)
+
+    async def _wait(
+        self, key: SampleKey, news: asyncio.Event, hold_s: float, *, as_protobuf: bool
+    ) -> Reply | None:
         clock = asyncio.get_running_loop().time
         deadline = clock() + hold_s
-        async with self._news.expecting((owner, name)) as news:
-            while True:
-                news.clear()  # before looking: nothing comes unseen in between
-                row = await self._read(owner, name)
+        while True:
+            news.clear()  # before looking: nothing comes unseen in between
+            wait_s = deadline - clock()
+            if key not in self._writing:
+                row = await self._read(*key)
                 if row.state != "writing":
                     return _reply(row, as_protobuf=as_protobuf)
-                remaining_s = deadline - clock()
-                if remaining_s <= 0:
-                    return None
-                is_ours = (owner, name) in self._writing
-                with suppress(TimeoutError):
-                    wait_s = remaining_s if is_ours else min(remaining_s, _LOOK_AGAIN_S)
-                    async with asyncio.timeout(wait_s):
-                        await news.wait()
+                wait_s = min(wait_s, _LOOK_AGAIN_S)
+            if deadline <= clock():
+                return None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await news.wait()
 
     async def cancel(self, owner: str, name: str) -> None:
         """Stop writing it, within a token; what is not known, or over, stays so."""
@@ -165,7 +175,7 @@ class Samples:
                 writing.is_over = True
                 await self._keep(row, done)
         finally:
-            del self._writing[key]
+            self._writing.pop(key, None)
             self._presence.end()
             self._news.wake(key)
 
@@ -208,7 +218,7 @@ class Samples:
         """Write what is final, unless something else is, and tell everybody."""
         key = SampleRow.key(before.owner, before.name)
         if await self._store.replace(key, before.to_row(), after.to_row(), ttl_s=_KEPT_S):
-            self._news.wake((before.owner, before.name))
+            self._writing.pop((before.owner, before.name), None)
             await self._news.tell(after)
 
     async def _read(self, owner: str, name: str) -> SampleRow:
