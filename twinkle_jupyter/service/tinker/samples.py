@@ -47,6 +47,8 @@ _LONGEST_S = 4 * 3600.0
 #: Nobody waits longer for another process's without looking.
 _LOOK_AGAIN_S = 2.0
 _PAUSE_S = 1.0
+#: For answers that are there to come into the store when the service ends.
+_LEAVE_S = 2.0
 
 
 class GoneError(TwinkleError):
@@ -153,12 +155,17 @@ class Samples:
 
     async def leave(self) -> None:
         """End what this process writes; whoever waits for it elsewhere hears that it is gone."""
-        tasks = [one.task for one in self._writing.values() if one.task is not None]
-        for task in tasks:
-            task.cancel()
+        writing = [one for one in self._writing.values() if one.task is not None]
+        tasks = [one.task for one in writing if one.task is not None]
+        for one, task in zip(writing, tasks, strict=True):
+            if not one.is_over:
+                task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
-            await self._presence.leave()
+            _, late = await asyncio.wait(tasks, timeout=_LEAVE_S)
+            for task in late:
+                task.cancel()
+            with suppress(ServiceUnavailableError):
+                await self._presence.leave()
 
     async def _bring(
         self, row: SampleRow, writing: _Writing, order: SampleOrder, sampler: SamplerHandle
