@@ -20,8 +20,9 @@ from twinkle_jupyter.errors import ConflictError, ServiceUnavailableError
 from twinkle_jupyter.runtime.handles import SampleRequest, SamplerHandle, SamplingSettings
 from twinkle_jupyter.service.tinker import samples
 from twinkle_jupyter.service.tinker.reply import Reply
+from twinkle_jupyter.service.tinker.sample_outcomes import failed
 from twinkle_jupyter.service.tinker.sample_requests import SampleOrder
-from twinkle_jupyter.service.tinker.samples import GoneError, Samples, _failed
+from twinkle_jupyter.service.tinker.samples import GoneError, Samples
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.memory import MemoryStore
 from twinkle_jupyter.store.redis import RedisStore
@@ -194,7 +195,7 @@ async def _check_final(ends: list[tuple[str, bool]]) -> None:
     await store.put(SampleRow.key("anna", "a"), claim.to_row(), ttl_s=3600)
     finals = {
         "done": claim.changed(state="done", as_json="{}"),
-        "failed": _failed(claim, ConflictError("It was too late.")),
+        "failed": failed(claim, ConflictError("It was too late.")),
         "cancelled": claim.changed(state="cancelled"),
     }
     first = finals[ends[0][0]].to_row()

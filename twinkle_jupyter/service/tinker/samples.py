@@ -9,30 +9,25 @@ it again by themselves.
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import logging
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from twinkle_jupyter.errors import (
-    NotFoundError,
     QuotaExceededError,
     ServiceUnavailableError,
     TwinkleError,
-    error_from_fields,
 )
 from twinkle_jupyter.runtime.handles import SamplerHandle
 from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.tinker.presence import Presence
 from twinkle_jupyter.service.tinker.reply import Reply
 from twinkle_jupyter.service.tinker.sample_news import SampleKey, SampleNews
+from twinkle_jupyter.service.tinker.sample_outcomes import answered, failed, reply_of
 from twinkle_jupyter.service.tinker.sample_requests import SampleOrder, write_sample
-from twinkle_jupyter.store.interface import JSON, StateStore
+from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.sample_rows import SampleRow
-from twinkle_jupyter.wire.tinker_codec import PROTOBUF
-from twinkle_jupyter.wire.tinker_samples import SampledTokens, encode_json, encode_protobuf
+from twinkle_jupyter.wire.tinker_samples import SampledTokens
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -120,7 +115,7 @@ class Samples:
         if key not in self._writing:
             row = await self._read(owner, name)
             if row.state != "writing":
-                return _reply(row, as_protobuf=as_protobuf)
+                return reply_of(row, as_protobuf=as_protobuf)
         async with self._news.expecting(key, elsewhere=key not in self._writing) as news:
             return await self._wait(key, news, hold_s, as_protobuf=as_protobuf)
 
@@ -135,7 +130,7 @@ class Samples:
             if key not in self._writing:
                 row = await self._read(*key)
                 if row.state != "writing":
-                    return _reply(row, as_protobuf=as_protobuf)
+                    return reply_of(row, as_protobuf=as_protobuf)
                 wait_s = min(wait_s, _LOOK_AGAIN_S)
             if deadline <= clock():
                 return None
@@ -191,11 +186,11 @@ class Samples:
     ) -> SampleRow:
         try:
             samples = await self._write(order, sampler)
-            return await asyncio.to_thread(_answered, row, samples, order)
+            return await asyncio.to_thread(answered, row, samples, order.prompt)
         except TwinkleError as error:
-            return _failed(row, error)
+            return failed(row, error)
         except Exception as error:  # noqa: BLE001 - logged with its traceback, told by its id
-            return _failed(row, log_unexpected(error))
+            return failed(row, log_unexpected(error))
 
     async def _write(self, order: SampleOrder, sampler: SamplerHandle) -> list[SampledTokens]:
         async def write(number: int) -> SampledTokens:
@@ -251,26 +246,3 @@ class Samples:
     def _cancel_own(self, key: SampleKey) -> None:
         if (writing := self._writing.get(key)) is not None:
             writing.cancel()
-
-
-def _answered(row: SampleRow, samples: list[SampledTokens], order: SampleOrder) -> SampleRow:
-    return row.changed(
-        state="done",
-        as_json=json.dumps(encode_json(samples, order.prompt)),
-        as_protobuf=base64.b64encode(encode_protobuf(samples, order.prompt)).decode(),
-    )
-
-
-def _failed(row: SampleRow, error: TwinkleError) -> SampleRow:
-    fields: Mapping[str, JSON] = error.as_fields()
-    return row.changed(state="failed", error=fields)
-
-
-def _reply(row: SampleRow, *, as_protobuf: bool) -> Reply:
-    if row.state == "cancelled":
-        return Reply.failure(NotFoundError("The sample was cancelled."))
-    if row.state == "failed":
-        return Reply.failure(error_from_fields(row.error))
-    if as_protobuf:
-        return Reply(base64.b64decode(row.as_protobuf), PROTOBUF)
-    return Reply(row.as_json.encode())
