@@ -26,7 +26,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def _begin(config: ServiceConfig) -> str:
     """Have stored state that was made with these settings; return a key of its."""
-    await check_stored_state(config)
+    await check_stored_state(config, is_alone=True)
     store = SqliteStore.open(config.store_path)
     key = await create_key(store, "ada")
     await store.put("run/one", {"state": "running"})
@@ -49,22 +49,25 @@ async def _stored(config: ServiceConfig, key: str) -> tuple[bool, bool, bool]:
 async def test_a_service_does_not_start_over_state_of_other_settings() -> None:
     old = ServiceConfig.load(trainer={"dtype": "float32"})
     key = await _begin(old)
-    await check_stored_state(old)
+    await check_stored_state(old, is_alone=True)
     new = ServiceConfig.load(trainer={"dtype": "bfloat16"})
     with pytest.raises(ConfigDriftError, match=r"trainer\.dtype: stored float32, now bfloat16"):
-        await check_stored_state(new)
+        await check_stored_state(new, is_alone=True)
     with pytest.raises(ConfigDriftError, match="--on-drift warn"):
-        await check_stored_state(new)  # it was not taken for granted the first time
+        await check_stored_state(new, is_alone=True)  # it was not taken for granted the first time
     assert await _stored(new, key) == (True, True, True)
-    await check_stored_state(new.model_copy(update={"on_drift": "warn"}))
-    await check_stored_state(new)  # from now on these are its settings
+    warned = new.model_copy(update={"on_drift": "warn"})
+    with pytest.raises(ConfigDriftError):
+        await check_stored_state(warned, is_alone=False)  # beside a service of the old ones
+    await check_stored_state(warned, is_alone=True)
+    await check_stored_state(new, is_alone=True)  # from now on these are its settings
     assert await _stored(new, key) == (True, True, True)
 
 
 async def test_what_is_stored_goes_when_that_is_said_but_keys_stay() -> None:
     key = await _begin(ServiceConfig.load(trainer={"dtype": "float32"}))
     new = ServiceConfig.load(trainer={"dtype": "bfloat16"}, on_drift="clear")
-    await check_stored_state(new)
+    await check_stored_state(new, is_alone=True)
     assert await _stored(new, key) == (False, False, True)
 
 
@@ -93,7 +96,7 @@ def test_the_command_line_tells_by_its_exit_code(
     assert main(["check-config", str(good), "--http.port", "70000"]) == 2
     # A service of these settings has stored something.
     config = ServiceConfig.load(good)
-    asyncio.run(check_stored_state(config))
+    asyncio.run(check_stored_state(config, is_alone=True))
     assert main(["check-config", str(good)]) == 0
     assert main(["check-config", str(good), "--trainer.dtype", "bfloat16"]) == 3
     assert main(["serve", "--config", str(good), "--trainer.dtype", "bfloat16"]) == 3

@@ -21,16 +21,16 @@ def _routes(service: Service) -> dict[tuple[str, str], list[str]]:
         for path, methods in service.app.openapi()["paths"].items()
         for method, route in methods.items()
     }
-    assert len(found) == 75
+    assert len(found) == 76
     return found
 
 
-async def test_every_route_but_the_health_check_needs_a_key(service: Service) -> None:
+async def test_every_route_but_the_health_checks_needs_a_key(service: Service) -> None:
     answers = {
         (method, path): (await service.nobody.request(method, path)).status_code
         for method, path in _routes(service)
     }
-    assert answers.pop(("get", "/healthz")) == 200
+    assert [answers.pop(("get", path)) for path in ("/healthz", "/readyz")] == [200, 200]
     assert set(answers.values()) == {401}
 
 
@@ -106,6 +106,9 @@ async def test_only_the_digest_of_a_key_is_kept_and_nothing_is_logged(
 
 async def test_a_store_that_is_gone_answers_503(service: Service) -> None:
     await service.store.close()
+    # Alive, and nothing is to be sent here.
+    asked = [await service.nobody.get(path) for path in ("/healthz", "/readyz")]
+    assert [one.status_code for one in asked] == [200, 503]
     answer = await service.anna.get("/api/v1/service")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert answer.json()["error"]["code"] == "service_unavailable"

@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import subprocess
-import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -16,28 +13,12 @@ from typing import cast
 import pytest
 
 from tests.redis_server import PASSWORD, RedisServer
+from tests.store.writer import check_nothing_lost, start_writer, wait_for
 from twinkle_jupyter.errors import ServiceUnavailableError
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.redis import RedisStore
 
 pytestmark = pytest.mark.redis
-
-_WRITER = """
-import asyncio, os, sys
-from twinkle_jupyter.store.redis import RedisStore
-
-def add_one(row):
-    return {"count": (row or {"count": 0})["count"] + 1}
-
-async def main(name, count):
-    store = RedisStore.open(os.environ["STORE"], 60)
-    for i in range(int(count)):
-        print(await store.append("log", {"by": name, "i": i}), i, flush=True)
-        await store.update("counter", add_one)
-    await store.close()
-
-asyncio.run(main(*sys.argv[1:]))
-"""
 
 
 @pytest.fixture
@@ -49,48 +30,12 @@ def own_server(tmp_path: Path) -> Iterator[RedisServer]:
     server.kill()
 
 
-def _start_writer(server: RedisServer, name: str, count: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", _WRITER, name, str(count)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        env={"STORE": server.url},
-    )
-
-
-async def _check_nothing_lost(
-    server: RedisServer, writers: list[subprocess.Popen[str]], count: int
-) -> None:
-    acknowledged: dict[int, tuple[str, int]] = {}
-    for name, writer in enumerate(writers):
-        out, _ = await asyncio.to_thread(writer.communicate, timeout=120)
-        assert writer.returncode == 0
-        for line in out.splitlines():
-            position, i = map(int, line.split())
-            acknowledged[position] = (str(name), i)
-    store = RedisStore.open(server.url, 5)
-    entries = await store.read("log", limit=100_000)
-    counter = await store.get("counter")
-    await store.close()
-    total = len(writers) * count
-    assert [entry.position for entry in entries] == list(range(1, total + 1))
-    assert {one.position: (one.entry["by"], one.entry["i"]) for one in entries} == acknowledged
-    assert set(Counter(entry.entry["by"] for entry in entries).values()) == {count}
-    assert counter == {"count": total}
-
-
-async def test_eight_processes_that_write_at_once_lose_nothing(redis_server: RedisServer) -> None:
-    writers = [_start_writer(redis_server, str(i), 50) for i in range(8)]
-    await _check_nothing_lost(redis_server, writers, 50)
-
-
 @pytest.mark.crash
 async def test_a_server_that_is_killed_under_load_loses_and_doubles_nothing(
     own_server: RedisServer,
 ) -> None:
     count, chance = 250, random.Random(7)  # noqa: S311 - moments of kills
-    writers = [_start_writer(own_server, str(i), count) for i in range(4)]
+    writers = [start_writer(own_server.url, str(i), count) for i in range(4)]
     num_kills = 0
     while any(writer.poll() is None for writer in writers) and num_kills < 8:
         await asyncio.sleep(chance.uniform(0.1, 0.5))
@@ -98,7 +43,10 @@ async def test_a_server_that_is_killed_under_load_loses_and_doubles_nothing(
         num_kills += 1
         await asyncio.sleep(chance.uniform(0.0, 0.3))
         await asyncio.to_thread(own_server.start)
-    await _check_nothing_lost(own_server, writers, count)
+    told = [await wait_for(writer) for writer in writers]
+    store = RedisStore.open(own_server.url, 5)
+    await check_nothing_lost(store, told, count)
+    await store.close()
     assert num_kills >= 5
 
 

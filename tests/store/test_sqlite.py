@@ -5,60 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-import subprocess
-import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.store.writer import start_writer
 from twinkle_jupyter.errors import ServiceUnavailableError
 from twinkle_jupyter.store import sqlite_thread
 from twinkle_jupyter.store.sqlite import SqliteStore
-
-_WRITER = """
-import asyncio, sys
-from pathlib import Path
-from twinkle_jupyter.store.sqlite import SqliteStore
-
-async def main(path, name, count):
-    store = SqliteStore.open(Path(path))
-    for i in range(int(count)):
-        position = await store.append("log", {"by": name, "i": i})
-        print(position, i, flush=True)
-    await store.close()
-
-asyncio.run(main(*sys.argv[1:]))
-"""
-
-
-def _start_writer(path: Path, name: str, count: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", _WRITER, str(path), name, str(count)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
-
-
-async def test_processes_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "store.sqlite3"  # not there yet: they also race to create it
-    writers = [_start_writer(path, str(i), 50) for i in range(4)]
-    acknowledged: dict[int, tuple[str, int]] = {}
-    for name, writer in enumerate(writers):
-        out, _ = writer.communicate(timeout=60)
-        assert writer.returncode == 0
-        for line in out.splitlines():
-            position, i = map(int, line.split())
-            acknowledged[position] = (str(name), i)
-    store = SqliteStore.open(path)
-    entries = await store.read("log")
-    await store.close()
-    assert [entry.position for entry in entries] == list(range(1, 201))
-    found = {entry.position: (entry.entry["by"], entry.entry["i"]) for entry in entries}
-    assert found == acknowledged
-    assert Counter(entry.entry["by"] for entry in entries) == dict.fromkeys("0123", 50)
 
 
 async def test_an_append_of_another_process_wakes_within_half_a_second(tmp_path: Path) -> None:
@@ -80,7 +35,7 @@ async def test_every_acknowledged_entry_is_there_after_kill_9(tmp_path: Path) ->
     path = tmp_path / "store.sqlite3"
     acknowledged = 0
     for round_index in range(3):
-        writer = _start_writer(path, str(round_index), 1_000_000)
+        writer = start_writer(path, str(round_index), 1_000_000)
         assert writer.stdout is not None
         for _ in range(40):
             acknowledged = int(writer.stdout.readline().split()[0])
@@ -134,7 +89,7 @@ def test_a_store_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(
         ServiceUnavailableError,
-        match=r"^The store \S+ was written by a newer release .layout 7; this one knows 1",
+        match=r"^The store \S+ was written by a newer release .layout 7; this one knows 2",
     ):
         SqliteStore.open(path)
 
@@ -166,4 +121,22 @@ async def test_a_full_disk_is_one_sentence_and_reading_goes_on(tmp_path: Path) -
     with pytest.raises(ServiceUnavailableError, match=r"cannot grow: the disk is full"):
         await store.append("log", {"text": "x" * 100_000})
     assert await store.last_position("log") == 1
+    await store.close()
+
+
+async def test_a_store_of_an_earlier_release_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite3"
+    connection = sqlite3.connect(path)
+    connection.execute(
+        "CREATE TABLE rows (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+    )
+    connection.execute("INSERT INTO rows VALUES ('run/a', '{\"x\":1}')")
+    connection.execute("PRAGMA user_version=1")
+    connection.commit()
+    connection.close()
+    store = SqliteStore.open(path)
+    assert await store.list_rows("") == [("run/a", {"x": 1})]
+    assert await store.put_if_absent("run/a", {}, ttl_s=60) is False
+    await store.put("run/a", {"x": 2}, ttl_s=0)
+    assert await store.get("run/a") is None
     await store.close()

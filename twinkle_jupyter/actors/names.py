@@ -4,6 +4,7 @@ from __future__ import annotations
 
 NAMESPACE = "twinkle"
 RUNS_ACTOR = "runs"
+STORE_ACTOR = "store"
 
 
 def trainer_name(base_model: str) -> str:

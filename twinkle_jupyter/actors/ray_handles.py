@@ -72,6 +72,14 @@ class NamedActor:
         call: Awaitable[object] = getattr(self._actor, method).remote(*arguments, **named)
         return _checked(kind, await answer(call, self.name, timeout_s))
 
+    async def ask_apart(
+        self, kind: type[_Answer], group: str, timeout_s: float, method: str, *arguments: object
+    ) -> _Answer:
+        """Like `ask`, in a concurrency group of the actor: it holds up no call outside of that."""
+        remote = getattr(self._actor, method).options(concurrency_group=group)
+        call: Awaitable[object] = remote.remote(*arguments)
+        return _checked(kind, await answer(call, self.name, timeout_s))
+
     async def ask_or_none(
         self, kind: type[_Answer], timeout_s: float, method: str, *arguments: object
     ) -> _Answer | None:

@@ -18,11 +18,15 @@ def serve(words: list[str]) -> int:
     parser.add_argument(
         "--until-stdin-closes", action="store_true", help="end when whoever started it is gone"
     )
+    parser.add_argument(
+        "--replica", action="store_true", help="answer beside the service that has this home"
+    )
     add_service_flags(parser)
     given = parser.parse_args(words)
     from twinkle_jupyter.launch import serve as service
 
-    service.serve(load_config(given), until_stdin_closes=given.until_stdin_closes)
+    config = load_config(given)
+    service.serve(config, until_stdin_closes=given.until_stdin_closes, replica=given.replica)
     return 0
 
 

@@ -1,54 +1,65 @@
 """The service process: HTTP over the store, with the cluster process beside it.
 
-It holds the lease of its home, so that there is one service for each; it writes the connection file
-when it answers; it ends when told to, or when whoever started it is gone.
+The first one of a home keeps its cluster going and writes the connection file when it answers. A
+replica answers beside it, from the same store and by the same cluster, and takes its place when it
+is gone. Each ends when told to, or when whoever started it is gone; the last one ends the cluster.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter import __version__
 from twinkle_jupyter.client.discovery import Connection, remove_connection, write_connection
 from twinkle_jupyter.config.service_config import ServiceConfig
-from twinkle_jupyter.errors import ConflictError, InvalidConfigError
+from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.launch.announce import Announcer
 from twinkle_jupyter.launch.base_model_check import check_base_model
 from twinkle_jupyter.launch.cluster_process import ClusterProcess
 from twinkle_jupyter.launch.compute_access import ComputeAccess
 from twinkle_jupyter.launch.export_process import ExportProcess
-from twinkle_jupyter.launch.lease import Lease, holder_pid
+from twinkle_jupyter.launch.leader import Duty, Leader
 from twinkle_jupyter.launch.local_key import local_api_key
+from twinkle_jupyter.launch.service_place import ServicePlace
 from twinkle_jupyter.launch.stored_state import check_stored_state
 from twinkle_jupyter.service.app import create_app
+from twinkle_jupyter.service.tinker.expiry import delete_expired
+from twinkle_jupyter.service.tinker.state import TinkerState
+from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.opening import LONG_PATIENCE_S, SHORT_PATIENCE_S, open_store
 from twinkle_jupyter.store.records import PhaseRow
 from twinkle_jupyter.telemetry import log_to_file
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
     from uvicorn import Server
 
 _LOGGER = logging.getLogger(__name__)
 
 #: Open event streams get this long to end when the service does.
 _DRAIN_S = 2
-_LEASE_S = 3.0
+#: What the leader does for everybody.
+_SESSIONS_EVERY_S = 15.0
+_WEIGHTS_EVERY_S = 60.0
 
 
-def serve(config: ServiceConfig, *, until_stdin_closes: bool = False) -> None:
+def serve(
+    config: ServiceConfig, *, until_stdin_closes: bool = False, replica: bool = False
+) -> None:
     """Run the service until it is told to end.
 
     Args:
         config: Settings.
         until_stdin_closes: End when stdin does, which happens however the parent process ends.
+        replica: Be there beside other services of this home.
 
     Raises:
         ConflictError: Another service has this home.
@@ -57,41 +68,25 @@ def serve(config: ServiceConfig, *, until_stdin_closes: bool = False) -> None:
     """
     # Runs, weights and logs are their owner's only, also in a home folder that others can enter.
     os.umask(0o077)
-    lease = _take_lease(config)
-    log_to_file(config.log_path, config.telemetry.log_level)
+    place = ServicePlace.take_any(config) if replica else ServicePlace.take_first(config)
+    log_to_file(place.log_path, config.telemetry.log_level)
     try:
-        asyncio.run(_serve(config, until_stdin_closes=until_stdin_closes))
+        asyncio.run(_serve(config, place, until_stdin_closes=until_stdin_closes))
     finally:
         remove_connection(os.getpid())
-        lease.release()
+        place.release()
 
 
-def _take_lease(config: ServiceConfig) -> Lease:
-    deadline = time.monotonic() + _LEASE_S
-    while True:
-        if (lease := Lease.take(config.lock_path)) is not None:
-            return lease
-        # A cluster process that looks whether we live holds the lock for an instant.
-        if time.monotonic() > deadline:
-            pid = holder_pid(config.lock_path)
-            raise ConflictError(
-                f"A training service is running already (process {pid}).",
-                "`twinkle stop` ends it.",
-            )
-        time.sleep(0.05)
-
-
-async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
-    import uvicorn
-
-    await check_stored_state(config)
-    listener = _listen(config)
+async def _serve(config: ServiceConfig, place: ServicePlace, *, until_stdin_closes: bool) -> None:
+    await check_stored_state(config, is_alone=place.is_last())
+    listener = _listen(config, remembers=place.is_first)
     store = open_store(config.store_address, SHORT_PATIENCE_S)
     await store.get(PhaseRow.KEY)  # a server that is not there is said before anything starts
     # Nobody waits for the answer to this one, and the cluster must not end with the store.
     announced = open_store(config.store_address, LONG_PATIENCE_S)
     cluster = ClusterProcess(config, Announcer(announced))
-    await cluster.start()
+    if place.is_first:
+        await cluster.start()
     access = ComputeAccess(store, config)
     app = create_app(
         store,
@@ -100,8 +95,47 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
         check_base_model=lambda name: check_base_model(config.source_of(name)),
         adapter_files=ExportProcess(),
     )
-    keep_sessions = app.state.tinker.keeper.run
-    server = uvicorn.Server(
+    tinker: TinkerState = app.state.tinker
+    leader = Leader(store, _duties(store, tinker))
+    server = _server_of(app)
+    key = await local_api_key(store, config.home / "local.key")
+    host, port = listener.getsockname()[:2]
+    connection = Connection(f"http://{host}:{port}", key, os.getpid(), __version__)
+    if until_stdin_closes:
+        threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
+
+    async def keep_cluster() -> None:
+        if not place.is_first:
+            await place.become_first()
+            _LOGGER.info("the first service of this home from now on")
+            await cluster.start()
+        write_connection(connection)
+        await cluster.watch()
+
+    async with asyncio.TaskGroup() as tasks:
+        watches = [tasks.create_task(watch()) for watch in (keep_cluster, access.watch, leader.run)]
+        _say_address(connection)
+        # Uvicorn raises a signal again when it has ended by it, for whoever had it before. That
+        # must not be Python itself, which would end us before the cluster process has ended.
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: setattr(server, "should_exit", True))
+        # The socket listens already: who connects now is answered when the server has started.
+        await server.serve(sockets=[listener])
+        for watch in watches:
+            watch.cancel()
+    remove_connection(os.getpid())
+    await tinker.samples.leave()
+    await access.leave()
+    if place.is_last():
+        await cluster.end()
+    await announced.close()
+    await store.close()
+
+
+def _server_of(app: FastAPI) -> Server:
+    import uvicorn
+
+    return uvicorn.Server(
         uvicorn.Config(
             app,
             log_config=None,
@@ -110,39 +144,36 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
             timeout_graceful_shutdown=_DRAIN_S,
         )
     )
-    key = await local_api_key(store, config.home / "local.key")
-    host, port = listener.getsockname()[:2]
-    connection = Connection(f"http://{host}:{port}", key, os.getpid(), __version__)
-    if until_stdin_closes:
-        threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
-    async with asyncio.TaskGroup() as tasks:
-        watches = [
-            tasks.create_task(watch()) for watch in (cluster.watch, access.watch, keep_sessions)
-        ]
-        # The socket listens already: who connects now is answered when the server has started.
-        write_connection(connection)
-        _LOGGER.info("answering at %s", connection.url)
-        # Uvicorn raises a signal again when it has ended by it, for whoever had it before. That
-        # must not be Python itself, which would end us before the cluster process has ended.
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: setattr(server, "should_exit", True))
-        await server.serve(sockets=[listener])
-        for watch in watches:
-            watch.cancel()
-    remove_connection(os.getpid())
-    await access.leave()
-    await cluster.end()
-    await announced.close()
-    await store.close()
 
 
-def _listen(config: ServiceConfig) -> socket.socket:
+def _say_address(connection: Connection) -> None:
+    _LOGGER.info("answering at %s", connection.url)
+    # Whoever started this may have closed its end, and reads the log.
+    with contextlib.suppress(OSError):
+        sys.stdout.write(f"twinkle answers at {connection.url}\n")
+        sys.stdout.flush()
+
+
+def _duties(store: StateStore, tinker: TinkerState) -> list[Duty]:
+    async def put_away(_: int) -> None:
+        await tinker.keeper.look()
+
+    async def delete(_: int) -> None:
+        await delete_expired(store)
+
+    return [
+        Duty("putting away what silent sessions train", _SESSIONS_EVERY_S, put_away),
+        Duty("deleting weights whose time is over", _WEIGHTS_EVERY_S, delete),
+    ]
+
+
+def _listen(config: ServiceConfig, *, remembers: bool) -> socket.socket:
     """Bind the port of the last time if it is free, so that open notebooks find us again."""
     last = config.home / "last_port"
     wanted = [config.http.port]
-    text = last.read_text(encoding="ascii") if wanted == [0] and last.exists() else ""
-    if text.isdigit():
-        wanted.insert(0, int(text))
+    if remembers and config.http.port == 0 and last.exists():
+        text = last.read_text(encoding="ascii")
+        wanted = [int(text), 0] if text.isdigit() else wanted
     for number, port in enumerate(wanted, start=1):
         # Named as TCP: asyncio then sends at once what is to be sent, and not after 40 ms.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -158,7 +189,8 @@ def _listen(config: ServiceConfig) -> socket.socket:
                 ) from error
         else:
             listener.listen()
-            last.write_text(str(listener.getsockname()[1]), encoding="ascii")
+            if remembers:
+                last.write_text(str(listener.getsockname()[1]), encoding="ascii")
             return listener
     raise AssertionError("there is at least one port to try")
 

@@ -19,17 +19,20 @@ _LOGGER = logging.getLogger(__name__)
 SIGNATURE_KEY = "service/signature"
 
 
-async def check_stored_state(config: ServiceConfig) -> None:
+async def check_stored_state(config: ServiceConfig, *, is_alone: bool) -> None:
     """Compare settings with what is stored, and do about it what the settings want.
 
-    Nothing else may have the store open yet.
+    Args:
+        config: Settings.
+        is_alone: Whether no other service of this home runs; nothing is deleted under another.
 
     Raises:
-        ConfigDriftError: They differ, and `on_drift` is `abort`.
+        ConfigDriftError: They differ, and `on_drift` is `abort` or another service runs by the
+            stored ones.
         ServiceUnavailableError: The store cannot be read.
     """
     drift = await read_drift(config)
-    if drift and config.on_drift == "abort":
+    if drift and (config.on_drift == "abort" or not is_alone):
         raise drift_error(drift)
     if drift and config.on_drift == "clear":
         _LOGGER.warning("stored state is deleted: %s", "; ".join(drift))
@@ -68,7 +71,8 @@ async def clear_state(config: ServiceConfig) -> None:
     Raises:
         ConflictError: A service is running.
     """
-    for lock in (config.lock_path, config.cluster_lock_path):
+    replicas = config.home.glob("replica-*.lock")
+    for lock in (config.lock_path, config.cluster_lock_path, *replicas):
         if (pid := holder_pid(lock)) is not None:
             raise ConflictError(
                 f"A training service is running (process {pid}).", "`twinkle stop` ends it."

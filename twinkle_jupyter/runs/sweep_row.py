@@ -108,5 +108,6 @@ async def change_sweep(
 
 async def read_member_runs(store: StateStore, sweep: SweepRow) -> dict[str, RunRow]:
     """Return the rows of a sweep's runs by run id, those that are there."""
-    rows = {one.run_id: await store.get(RunRow.key(one.run_id)) for one in sweep.members}
-    return {run_id: RunRow.from_row(row) for run_id, row in rows.items() if row is not None}
+    rows = await store.get_many([RunRow.key(one.run_id) for one in sweep.members])
+    runs = [RunRow.from_row(row) for row in rows if row is not None]
+    return {run.run_id: run for run in runs}

@@ -27,7 +27,7 @@ from twinkle_jupyter.service.auth import ApiKeyGate
 from twinkle_jupyter.service.error_bodies import UnexpectedErrors, add_error_bodies
 from twinkle_jupyter.service.exports import Exports
 from twinkle_jupyter.service.openai import chat_routes, completion_routes, model_routes
-from twinkle_jupyter.service.parts import ServedModel, ServiceParts
+from twinkle_jupyter.service.parts import Parts, ServedModel, ServiceParts
 from twinkle_jupyter.service.request_bodies import BodyLimit
 from twinkle_jupyter.service.tinker import (
     sampling_routes,
@@ -42,12 +42,22 @@ from twinkle_jupyter.wire.native import ErrorBody, HealthBody
 #: Clients of the OpenAI protocol look in the first; those that came by another in these.
 _OPENAI_PREFIXES = ("/v1", "/oai/api/v1", "/api/v1")
 
+#: The store's, to whoever asks whether requests may be sent here.
+_CHECK_S = 2.0
+
 _health = APIRouter(tags=["service"])
 
 
 @_health.get("/healthz")
 async def get_health() -> HealthBody:
     """Answer, without a key, that the service answers."""
+    return HealthBody()
+
+
+@_health.get("/readyz")
+async def get_readiness(parts: Parts) -> HealthBody:
+    """Answer, without a key, that the store answers, too: for whatever sends requests here."""
+    await parts.store.check(_CHECK_S)
     return HealthBody()
 
 

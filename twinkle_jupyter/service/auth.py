@@ -21,7 +21,7 @@ from twinkle_jupyter.store.records import KeyRow
 
 PREFIX = "tml-"
 #: Answered without a key.
-OPEN_PATHS = frozenset({"/healthz"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 #: Longer ones are not worth hashing.
 _MAX_KEY = 200
 

@@ -23,6 +23,7 @@ from twinkle_jupyter.service.adapters import get_adapter_run
 from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.held_checkpoints import find_checkpoint, hold_checkpoint
 from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.store import hold
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.records import now
 from twinkle_jupyter.store.whole_folder import check_new_folder, sweep_partial
@@ -34,6 +35,9 @@ _HEARTBEAT_S = 5.0
 _END_S = 15.0
 #: Of a user, that are over.
 _KEPT_ROWS = 20
+#: Seconds after which another process may begin one where one that died was beginning.
+_ALONE_S = 6.0
+_LOOK_EVERY_S = 0.2
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -119,7 +123,9 @@ class Exports:
         checkpoint = await asyncio.to_thread(find_checkpoint, self._parts, run, wanted.step)
         folder = Path(wanted.folder)
         await asyncio.to_thread(check_new_folder, folder)
-        async with self._starting:
+        # What is held of an export that another process begins is not to be swept.
+        alone = hold.held(self._parts.store, "exports", _ALONE_S, look_every_s=_LOOK_EVERY_S)
+        async with self._starting, alone:
             await self._make_room(owner)
             export = ExportRow(
                 export_id=f"export_{secrets.token_hex(8)}",

@@ -140,6 +140,8 @@ class SavedWeightsRow(ClientRow):
     is_public: bool = False
     created_at: str = field(default_factory=now)
 
+    PREFIX: ClassVar[str] = "saved-weights/"
+
     @staticmethod
     def prefix(owner: str, adapter_id: str = "") -> str:
         """What the keys of all of an owner's begin with, or of all of one adapter's."""

@@ -24,25 +24,42 @@ class LogEntry:
 
 
 class StateStore(Protocol):
-    """Key-value rows with atomic update, and logs that can be read from any position."""
+    """Key-value rows with atomic update, and logs that can be read from any position.
+
+    A row may have a time to live, in seconds by the store's own clock; afterwards it is not there.
+    """
 
     async def get(self, key: str) -> Row | None:
         """Return the row, or None."""
         ...
 
-    async def put(self, key: str, row: Row) -> None:
-        """Write the row, whatever was there."""
+    async def get_many(self, keys: Sequence[str]) -> list[Row | None]:
+        """Return the rows of these keys, in their order, as they are at one moment."""
         ...
 
-    async def put_if_absent(self, key: str, row: Row) -> bool:
+    async def put(self, key: str, row: Row, *, ttl_s: float | None = None) -> None:
+        """Write the row, whatever was there; None lets it live for good."""
+        ...
+
+    async def put_if_absent(self, key: str, row: Row, *, ttl_s: float | None = None) -> bool:
         """Write the row unless the key has one; tell whether it was written."""
+        ...
+
+    async def replace(
+        self, key: str, before: Row, after: Row, *, ttl_s: float | None = None
+    ) -> bool:
+        """Write `after` if the row is `before`; tell whether it was.
+
+        `before` is as it was written or read, its fields in the same order. A `ttl_s` of 0 lets the
+        row go.
+        """
         ...
 
     async def update(self, key: str, change: Callable[[Row | None], Row]) -> Row:
         """Replace the row by `change(row)` in one transaction; return the new row.
 
         `change` may run more than once and must have no side effects. What it raises passes
-        through, and nothing is written.
+        through, and nothing is written. A row that was to live for a time lives no longer by it.
         """
         ...
 
@@ -82,6 +99,14 @@ class StateStore(Protocol):
 
     async def wait(self, log: str, after: int, timeout_s: float) -> bool:
         """Wait until the log has an entry beyond `after`; False when the time is over."""
+        ...
+
+    async def check(self, timeout_s: float) -> None:
+        """Return when the store answers now; whatever patience it has is not made use of.
+
+        Raises:
+            ServiceUnavailableError: It does not, or takes longer.
+        """
         ...
 
     async def close(self) -> None:

@@ -8,7 +8,6 @@ also of what was under way.
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self, cast
@@ -19,13 +18,15 @@ from twinkle_jupyter.store import redis_scripts
 from twinkle_jupyter.store.interface import LogEntry, Row
 from twinkle_jupyter.store.redis_link import RedisLink
 from twinkle_jupyter.store.redis_news import RedisNews
+from twinkle_jupyter.store.row_text import dump_row, load_row
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 #: Of every name that is ours on the server.
 PREFIX = "twinkle:"
-_ROWS, _KEYS, _CHANNEL = f"{PREFIX}rows", f"{PREFIX}keys", f"{PREFIX}news"
+_ROWS, _KEYS, _EXPIRIES = f"{PREFIX}rows", f"{PREFIX}keys", f"{PREFIX}expiries"
+_CHANNEL = f"{PREFIX}news"
 #: Nobody waits longer without looking.
 _LOOK_AGAIN_S = 1.0
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.1
@@ -57,25 +58,36 @@ class RedisStore:
 
     async def get(self, key: str) -> Row | None:
         """Return the row, or None."""
-        return _load(await self._get(key))
+        return (await self.get_many((key,)))[0]
 
-    async def put(self, key: str, row: Row) -> None:
+    async def get_many(self, keys: Sequence[str]) -> list[Row | None]:
+        """Return the rows of these keys, in their order, as they are at one moment."""
+        return [_load(value) for value in await self._get(keys)]
+
+    async def put(self, key: str, row: Row, *, ttl_s: float | None = None) -> None:
         """Write the row, whatever was there."""
-        await self._write(redis_scripts.PUT, (_ROWS, _KEYS), (key, _dump(row)))
+        await self._write_row(redis_scripts.PUT, key, dump_row(row), _ms(ttl_s))
 
-    async def put_if_absent(self, key: str, row: Row) -> bool:
+    async def put_if_absent(self, key: str, row: Row, *, ttl_s: float | None = None) -> bool:
         """Write the row unless the key has one; tell whether it was written."""
-        script, arguments = redis_scripts.PUT_IF_ABSENT, (key, _dump(row))
-        return await self._write(script, (_ROWS, _KEYS), arguments) == b"1"
+        return await self._write_row(redis_scripts.PUT_IF_ABSENT, key, dump_row(row), _ms(ttl_s))
+
+    async def replace(
+        self, key: str, before: Row, after: Row, *, ttl_s: float | None = None
+    ) -> bool:
+        """Write `after` if the row is `before`; tell whether it was."""
+        return await self._write_row(
+            redis_scripts.REPLACE, key, dump_row(after), _ms(ttl_s), dump_row(before)
+        )
 
     async def update(self, key: str, change: Callable[[Row | None], Row]) -> Row:
         """Replace the row by `change(row)`; again from the beginning if another one was faster."""
         pause_s = _SHORTEST_PAUSE_S
         while True:
-            before = await self._get(key)
+            before = (await self._get((key,)))[0]
             row = change(_load(before))
-            arguments = (key, _dump(row), before or b"")
-            if await self._write(redis_scripts.REPLACE, (_ROWS, _KEYS), arguments) == b"1":
+            arguments = (dump_row(row), redis_scripts.KEEP, before or b"")
+            if await self._write_row(redis_scripts.REPLACE, key, *arguments):
                 return row
             # Jitter, so that those who met do not meet again.
             await asyncio.sleep(random.uniform(0, pause_s))  # noqa: S311 - no secret
@@ -83,7 +95,7 @@ class RedisStore:
 
     async def delete(self, key: str) -> bool:
         """Remove the row; tell whether there was one."""
-        return await self._write(redis_scripts.DELETE, (_ROWS, _KEYS), (key,)) == b"1"
+        return await self._write_row(redis_scripts.DELETE, key)
 
     async def list_rows(self, prefix: str) -> list[tuple[str, Row]]:
         """Return keys and rows whose key starts with `prefix`, in key order."""
@@ -92,12 +104,12 @@ class RedisStore:
         ends = (b"[" + start, b"(" + start + b"\xff") if start else (b"-", b"+")
 
         async def send(client: Redis) -> list[bytes]:
-            answer = client.eval(redis_scripts.LIST, 2, _ROWS, _KEYS, *ends)
+            answer = client.eval(redis_scripts.LIST, 3, _ROWS, _KEYS, _EXPIRIES, *ends)
             return cast("list[bytes]", await answer)
 
         found = await self._link.call(send)
         pairs = zip(found[::2], found[1::2], strict=True)
-        return [(key.decode(), cast("Row", json.loads(value))) for key, value in pairs]
+        return [(key.decode(), load_row(value)) for key, value in pairs]
 
     async def append(self, log: str, entry: Row) -> int:
         """Add an entry; return its position."""
@@ -105,7 +117,7 @@ class RedisStore:
 
     async def append_all(self, log: str, entries: Sequence[Row]) -> int:
         """Add entries in their order, all or none; return the last one's position."""
-        arguments = (_CHANNEL, log, *map(_dump, entries))
+        arguments = (_CHANNEL, log, *map(dump_row, entries))
         return int(await self._write(redis_scripts.APPEND, (_stream(log),), arguments))
 
     async def truncate(self, log: str, through: int) -> None:
@@ -124,7 +136,7 @@ class RedisStore:
             return cast("_Entries", await found)
 
         entries = await self._link.call(send)
-        return [LogEntry(_position(key), json.loads(fields[b"e"])) for key, fields in entries]
+        return [LogEntry(_position(key), load_row(fields[b"e"])) for key, fields in entries]
 
     async def last_position(self, log: str) -> int:
         """Return the newest entry's position, 0 for an empty log."""
@@ -152,6 +164,20 @@ class RedisStore:
                 self._news.forget(log, event)
         return False
 
+    async def check(self, timeout_s: float) -> None:
+        """Return when the server answers now."""
+
+        async def send(client: Redis) -> object:
+            return await client.ping()
+
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._link.call(send, patience_s=0.0)
+        except TimeoutError as error:
+            raise ServiceUnavailableError(
+                f"The store {self._link.name} does not answer."
+            ) from error
+
     async def close(self) -> None:
         """Release the connections; waiting calls end at once. Closing twice is fine."""
         if not self._link.is_closed:
@@ -164,9 +190,10 @@ class RedisStore:
         except ServiceUnavailableError:
             return False
 
-    async def _get(self, key: str) -> bytes | None:
-        async def send(client: Redis) -> bytes | None:
-            return cast("bytes | None", await client.hget(_ROWS, key))
+    async def _get(self, keys: Sequence[str]) -> list[bytes | None]:
+        async def send(client: Redis) -> list[bytes | None]:
+            answer = client.eval(redis_scripts.GET, 2, _ROWS, _EXPIRIES, *keys)
+            return cast("list[bytes | None]", await answer)
 
         return await self._link.call(send)
 
@@ -176,6 +203,9 @@ class RedisStore:
 
         newest = await self._link.call(send, patience_s)
         return _position(newest[0][0]) if newest else 0
+
+    async def _write_row(self, script: str, *arguments: str | bytes) -> bool:
+        return await self._write(script, (_ROWS, _KEYS, _EXPIRIES), arguments) == b"1"
 
     async def _write(
         self, script: str, keys: Sequence[str], arguments: Sequence[str | bytes]
@@ -201,9 +231,9 @@ def _position(stream_id: bytes) -> int:
     return int(stream_id.partition(b"-")[0])
 
 
-def _dump(row: Row) -> str:
-    return json.dumps(row, allow_nan=False, separators=(",", ":"))
+def _ms(ttl_s: float | None) -> str:
+    return "" if ttl_s is None else str(round(1000 * ttl_s))
 
 
 def _load(value: bytes | None) -> Row | None:
-    return None if value is None else cast("Row", json.loads(value))
+    return None if value is None else load_row(value)

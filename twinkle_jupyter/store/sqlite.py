@@ -7,17 +7,18 @@ after `kill -9` the log may hold an entry that nobody heard of, never miss one t
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, TypeVar, cast
 
 from twinkle_jupyter.errors import ServiceUnavailableError
 from twinkle_jupyter.store.interface import LogEntry, Row
+from twinkle_jupyter.store.row_text import dump_row, load_row
 from twinkle_jupyter.store.sqlite_thread import DatabaseThread, is_of_the_disk
 
 _LOGGER = logging.getLogger(__name__)
@@ -25,6 +26,9 @@ T = TypeVar("T")
 
 #: Between two attempts on a disk that takes nothing.
 _PAUSE_S = 0.5
+
+_PUT = "INSERT INTO rows VALUES (?, ?, ?) ON CONFLICT"
+_SET = "SET value = excluded.value, expires_at = excluded.expires_at"
 
 
 class SqliteStore:
@@ -56,18 +60,52 @@ class SqliteStore:
         """Return the row, or None."""
         return await self._run(lambda connection: _get(connection, key))
 
-    async def put(self, key: str, row: Row) -> None:
-        """Write the row, whatever was there."""
-        value = _dump(row)
-        await self._run(lambda connection: _put(connection, key, value))
+    async def get_many(self, keys: Sequence[str]) -> list[Row | None]:
+        """Return the rows of these keys, in their order, as they are at one moment."""
 
-    async def put_if_absent(self, key: str, row: Row) -> bool:
+        def job(connection: sqlite3.Connection) -> list[Row | None]:
+            with _transaction(connection, "DEFERRED"):
+                return [_get(connection, key) for key in keys]
+
+        return await self._run(job)
+
+    async def put(self, key: str, row: Row, *, ttl_s: float | None = None) -> None:
+        """Write the row, whatever was there."""
+        value = dump_row(row)
+
+        def job(connection: sqlite3.Connection) -> None:
+            with _transaction(connection):
+                _forget_expired(connection, ttl_s)
+                connection.execute(f"{_PUT} DO UPDATE {_SET}", (key, value, _moment(ttl_s)))
+
+        await self._run(job)
+
+    async def put_if_absent(self, key: str, row: Row, *, ttl_s: float | None = None) -> bool:
         """Write the row unless the key has one; tell whether it was written."""
-        value = _dump(row)
+        value = dump_row(row)
+
+        def job(connection: sqlite3.Connection) -> bool:
+            with _transaction(connection):
+                _forget_expired(connection, ttl_s)
+                cursor = connection.execute(
+                    f"{_PUT} DO UPDATE {_SET} WHERE expires_at <= ?",
+                    (key, value, _moment(ttl_s), _now()),
+                )
+            return cursor.rowcount == 1
+
+        return await self._run(job)
+
+    async def replace(
+        self, key: str, before: Row, after: Row, *, ttl_s: float | None = None
+    ) -> bool:
+        """Write `after` if the row is `before`; tell whether it was."""
+        values = dump_row(before), dump_row(after)
 
         def job(connection: sqlite3.Connection) -> bool:
             cursor = connection.execute(
-                "INSERT INTO rows VALUES (?, ?) ON CONFLICT DO NOTHING", (key, value)
+                "UPDATE rows SET value = ?, expires_at = ? WHERE key = ? AND value = ?"
+                " AND (expires_at IS NULL OR expires_at > ?)",
+                (values[1], _moment(ttl_s), key, values[0], _now()),
             )
             return cursor.rowcount == 1
 
@@ -79,7 +117,11 @@ class SqliteStore:
         def job(connection: sqlite3.Connection) -> Row:
             with _transaction(connection):
                 row = change(_get(connection, key))
-                _put(connection, key, _dump(row))
+                connection.execute(
+                    f"{_PUT} DO UPDATE SET value = excluded.value, expires_at ="
+                    " CASE WHEN expires_at > ? THEN expires_at END",
+                    (key, dump_row(row), None, _now()),
+                )
             return row
 
         return await self._run(job)
@@ -88,7 +130,11 @@ class SqliteStore:
         """Remove the row; tell whether there was one."""
 
         def job(connection: sqlite3.Connection) -> bool:
-            return connection.execute("DELETE FROM rows WHERE key = ?", (key,)).rowcount == 1
+            cursor = connection.execute(
+                "DELETE FROM rows WHERE key = ? AND (expires_at IS NULL OR expires_at > ?)",
+                (key, _now()),
+            )
+            return cursor.rowcount == 1
 
         return await self._run(job)
 
@@ -98,11 +144,13 @@ class SqliteStore:
         def job(connection: sqlite3.Connection) -> list[tuple[str, Row]]:
             found = []
             for key, value in connection.execute(
-                "SELECT key, value FROM rows WHERE key >= ? ORDER BY key", (prefix,)
+                "SELECT key, value FROM rows WHERE key >= ?"
+                " AND (expires_at IS NULL OR expires_at > ?) ORDER BY key",
+                (prefix, _now()),
             ):
                 if not key.startswith(prefix):
                     break
-                found.append((key, _load(value)))
+                found.append((key, load_row(value)))
             return found
 
         return await self._run(job)
@@ -113,7 +161,7 @@ class SqliteStore:
 
     async def append_all(self, log: str, entries: Sequence[Row]) -> int:
         """Add entries in their order, all or none; return the last one's position."""
-        values = [_dump(entry) for entry in entries]
+        values = [dump_row(entry) for entry in entries]
 
         def job(connection: sqlite3.Connection) -> int:
             with _transaction(connection):
@@ -150,7 +198,7 @@ class SqliteStore:
                 " ORDER BY position LIMIT ?",
                 (log, after, limit),
             )
-            return [LogEntry(position, _load(value)) for position, value in rows]
+            return [LogEntry(position, load_row(value)) for position, value in rows]
 
         return await self._run(job)
 
@@ -170,7 +218,9 @@ class SqliteStore:
                 if await self.last_position(log) > after:
                     return True
                 remaining = deadline - asyncio.get_running_loop().time()
-                await asyncio.wait_for(asyncio.wrap_future(news), max(remaining, 0))
+                # Not `wait_for`, which loses a cancellation that comes together with the news.
+                async with asyncio.timeout(max(remaining, 0)):
+                    await asyncio.wrap_future(news)
             except TimeoutError:
                 return False
             finally:
@@ -195,39 +245,49 @@ class SqliteStore:
                 has_told = True
             await asyncio.sleep(_PAUSE_S)
 
+    async def check(self, timeout_s: float) -> None:
+        """Return when the file can be read now."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._thread.run(lambda connection: _last_position(connection, ""))
+        except TimeoutError as error:
+            raise ServiceUnavailableError("The store's disk does not answer.") from error
+
     async def close(self) -> None:
         """Release the file and the thread; waiting calls end at once. Closing twice is fine."""
         await asyncio.to_thread(self._thread.close)
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def _transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
     # IMMEDIATE: the write lock is taken before reading, so that no other process writes between.
-    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"BEGIN {kind}")
     yield
     connection.execute("COMMIT")
 
 
+def _now() -> float:
+    return datetime.now(tz=UTC).timestamp()
+
+
+def _moment(ttl_s: float | None) -> float | None:
+    return None if ttl_s is None else _now() + ttl_s
+
+
 def _get(connection: sqlite3.Connection, key: str) -> Row | None:
-    found = connection.execute("SELECT value FROM rows WHERE key = ?", (key,)).fetchone()
-    return None if found is None else _load(found[0])
+    found = connection.execute(
+        "SELECT value FROM rows WHERE key = ? AND (expires_at IS NULL OR expires_at > ?)",
+        (key, _now()),
+    ).fetchone()
+    return None if found is None else load_row(found[0])
 
 
-def _put(connection: sqlite3.Connection, key: str, value: str) -> None:
-    connection.execute(
-        "INSERT INTO rows VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-        (key, value),
-    )
+def _forget_expired(connection: sqlite3.Connection, ttl_s: float | None) -> None:
+    """Whoever adds what goes takes away what has gone: there is never much of it."""
+    if ttl_s is not None:
+        connection.execute("DELETE FROM rows WHERE expires_at <= ?", (_now(),))
 
 
 def _last_position(connection: sqlite3.Connection, log: str) -> int:
     found = connection.execute("SELECT MAX(position) FROM entries WHERE log = ?", (log,)).fetchone()
     return cast("int", found[0]) if found[0] is not None else 0
-
-
-def _dump(row: Row) -> str:
-    return json.dumps(row, allow_nan=False, separators=(",", ":"))
-
-
-def _load(value: str) -> Row:
-    return cast("Row", json.loads(value))

@@ -26,13 +26,17 @@ POLL_S = 0.03
 #: Seconds to wait for another process's transaction.
 BUSY_TIMEOUT_S = 15.0
 #: Version of the tables; a file with a higher one is from a newer release.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
+#: `expires_at`: seconds since 1970, or nothing. Version 1 had no such column.
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rows (
+    key TEXT PRIMARY KEY, value TEXT NOT NULL, expires_at REAL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS entries (
     log TEXT NOT NULL, position INTEGER NOT NULL, entry TEXT NOT NULL, PRIMARY KEY (log, position)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS rows_that_expire ON rows (expires_at) WHERE expires_at IS NOT NULL;
 """
 
 
@@ -204,6 +208,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         _refuse_newer(connection, path.name)
         connection.execute("BEGIN IMMEDIATE")
+        _add_expiry(connection)
         for statement in _SCHEMA.split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -212,6 +217,13 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _add_expiry(connection: sqlite3.Connection) -> None:
+    """Bring a file of version 1 up to date."""
+    columns = {column[1] for column in connection.execute("PRAGMA table_info(rows)")}
+    if columns and "expires_at" not in columns:
+        connection.execute("ALTER TABLE rows ADD COLUMN expires_at REAL")
 
 
 def _refuse_newer(connection: sqlite3.Connection, name: str) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ from twinkle_jupyter.runtime.handles import AdapterSpec, TrainerHandle
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.store.artifacts import delete_folder, has_folder
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsToLoad
+from twinkle_jupyter.store.hold import held
 from twinkle_jupyter.store.interface import JSON, Row
 from twinkle_jupyter.store.records import now
 from twinkle_jupyter.wire.tinker_bodies import CreateModelBody
@@ -36,6 +38,9 @@ from twinkle_jupyter.wire.tinker_bodies import CreateModelBody
 #: The protocol has no alpha; its clients expect this one, whatever the rank.
 ALPHA = 32.0
 _NOTE_EVERY = timedelta(minutes=1)
+#: Seconds after which another process may do what one that died has begun.
+_ALONE_S = 6.0
+_LOOK_EVERY_S = 0.2
 
 
 class ClientAdapters:
@@ -127,8 +132,7 @@ class ClientAdapters:
         """
         if row.is_made and not row.to_load:
             return row
-        lock = self._making.setdefault(row.adapter_id, asyncio.Lock())
-        async with lock:
+        async with self._alone(row):
             row = await self.get(row.owner, row.adapter_id)
             trainer = await self.trainer_of(row)
             if not row.is_made and not row.to_load:
@@ -139,6 +143,14 @@ class ClientAdapters:
             if (weights := row.weights_to_load) is not None:
                 return await self._load(trainer, row, weights)
             return row
+
+    @asynccontextmanager
+    async def _alone(self, row: ClientAdapterRow) -> AsyncIterator[None]:
+        """Nobody else makes, loads or puts away this adapter, in this process or another."""
+        lock = self._making.setdefault(row.adapter_id, asyncio.Lock())
+        name = f"adapter/{row.adapter_id}"
+        async with lock, held(self._parts.store, name, _ALONE_S, look_every_s=_LOOK_EVERY_S):
+            yield
 
     async def begin_load(self, row: ClientAdapterRow, weights: WeightsToLoad) -> None:
         """Write down that the adapter becomes a checkpoint, between two of the client's ops."""
@@ -169,8 +181,7 @@ class ClientAdapters:
             NotFoundError: The trainer does not have it.
         """
         adapter_id = AdapterId(row.adapter_id)
-        lock = self._making.setdefault(row.adapter_id, asyncio.Lock())
-        async with lock:
+        async with self._alone(row):
             row = await self.get(row.owner, row.adapter_id)
             if not row.is_made or row.to_load:
                 return True  # not there yet, or away already

@@ -1,7 +1,7 @@
 """What became of a request: held until it is known, and the same whoever asks, whenever.
 
 Answers of training ops are the trainer's, which keeps its newest ones; a trainer that died and came
-back has them, too. Only samples live in the service.
+back has them, too. Samples are in the store.
 """
 
 from __future__ import annotations

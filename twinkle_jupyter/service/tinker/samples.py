@@ -1,32 +1,49 @@
 """Samples that clients asked for: written beside everything else, and kept for a while.
 
-They live in this process. A client that asks after a restart hears that they are gone, and submits
-them again by itself.
+The process that takes one in writes it, and says in the store who it is before it answers. What
+came of it is in the store before anybody is told, so that every process tells the same, as often as
+it is asked. Where the one that was writing is gone, clients hear that the sample is, and submit
+it again by themselves.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import time
-from collections import OrderedDict
+import logging
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from twinkle_jupyter.errors import NotFoundError, QuotaExceededError, TwinkleError
+from twinkle_jupyter.errors import (
+    QuotaExceededError,
+    ServiceUnavailableError,
+    TwinkleError,
+)
 from twinkle_jupyter.runtime.handles import SamplerHandle
 from twinkle_jupyter.service.error_bodies import log_unexpected
+from twinkle_jupyter.service.tinker.presence import Presence
 from twinkle_jupyter.service.tinker.reply import Reply
+from twinkle_jupyter.service.tinker.sample_news import SampleKey, SampleNews
+from twinkle_jupyter.service.tinker.sample_outcomes import answered, failed, reply_of
 from twinkle_jupyter.service.tinker.sample_requests import SampleOrder, write_sample
-from twinkle_jupyter.wire.tinker_codec import PROTOBUF
-from twinkle_jupyter.wire.tinker_samples import SampledTokens, encode_json, encode_protobuf
+from twinkle_jupyter.store.interface import StateStore
+from twinkle_jupyter.store.sample_rows import SampleRow
+from twinkle_jupyter.wire.tinker_samples import SampledTokens
+
+_LOGGER = logging.getLogger(__name__)
 
 #: Being written at once; more of them wait.
 _MAX_WRITING = 256
 #: Requests that are not done; one more is refused, and comes again by itself.
 _MAX_WAITING = 512
-#: Seconds that an answer is kept.
+#: Seconds that an answer is kept once it is there.
 _KEPT_S = 600.0
-_MAX_KEPT = 4096
+#: Seconds that one may be waited for and written.
+_LONGEST_S = 4 * 3600.0
+#: Nobody waits longer for another process's without looking.
+_LOOK_AGAIN_S = 2.0
+_PAUSE_S = 1.0
+#: For answers that are there to come into the store when the service ends.
+_LEAVE_S = 2.0
 
 
 class GoneError(TwinkleError):
@@ -34,35 +51,56 @@ class GoneError(TwinkleError):
 
 
 @dataclass(slots=True)
-class _Sample:
-    task: asyncio.Task[list[SampledTokens]]
-    order: SampleOrder
-    asked_at: float
+class _Writing:
+    """A sample that this process writes."""
+
+    task: asyncio.Task[None] | None = None
+    is_cancelled: bool = False
+    #: What came of it is known and only has to be kept.
+    is_over: bool = False
+
+    def cancel(self) -> None:
+        if self.task is not None and not self.is_over:
+            self.is_cancelled = True
+            self.task.cancel()
 
 
 class Samples:
-    """Of one process."""
+    """As one of the processes that share a store sees them."""
 
-    def __init__(self) -> None:
-        self._samples: OrderedDict[tuple[str, str], _Sample] = OrderedDict()
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+        self._writing: dict[SampleKey, _Writing] = {}
         self._places = asyncio.Semaphore(_MAX_WRITING)
+        self._presence = Presence(store)
+        self._news = SampleNews(store, self._cancel_own)
 
-    def submit(self, owner: str, name: str, order: SampleOrder, sampler: SamplerHandle) -> None:
-        """Begin to write an answer; the same name again changes nothing.
+    async def submit(
+        self, owner: str, name: str, order: SampleOrder, sampler: SamplerHandle
+    ) -> None:
+        """Begin to write an answer; the same name again changes nothing, wherever it is sent.
 
         Raises:
             QuotaExceededError: There are as many as the service takes.
+            ServiceUnavailableError: The store is away.
         """
-        self._forget_old()
         key = (owner, name)
-        if key in self._samples:
+        if key in self._writing:
             return
-        if sum(not one.task.done() for one in self._samples.values()) >= _MAX_WAITING:
+        if len(self._writing) >= _MAX_WAITING:
             raise QuotaExceededError(f"{_MAX_WAITING} samples are being written.", "Try again.")
-        task = asyncio.get_running_loop().create_task(self._write(order, sampler))
-        # Asking for the exception keeps asyncio from complaining where nobody comes for it.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._samples[key] = _Sample(task, order, time.monotonic())
+        row = SampleRow(owner, name, self._presence.process_id)
+        with ExitStack() as undo:
+            writing = self._writing[key] = _Writing()
+            undo.callback(self._writing.pop, key)
+            await self._presence.begin()
+            undo.callback(self._presence.end)
+            if await self._store.put_if_absent(
+                SampleRow.key(owner, name), row.to_row(), ttl_s=_LONGEST_S
+            ):
+                work = self._bring(row, writing, order, sampler)
+                writing.task = asyncio.create_task(work, name=name)
+                undo.pop_all()
 
     async def retrieve(
         self, owner: str, name: str, hold_s: float, *, as_protobuf: bool
@@ -71,43 +109,140 @@ class Samples:
 
         Raises:
             GoneError: There is no such sample, or no more.
+            ServiceUnavailableError: The store is away.
         """
-        sample = self._samples.get((owner, name))
-        if sample is None:
-            raise GoneError(f"Sample {name!r} is not known any more.", "Submit it again.")
-        await asyncio.wait([sample.task], timeout=hold_s)
-        if not sample.task.done():
-            return None
-        try:
-            samples = sample.task.result()
-        except asyncio.CancelledError:
-            return Reply.failure(NotFoundError("The sample was cancelled."))
-        except TwinkleError as error:
-            return Reply.failure(error)
-        except Exception as error:  # noqa: BLE001 - logged with its traceback, told by its id
-            return Reply.failure(log_unexpected(error))
-        if as_protobuf:
-            return Reply(encode_protobuf(samples, sample.order.prompt), PROTOBUF)
-        return Reply(json.dumps(encode_json(samples, sample.order.prompt)).encode())
+        key = (owner, name)
+        if key not in self._writing:
+            row = await self._read(owner, name)
+            if row.state != "writing":
+                return reply_of(row, as_protobuf=as_protobuf)
+        async with self._news.expecting(key, elsewhere=key not in self._writing) as news:
+            return await self._wait(key, news, hold_s, as_protobuf=as_protobuf)
 
-    def cancel(self, owner: str, name: str) -> None:
-        """Stop writing it, within a token; what is not known stays so."""
-        sample = self._samples.get((owner, name))
-        if sample is not None:
-            sample.task.cancel()
+    async def _wait(
+        self, key: SampleKey, news: asyncio.Event, hold_s: float, *, as_protobuf: bool
+    ) -> Reply | None:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + hold_s
+        while True:
+            news.clear()  # before looking: nothing comes unseen in between
+            wait_s = deadline - clock()
+            if key not in self._writing:
+                row = await self._read(*key)
+                if row.state != "writing":
+                    return reply_of(row, as_protobuf=as_protobuf)
+                wait_s = min(wait_s, _LOOK_AGAIN_S)
+            if deadline <= clock():
+                return None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await news.wait()
+
+    async def cancel(self, owner: str, name: str) -> None:
+        """Stop writing it, within a token; what is not known, or over, stays so."""
+        if (writing := self._writing.get((owner, name))) is not None:
+            writing.cancel()
+            return
+        stored = await self._store.get(SampleRow.key(owner, name))
+        row = None if stored is None else SampleRow.from_row(stored)
+        if row is not None and row.state == "writing":
+            await self._change(row, row.changed(state="cancelled"))
+
+    async def leave(self) -> None:
+        """End what this process writes; whoever waits for it elsewhere hears that it is gone."""
+        writing = [one for one in self._writing.values() if one.task is not None]
+        tasks = [one.task for one in writing if one.task is not None]
+        for one, task in zip(writing, tasks, strict=True):
+            if not one.is_over:
+                task.cancel()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_LEAVE_S)
+            for task in late:
+                task.cancel()
+            with suppress(ServiceUnavailableError):
+                await self._presence.leave()
+
+    async def _bring(
+        self, row: SampleRow, writing: _Writing, order: SampleOrder, sampler: SamplerHandle
+    ) -> None:
+        key = (row.owner, row.name)
+        try:
+            async with self._news.listening():  # somebody may cancel it elsewhere
+                try:
+                    done = await self._outcome(row, order, sampler)
+                except asyncio.CancelledError:
+                    if not writing.is_cancelled:
+                        raise
+                    done = row.changed(state="cancelled")
+                writing.is_over = True
+                await self._keep(row, done)
+        finally:
+            self._writing.pop(key, None)
+            self._presence.end()
+            self._news.wake(key)
+
+    async def _outcome(
+        self, row: SampleRow, order: SampleOrder, sampler: SamplerHandle
+    ) -> SampleRow:
+        try:
+            samples = await self._write(order, sampler)
+            return await asyncio.to_thread(answered, row, samples, order.prompt)
+        except TwinkleError as error:
+            return failed(row, error)
+        except Exception as error:  # noqa: BLE001 - logged with its traceback, told by its id
+            return failed(row, log_unexpected(error))
 
     async def _write(self, order: SampleOrder, sampler: SamplerHandle) -> list[SampledTokens]:
         async def write(number: int) -> SampledTokens:
             async with self._places:
                 return await write_sample(sampler, order, number)
 
-        async with asyncio.TaskGroup() as tasks:
-            written = [tasks.create_task(write(number)) for number in range(order.num_samples)]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                written = [tasks.create_task(write(number)) for number in range(order.num_samples)]
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from errors
         return [task.result() for task in written]
 
-    def _forget_old(self) -> None:
-        oldest = time.monotonic() - _KEPT_S
-        for key, sample in list(self._samples.items()):
-            is_old = sample.asked_at < oldest or len(self._samples) > _MAX_KEPT
-            if is_old and sample.task.done():
-                del self._samples[key]
+    async def _keep(self, row: SampleRow, done: SampleRow) -> None:
+        """Bring an outcome into the store, however long that is away."""
+        deadline = asyncio.get_running_loop().time() + _KEPT_S
+        while True:
+            try:
+                return await self._change(row, done)
+            except ServiceUnavailableError as error:
+                _LOGGER.warning("sample %s waits for the store: %s", row.name, error)
+                if asyncio.get_running_loop().time() > deadline:
+                    return None
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _change(self, before: SampleRow, after: SampleRow) -> None:
+        """Write what is final, unless something else is, and tell everybody."""
+        key = SampleRow.key(before.owner, before.name)
+        if await self._store.replace(key, before.to_row(), after.to_row(), ttl_s=_KEPT_S):
+            self._writing.pop((before.owner, before.name), None)
+            await self._news.tell(after)
+
+    async def _read(self, owner: str, name: str) -> SampleRow:
+        """Return a sample that is over, or that somebody writes."""
+        key = SampleRow.key(owner, name)
+        stored, looked_at = await self._store.get(key), None
+        while stored is not None:
+            row = SampleRow.from_row(stored)
+            if row.state != "writing" or await self._is_written(row):
+                return row
+            if stored == looked_at:
+                await self._store.replace(key, stored, stored, ttl_s=0.0)
+                break
+            # Who wrote it may have come to an end since it was read.
+            stored, looked_at = await self._store.get(key), stored
+        raise GoneError(f"Sample {name!r} is not known any more.", "Submit it again.")
+
+    async def _is_written(self, row: SampleRow) -> bool:
+        if row.by == self._presence.process_id:
+            return (row.owner, row.name) in self._writing
+        return await self._presence.is_there(row.by)
+
+    def _cancel_own(self, key: SampleKey) -> None:
+        if (writing := self._writing.get(key)) is not None:
+            writing.cancel()

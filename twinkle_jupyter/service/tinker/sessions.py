@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -48,12 +48,17 @@ class Sessions:
         return sorted(found, key=lambda row: row.created_at, reverse=True)
 
     async def heard(self, owner: str, session_id: str) -> None:
-        """The client is there."""
-        await self._change(owner, session_id, heard_at=now(), is_put_away=False)
+        """The client is there; of two clocks, the one that is ahead counts."""
+        moment = now()
+        await self._change(
+            owner,
+            session_id,
+            lambda row: row.changed(heard_at=max(moment, row.heard_at), is_put_away=False),
+        )
 
     async def finish(self, owner: str, session_id: str, how: str) -> None:
-        """The client has ended it."""
-        await self._change(owner, session_id, finished=how)
+        """The client has ended it; how it ended first stays."""
+        await self._change(owner, session_id, lambda row: row.changed(finished=row.finished or how))
 
     async def list_over(self, timeout_s: float) -> list[SessionRow]:
         """Return everybody's sessions that have ended, or been silent, and hold adapters."""
@@ -65,13 +70,19 @@ class Sessions:
         ]
 
     async def put_away(self, row: SessionRow) -> None:
-        """Its adapters are on disk."""
-        await self._change(row.owner, row.session_id, is_put_away=True)
+        """Its adapters are on disk, unless it was heard of since it was looked at."""
+        await self._change(
+            row.owner,
+            row.session_id,
+            lambda found: found.changed(is_put_away=found.heard_at == row.heard_at),
+        )
 
-    async def _change(self, owner: str, session_id: str, **changes: JSON) -> None:
+    async def _change(
+        self, owner: str, session_id: str, new: Callable[[SessionRow], SessionRow]
+    ) -> None:
         def change(row: Row | None) -> Row:
             if row is None:
                 raise NotFoundError(f"There is no session {session_id!r}.")
-            return SessionRow.from_row(row).changed(**changes).to_row()
+            return new(SessionRow.from_row(row)).to_row()
 
         await self.store.update(SessionRow.key(owner, session_id), change)

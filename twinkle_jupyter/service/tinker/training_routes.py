@@ -152,5 +152,5 @@ async def retrieve_future(
 @router.post("/cancel_future")
 async def cancel_future(body: RetrieveBody, state: State, owner: Owner) -> dict[str, JsonValue]:
     """Stop a sample; other requests are carried out."""
-    state.samples.cancel(owner, body.request_id)
+    await state.samples.cancel(owner, body.request_id)
     return {}

@@ -26,6 +26,63 @@ async def test_only_the_first_of_put_if_absent_is_written(store: StateStore) -> 
     assert await store.get("a") == {"by": answers.index(True)}
 
 
+async def test_many_rows_come_in_the_order_of_their_keys(store: StateStore) -> None:
+    await store.put("a", {"x": 1})
+    await store.put("b", {"x": 2}, ttl_s=60)
+    rows = await store.get_many(["b", "", "a", "b"])
+    assert rows == [{"x": 2}, None, {"x": 1}, {"x": 2}]
+    assert await store.get_many([]) == []
+
+
+async def test_a_row_with_a_time_to_live_is_gone_afterwards(store: StateStore) -> None:
+    await store.put("a", {"x": 1}, ttl_s=0.2)
+    await store.put("b", {"x": 2}, ttl_s=0.2)
+    await store.put("b", {"x": 3})  # for good
+    assert await store.put_if_absent("a", {"x": 4}) is False
+    await store.update("a", lambda row: {"was": row})
+    assert await store.get("a") == {"was": {"x": 1}}
+    await asyncio.sleep(0.3)
+    assert await store.get_many(["a", "b"]) == [None, {"x": 3}]
+    assert await store.list_rows("") == [("b", {"x": 3})]
+    assert await store.replace("a", {"was": {"x": 1}}, {}) is False
+    assert await store.delete("a") is False
+    assert await store.update("a", lambda row: {"was": row}) == {"was": None}
+    await asyncio.sleep(0.3)
+    assert await store.get("a") == {"was": None}  # what comes after lives for good
+
+
+async def test_a_place_is_free_again_when_its_time_is_over(store: StateStore) -> None:
+    assert await store.put_if_absent("a", {"by": 1}, ttl_s=0.2) is True
+    assert await store.put_if_absent("a", {"by": 2}, ttl_s=0.2) is False
+    await asyncio.sleep(0.3)
+    answers = await asyncio.gather(
+        *(store.put_if_absent("a", {"by": i}, ttl_s=60) for i in range(8))
+    )
+    assert answers.count(True) == 1
+    assert await store.get("a") == {"by": answers.index(True)}
+
+
+async def test_a_row_is_replaced_only_as_it_is_known(store: StateStore) -> None:
+    await store.put("a", {"by": 1, "é": [1.5, None]}, ttl_s=0.2)
+    known = await store.get("a")
+    assert known is not None
+    assert await store.replace("a", {"by": 2}, {"by": 3}) is False
+    assert await store.replace("a", known, known, ttl_s=60) is True  # lives longer
+    await asyncio.sleep(0.3)
+    assert await store.get("a") == known
+    assert await store.replace("a", known, {"by": 3}) is True
+    assert await store.replace("a", {"by": 3}, {"by": 3}, ttl_s=0) is True  # is let go
+    assert await store.put_if_absent("a", {"by": 4}) is True
+    assert await store.replace("b", {}, {}) is False
+
+
+async def test_a_store_that_answers_says_so(store: StateStore) -> None:
+    await store.check(timeout_s=5)
+    await store.close()
+    with pytest.raises(ServiceUnavailableError, match="is closed"):
+        await store.check(timeout_s=5)
+
+
 async def test_updates_at_once_lose_nothing(store: StateStore) -> None:
     def add_one(row: Row | None) -> Row:
         return {"count": int(str((row or {"count": 0})["count"])) + 1}
@@ -95,6 +152,24 @@ async def test_a_cancelled_wait_leaves_the_others_waiting(store: StateStore) -> 
         await lost
     await store.append("a", {})
     assert await asyncio.wait_for(kept, 5) is True
+
+
+async def test_a_wait_that_is_cancelled_as_its_news_come_ends(store: StateStore) -> None:
+    for position in range(20):
+        ready = asyncio.Event()
+
+        async def follow(position: int = position, ready: asyncio.Event = ready) -> None:
+            ready.set()
+            while True:
+                if await store.wait("a", position, timeout_s=10):
+                    await store.read("a", position)
+
+        following = asyncio.create_task(follow())
+        await ready.wait()
+        await store.append("a", {})
+        following.cancel()
+        await asyncio.wait({following}, timeout=5)
+        assert following.cancelled()
 
 
 async def test_closing_ends_waits_at_once_and_refuses_what_comes_later(store: StateStore) -> None:

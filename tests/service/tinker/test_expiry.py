@@ -1,0 +1,30 @@
+"""Saved weights whose time is over are deleted once, and only those."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from twinkle_jupyter.service.tinker.expiry import delete_expired
+from twinkle_jupyter.store.artifacts import commit_folder, has_folder
+from twinkle_jupyter.store.client_rows import SavedWeightsRow
+from twinkle_jupyter.store.memory import MemoryStore
+
+PAST, FUTURE = "2026-01-01T00:00:00.000+00:00", "2999-01-01T00:00:00.000+00:00"
+
+
+async def test_whoever_looks_deletes_each_once(tmp_path: Path) -> None:
+    store = MemoryStore()
+    moments = {"old": PAST, "older": PAST, "new": FUTURE, "kept": ""}
+    for name, moment in moments.items():
+        folder = tmp_path / name
+        commit_folder(folder, lambda path: (path / "weights").touch())
+        row = SavedWeightsRow(
+            "anna", "a", "weights", name, "tiny", 4, (), str(folder), 1, expires_at=moment
+        )
+        await store.put(SavedWeightsRow.key("anna", "a", "weights", name), row.to_row())
+    counts = await asyncio.gather(*(delete_expired(store) for _ in range(4)))
+    assert sum(counts) == 2
+    assert {name for name in moments if has_folder(tmp_path / name)} == {"new", "kept"}
+    left = [row["name"] for _, row in await store.list_rows(SavedWeightsRow.PREFIX)]
+    assert left == ["kept", "new"]
