@@ -19,6 +19,7 @@ from tests.service.tinker.conftest import TinkerUser
 from twinkle_jupyter.errors import ConflictError, ServiceUnavailableError
 from twinkle_jupyter.runtime.handles import SampleRequest, SamplerHandle, SamplingSettings
 from twinkle_jupyter.service.tinker import samples
+from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.reply import Reply
 from twinkle_jupyter.service.tinker.sample_outcomes import failed
 from twinkle_jupyter.service.tinker.sample_requests import SampleOrder
@@ -35,6 +36,10 @@ PROMPT = (5, 6, 7)
 def _order(max_tokens: int = 8, prompt: tuple[int, ...] = PROMPT) -> SampleOrder:
     request = SampleRequest(prompt, SamplingSettings(max_tokens=max_tokens), frozenset())
     return SampleOrder(request, 1, (), PromptPart(len(prompt), False, 0, None))
+
+
+def _name(session: str) -> str:
+    return str(FutureName("sample", 1, session))
 
 
 @pytest.fixture
@@ -98,9 +103,11 @@ def test_the_same_request_at_both_is_written_once(
     third = live.call(_new(live.store))
 
     async def submit_at_both() -> list[Reply | None]:
-        await asyncio.gather(*(one.submit("anna", "twice", _order(), sampler) for one in both))
+        await asyncio.gather(
+            *(one.submit("anna", _name("twice"), _order(), sampler) for one in both)
+        )
         assert sum(len(one._writing) for one in both) == 1
-        return [await one.retrieve("anna", "twice", 20, as_protobuf=False) for one in both]
+        return [await one.retrieve("anna", _name("twice"), 20, as_protobuf=False) for one in both]
 
     both = (other, third)
     first, second = live.call(submit_at_both())
@@ -131,20 +138,20 @@ def test_what_a_process_that_leaves_was_writing_is_gone_and_can_be_sent_again(
     live: LiveService, other: Samples, sampler: SamplerHandle
 ) -> None:
     stays = live.call(_new(live.store))
-    live.call(other.submit("anna", "left", _order(100_000), sampler))
-    assert live.call(stays.retrieve("anna", "left", 0.05, as_protobuf=False)) is None
+    live.call(other.submit("anna", _name("left"), _order(100_000), sampler))
+    assert live.call(stays.retrieve("anna", _name("left"), 0.05, as_protobuf=False)) is None
     live.call(other.leave())
-    with pytest.raises(GoneError, match="'left' is not known any more"):
-        live.call(stays.retrieve("anna", "left", 20, as_protobuf=False))
-    live.call(stays.submit("anna", "left", _order(), sampler))
-    assert live.call(stays.retrieve("anna", "left", 20, as_protobuf=False)) is not None
+    with pytest.raises(GoneError, match="left/' is not known any more"):
+        live.call(stays.retrieve("anna", _name("left"), 20, as_protobuf=False))
+    live.call(stays.submit("anna", _name("left"), _order(), sampler))
+    assert live.call(stays.retrieve("anna", _name("left"), 20, as_protobuf=False)) is not None
 
 
 def test_a_prompt_that_cannot_be_read_is_told_to_whoever_sent_it(
     live: LiveService, other: Samples, sampler: SamplerHandle
 ) -> None:
-    live.call(other.submit("anna", "bad", _order(prompt=(10**6,)), sampler))
-    reply = live.call(other.retrieve("anna", "bad", 20, as_protobuf=True))
+    live.call(other.submit("anna", _name("bad"), _order(prompt=(10**6,)), sampler))
+    reply = live.call(other.retrieve("anna", _name("bad"), 20, as_protobuf=True))
     assert reply is not None
     assert b"token id 1000000, which the base model does not have" in reply.content
     assert b'"category": "user"' in reply.content
@@ -165,13 +172,13 @@ def test_an_answer_waits_for_a_store_that_is_away(
     async def check() -> None:
         stores = [RedisStore.open(server.url, patience_s=0.2) for _ in range(2)]
         writes, asks = (Samples(store) for store in stores)
-        await writes.submit("anna", "a", _order(64), sampler)
+        await writes.submit("anna", _name("a"), _order(64), sampler)
         server.kill()
         with pytest.raises(ServiceUnavailableError, match="does not answer"):
-            await asks.retrieve("anna", "a", 5, as_protobuf=False)
+            await asks.retrieve("anna", _name("a"), 5, as_protobuf=False)
         await asyncio.sleep(1)
         await asyncio.to_thread(server.start)
-        assert await asks.retrieve("anna", "a", 20, as_protobuf=False) is not None
+        assert await asks.retrieve("anna", _name("a"), 20, as_protobuf=False) is not None
         for store in stores:
             await store.close()
 
@@ -191,8 +198,8 @@ async def _check_final(ends: list[tuple[str, bool]]) -> None:
     """Whoever wants what, in whatever order: the first word is the last."""
     store = MemoryStore()
     processes = [Samples(store), Samples(store)]
-    claim = SampleRow("anna", "a", processes[0]._presence.process_id)
-    await store.put(SampleRow.key("anna", "a"), claim.to_row(), ttl_s=3600)
+    claim = SampleRow("anna", _name("a"), processes[0]._presence.process_id)
+    await store.put(SampleRow.key("anna", _name("a")), claim.to_row(), ttl_s=3600)
     finals = {
         "done": claim.changed(state="done", as_json="{}"),
         "failed": failed(claim, ConflictError("It was too late.")),
@@ -201,6 +208,8 @@ async def _check_final(ends: list[tuple[str, bool]]) -> None:
     first = finals[ends[0][0]].to_row()
     for end, is_other in ends:
         await processes[is_other]._change(claim, finals[end])
-        replies = [await one.retrieve("anna", "a", 0, as_protobuf=False) for one in processes]
+        replies = [
+            await one.retrieve("anna", _name("a"), 0, as_protobuf=False) for one in processes
+        ]
         assert replies[0] == replies[1] is not None
-        assert await store.get(SampleRow.key("anna", "a")) == first
+        assert await store.get(SampleRow.key("anna", _name("a"))) == first

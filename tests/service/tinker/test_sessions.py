@@ -57,10 +57,14 @@ async def _check(steps: list[str]) -> None:
 async def test_a_session_that_was_heard_of_meanwhile_is_looked_at_again() -> None:
     store = MemoryStore()
     sessions = Sessions(store)
-    row = SessionRow("anna", "s", heard_at="2026-01-01T00:00:00.000+00:00")
-    await store.put(SessionRow.key("anna", "s"), row.to_row())
+    begun = await sessions.open("anna", CreateSessionBody())
+    await store.put(
+        SessionRow.key("anna", begun.session_id),
+        begun.changed(heard_at="2026-01-01T00:00:00.000+00:00").to_row(),
+    )
     (looked_at,) = await sessions.list_over(60)
-    await sessions.heard("anna", "s")
+    await sessions.heard("anna", begun.session_id)
     await sessions.put_away(looked_at)
-    assert not (await sessions.get("anna", "s")).is_put_away
+    assert not (await sessions.get("anna", begun.session_id)).is_put_away
     assert await sessions.list_over(60) == []
+    assert [row.session_id for row in await sessions.list_over(-60)] == [begun.session_id]
