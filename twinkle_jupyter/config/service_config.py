@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -15,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
 from twinkle_jupyter.config.home import home_folder
 from twinkle_jupyter.config.mistakes import settings_error
+from twinkle_jupyter.config.supported_models import SupportedModels
 from twinkle_jupyter.config.trainer_settings import SamplerEngine, TrainerSettings
 
 _STORES = frozenset({"redis", "rediss", "unix"})
@@ -57,6 +59,9 @@ class ServiceConfig(BaseSettings):
         default=DEFAULT_BASE_MODEL,
         min_length=1,
         description="a bundled name, a local folder or a hub name",
+    )
+    supported_models: SupportedModels = Field(
+        default=(), description="base models to announce, by name or with whose template to use"
     )
     max_request_bytes: int = Field(
         default=64 * 2**20, ge=1024, le=2**32, description="largest body of a request"
@@ -162,6 +167,10 @@ class ServiceConfig(BaseSettings):
         settings = {**self.model_dump(exclude={"store"}), "num_threads": self.threads}
         if self.store is not None:
             settings["store"] = self.store.get_secret_value()
+        models = [
+            one if isinstance(one, str) else one.model_dump() for one in self.supported_models
+        ]
+        settings["supported_models"] = json.dumps(models)
         return {f"TWINKLE_{name.upper()}": str(value) for name, value in settings.items()}
 
     @property
