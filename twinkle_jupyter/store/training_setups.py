@@ -92,7 +92,6 @@ class LastPassRow(ClientRow):
 
     adapter_id: str
     inputs: JSON
-    arguments: Mapping[str, JSON]
     is_training: bool
     #: Arguments of `calculate_loss`, once it was called.
     loss_arguments: Mapping[str, JSON] = field(default_factory=dict)

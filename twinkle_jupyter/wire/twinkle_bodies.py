@@ -36,13 +36,13 @@ class _Body(BaseModel):
         }
 
 
-class CreateSessionBody(_Body):
+class BeginSessionBody(_Body):
     """`POST create_session`."""
 
     metadata: Json | None = None
 
 
-class SessionBody(_Body):
+class HeartbeatBody(_Body):
     """`POST session_heartbeat`."""
 
     session_id: Name
@@ -58,13 +58,13 @@ class CreateBody(_Body):
     """`POST create` of a model or a sampler."""
 
 
-class AdapterBody(_Body):
+class OfAdapterBody(_Body):
     """Whatever is asked of an adapter."""
 
     adapter_name: Name
 
 
-class AddAdapterBody(AdapterBody):
+class AddAdapterBody(OfAdapterBody):
     """`POST add_adapter_to_model`; `config` is a JSON text, or the object itself."""
 
     config: str | Json | None = None
@@ -73,70 +73,70 @@ class AddAdapterBody(AdapterBody):
     seed: int = 0
 
 
-class PassBody(AdapterBody):
+class InputsBody(OfAdapterBody):
     """`POST forward`, `forward_only` and `forward_backward`."""
 
     inputs: JsonValue
 
 
-class ClipBody(AdapterBody):
+class ClipBody(OfAdapterBody):
     """`POST clip_grad_norm` and `clip_grad_and_step`."""
 
     max_grad_norm: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     norm_type: float = 2
 
 
-class SetLossBody(AdapterBody):
+class SetLossBody(OfAdapterBody):
     """`POST set_loss`."""
 
     loss_cls: str
 
 
-class SetOptimizerBody(AdapterBody):
+class SetOptimizerBody(OfAdapterBody):
     """`POST set_optimizer`."""
 
     optimizer_cls: str
 
 
-class SetScheduleBody(AdapterBody):
+class SetScheduleBody(OfAdapterBody):
     """`POST set_lr_scheduler`."""
 
     scheduler_cls: str
 
 
-class SetProcessorBody(AdapterBody):
+class SetProcessorBody(OfAdapterBody):
     """`POST set_processor`."""
 
     processor_cls: str
 
 
-class SetTemplateBody(AdapterBody):
+class SetTemplateBody(OfAdapterBody):
     """`POST set_template` of a model."""
 
     template_cls: str
 
 
-class AddMetricBody(AdapterBody):
+class AddMetricBody(OfAdapterBody):
     """`POST add_metric`; `is_training` null means both."""
 
     metric_cls: str
     is_training: bool | None = None
 
 
-class MetricBody(AdapterBody):
+class MetricBody(OfAdapterBody):
     """`POST calculate_metric`."""
 
     is_training: bool = True
 
 
-class PatchBody(AdapterBody):
+class PatchBody(OfAdapterBody):
     """`POST apply_patch`."""
 
     adapter_name: str | None = None  # type: ignore[assignment] # a sampler's client sends null
     patch_cls: str
 
 
-class SaveBody(AdapterBody):
+class SaveBody(OfAdapterBody):
     """`POST save`."""
 
     name: str | None = None
@@ -145,14 +145,14 @@ class SaveBody(AdapterBody):
     consumed_train_samples: int = Field(default=0, ge=0)
 
 
-class LoadBody(AdapterBody):
+class LoadBody(OfAdapterBody):
     """`POST load`."""
 
     name: str
     load_optimizer: bool = False
 
 
-class ResumeBody(AdapterBody):
+class ResumeBody(OfAdapterBody):
     """`POST resume_from_checkpoint`."""
 
     name: str
@@ -166,7 +166,7 @@ class UploadBody(_Body):
     hub_model_id: str
 
 
-class SamplingParamsBody(BaseModel):
+class TokenChoiceBody(BaseModel):
     """How tokens are chosen; `max_tokens` 0 asks for the prompt's scores alone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -188,7 +188,7 @@ class SamplingParamsBody(BaseModel):
     num_samples: int = Field(default=1, ge=1, le=256)
 
 
-class SampleBody(_Body):
+class SamplingBody(_Body):
     """`POST sample` and `sample_stream`."""
 
     inputs: JsonValue

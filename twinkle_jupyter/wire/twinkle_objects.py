@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError
 
 
-class LoraConfigBody(BaseModel):
+class PeftConfigBody(BaseModel):
     """A `peft.LoraConfig`, as far as an adapter here can be so."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -52,7 +52,7 @@ _ONLY: dict[str, tuple[JsonValue, ...]] = {
 }
 
 
-def read_lora_config(config: str | dict[str, JsonValue]) -> LoraConfigBody:
+def read_lora_config(config: str | dict[str, JsonValue]) -> PeftConfigBody:
     """Read the shape of an adapter.
 
     Raises:
@@ -72,7 +72,7 @@ def read_lora_config(config: str | dict[str, JsonValue]) -> LoraConfigBody:
         raise InvalidConfigError(
             f"An adapter here cannot have {', '.join(wrong)}.", "Leave it at the default."
         )
-    return LoraConfigBody.model_validate(content)
+    return PeftConfigBody.model_validate(content)
 
 
 class DatasetMetaBody(BaseModel):

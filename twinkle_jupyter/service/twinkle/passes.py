@@ -11,13 +11,14 @@ from pydantic import JsonValue
 from twinkle_jupyter.errors import ConflictError, InvalidDataError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import ForwardBackward, ForwardBackwardResult
+from twinkle_jupyter.service.twinkle.base_scores import score_rows
 from twinkle_jupyter.service.twinkle.class_names import refuse_others
 from twinkle_jupyter.service.twinkle.conversations import TemplateUse
 from twinkle_jupyter.service.twinkle.inputs import TokenRow, is_encoded, list_rows, read_feature
 from twinkle_jupyter.service.twinkle.losses import OF_A_PASS, LossPlan, plan_loss, weigh
 from twinkle_jupyter.service.twinkle.metrics import add_to_sums
 from twinkle_jupyter.service.twinkle.state import TwinkleState
-from twinkle_jupyter.service.twinkle.templates import template_of
+from twinkle_jupyter.service.twinkle.templates import served, template_of
 from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.store.training_setups import LastPassRow, TrainingSetupRow
 
@@ -36,7 +37,7 @@ async def forward_backward(
         plan = plan_loss(setup.loss, setup.loss_settings, rows, given)
         answer = await _run(state, row, plan, forward_only=not plan.has_gradient)
         loss = await _count(state, row, plan, answer, given)
-        return {**_output(rows, answer), "loss": loss, "num_tokens": _tokens(plan)}
+        return {**_output(rows, answer.logprobs), "loss": loss, "num_tokens": _tokens(plan)}
 
 
 async def forward(
@@ -48,16 +49,19 @@ async def forward(
     is_training: bool,
 ) -> Output:
     """Return the log-probabilities of what the rows have as labels; keep the rows for a loss."""
-    allowed = {**OF_A_PASS, "disable_lora": False}
+    allowed = {**OF_A_PASS, "disable_lora": False if is_training else (True, False)}
     refuse_others(given, allowed, "A forward pass")
     async with state.turns.of(row):
         setup = await state.setups.get(row)
         rows = await read_rows(state, row, setup, inputs)
+        if given.get("disable_lora"):
+            sampler = (await served(state.parts, row.base_model)).sampler
+            return _output(rows, await score_rows(sampler, row.owner, rows))
         plan = LossPlan(weigh(rows, [1.0] * len(rows)))
         answer = await _run(state, row, plan, forward_only=True)
-        kept = LastPassRow(row.owner, row.adapter_id, inputs, {}, is_training)
+        kept = LastPassRow(row.owner, row.adapter_id, inputs, is_training)
         await state.setups.keep_pass(kept)
-        return _output(rows, answer)
+        return _output(rows, answer.logprobs)
 
 
 async def calculate_loss(state: TwinkleState, row: ClientAdapterRow, given: Arguments) -> float:
@@ -196,8 +200,8 @@ def _tokens(plan: LossPlan) -> int:
     return int(plan.denominator) if plan.is_sum else 0
 
 
-def _output(rows: Sequence[TokenRow], answer: ForwardBackwardResult) -> Output:
+def _output(rows: Sequence[TokenRow], logprobs: Sequence[tuple[float, ...]]) -> Output:
     """Return (B, S) log-probabilities, 0 where there is no label and behind a row's end."""
     longest = max(len(row.tokens) for row in rows)
-    padded: list[JsonValue] = [[*one, *[0.0] * (longest - len(one))] for one in answer.logprobs]
+    padded: list[JsonValue] = [[*one, *[0.0] * (longest - len(one))] for one in logprobs]
     return {"logits": None, "loss": None, "logps": padded, "num_tokens": 0}

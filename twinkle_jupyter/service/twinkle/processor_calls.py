@@ -83,7 +83,9 @@ async def _next(processors: Processors, row: ProcessorRow, _: Arguments) -> Json
     is_short = len(chosen) < size and bool(row.settings.get("drop_last"))
     if not chosen or is_short:
         raise ExhaustedError("Iterator exhausted")
-    await processors.change(row, position=row.position + size, num_consumed=row.num_consumed + size)
+    await processors.change(
+        row, position=row.position + size, num_consumed=row.num_consumed + len(chosen)
+    )
     batch = [rows[place] for place in chosen]
     return batch if row.kind == "dataloader" else batch[0]
 

@@ -20,7 +20,7 @@ from twinkle_jupyter.service.sampling import SampleSource
 from twinkle_jupyter.service.several_answers import MAX_TOKENS, nth_answer, seed_of
 from twinkle_jupyter.service.stop_texts import StopTexts
 from twinkle_jupyter.service.twinkle.inputs import IGNORED, Feature, TokenRow, as_feature
-from twinkle_jupyter.wire.twinkle_bodies import SamplingParamsBody
+from twinkle_jupyter.wire.twinkle_bodies import TokenChoiceBody
 
 #: Answers of one request that are written at once; more of them wait.
 _MAX_WRITING = 256
@@ -32,7 +32,7 @@ class SampleOrder:
 
     source: SampleSource
     prompt: TokenRow
-    params: SamplingParamsBody
+    params: TokenChoiceBody
     num_samples: int
     #: What the client sent; its messages are told again with the answer.
     row: Feature = field(default_factory=dict)

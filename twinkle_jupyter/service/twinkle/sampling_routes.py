@@ -36,9 +36,9 @@ from twinkle_jupyter.store.interface import JSON
 from twinkle_jupyter.store.training_setups import SamplerTemplateRow
 from twinkle_jupyter.wire.twinkle_bodies import (
     PatchBody,
-    SampleBody,
     SamplerTemplateBody,
-    SamplingParamsBody,
+    SamplingBody,
+    TokenChoiceBody,
 )
 
 router = APIRouter(
@@ -72,7 +72,7 @@ async def set_template(
 
 @router.post("/sample")
 async def sample(
-    model_id: str, body: SampleBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str, body: SamplingBody, state: State, owner: Owner, session: SessionHeader = ""
 ) -> dict[str, JsonValue]:
     """Answer every input, each as many times as it is asked for."""
     orders = await _read_orders(state, owner, session, model_id, body)
@@ -85,7 +85,7 @@ async def sample(
 
 @router.post("/sample_stream")
 async def sample_stream(
-    model_id: str, body: SampleBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str, body: SamplingBody, state: State, owner: Owner, session: SessionHeader = ""
 ) -> StreamingResponse:
     """Answer one input token by token, a line of JSON each."""
     orders = await _read_orders(state, owner, session, model_id, body)
@@ -125,7 +125,7 @@ async def _lines(order: SampleOrder) -> AsyncGenerator[str]:
 
 
 async def _read_orders(
-    state: TwinkleState, owner: str, session: str, base_model: str, body: SampleBody
+    state: TwinkleState, owner: str, session: str, base_model: str, body: SamplingBody
 ) -> list[SampleOrder]:
     """Return one order an input.
 
@@ -134,7 +134,7 @@ async def _read_orders(
     """
     parts = state.parts
     await asyncio.to_thread(parts.check_base_model, base_model)
-    params = SamplingParamsBody.model_validate(body.sampling_params or {})
+    params = TokenChoiceBody.model_validate(body.sampling_params or {})
     model = await served(parts, base_model)
     source = await _find_source(state, owner, session, base_model, model, body)
     rows = list_rows(body.inputs)
@@ -152,7 +152,7 @@ async def _find_source(
     session: str,
     base_model: str,
     model: ServedModel,
-    body: SampleBody,
+    body: SamplingBody,
 ) -> SampleSource:
     if body.adapter_uri:
         return await find_source(state.parts, owner, model, base_model, body.adapter_uri)

@@ -18,7 +18,7 @@ from twinkle_jupyter.service.twinkle.state import State
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SessionRow
 from twinkle_jupyter.store.interface import JSON
 from twinkle_jupyter.store.records import BaseModelRow
-from twinkle_jupyter.wire.twinkle_bodies import CreateSessionBody, SessionBody
+from twinkle_jupyter.wire.twinkle_bodies import BeginSessionBody, HeartbeatBody
 
 router = APIRouter(tags=["twinkle"], route_class=TwinkleRoute, prefix="/twinkle")
 
@@ -69,7 +69,7 @@ async def get_status(parts: Parts, state: State, owner: Owner) -> dict[str, Json
 
 @router.post("/create_session")
 async def create_session(
-    body: CreateSessionBody, state: State, owner: Owner
+    body: BeginSessionBody, state: State, owner: Owner
 ) -> dict[str, JsonValue]:
     """Begin a session."""
     metadata = cast("Mapping[str, JSON]", body.metadata or {})
@@ -78,7 +78,7 @@ async def create_session(
 
 
 @router.post("/session_heartbeat")
-async def beat(body: SessionBody, state: State, owner: Owner) -> dict[str, JsonValue]:
+async def beat(body: HeartbeatBody, state: State, owner: Owner) -> dict[str, JsonValue]:
     """Take note that a client is there."""
     await state.adapters.sessions.heard(owner, body.session_id)
     return {}

@@ -22,9 +22,9 @@ from twinkle_jupyter.service.twinkle.stepping import read_optimizer
 from twinkle_jupyter.service.twinkle.templates import read_template
 from twinkle_jupyter.store.interface import JSON
 from twinkle_jupyter.wire.twinkle_bodies import (
-    AdapterBody,
     AddAdapterBody,
     AddMetricBody,
+    OfAdapterBody,
     PatchBody,
     SetLossBody,
     SetOptimizerBody,
@@ -136,7 +136,7 @@ async def add_metric(
 
 @router.post("/get_train_configs")
 async def get_train_configs(
-    model_id: str, body: AdapterBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str, body: OfAdapterBody, state: State, owner: Owner, session: SessionHeader = ""
 ) -> dict[str, JsonValue]:
     """Describe how an adapter is trained."""
     row = await state.adapters.get(owner, session, body.adapter_name, model_id)

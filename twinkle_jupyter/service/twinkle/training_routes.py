@@ -16,11 +16,11 @@ from twinkle_jupyter.service.twinkle.route import SessionHeader, TwinkleRoute
 from twinkle_jupyter.service.twinkle.state import State
 from twinkle_jupyter.service.twinkle.state_dict import read_state_dict
 from twinkle_jupyter.wire.twinkle_bodies import (
-    AdapterBody,
     ClipBody,
+    InputsBody,
     LoadBody,
     MetricBody,
-    PassBody,
+    OfAdapterBody,
     ResumeBody,
     SaveBody,
     UploadBody,
@@ -33,7 +33,7 @@ router = APIRouter(
 
 @router.post("/forward")
 async def forward(
-    model_id: str, body: PassBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str, body: InputsBody, state: State, owner: Owner, session: SessionHeader = ""
 ) -> dict[str, JsonValue]:
     """Compute log-probabilities, of which a loss may be asked next."""
     row = await state.adapters.get(owner, session, body.adapter_name, model_id)
@@ -43,7 +43,7 @@ async def forward(
 
 @router.post("/forward_only")
 async def forward_only(
-    model_id: str, body: PassBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str, body: InputsBody, state: State, owner: Owner, session: SessionHeader = ""
 ) -> dict[str, JsonValue]:
     """Compute log-probabilities of which no gradient is wanted."""
     row = await state.adapters.get(owner, session, body.adapter_name, model_id)
@@ -53,7 +53,7 @@ async def forward_only(
 
 @router.post("/forward_backward")
 async def forward_backward(
-    model_id: str, body: PassBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str, body: InputsBody, state: State, owner: Owner, session: SessionHeader = ""
 ) -> dict[str, JsonValue]:
     """Add the gradient of these rows' loss."""
     row = await state.adapters.get(owner, session, body.adapter_name, model_id)
@@ -62,7 +62,7 @@ async def forward_backward(
 
 @router.post("/calculate_loss")
 async def calculate_loss(
-    model_id: str, body: AdapterBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str, body: OfAdapterBody, state: State, owner: Owner, session: SessionHeader = ""
 ) -> dict[str, JsonValue]:
     """Return the loss of the last forward pass."""
     row = await state.adapters.get(owner, session, body.adapter_name, model_id)
@@ -71,7 +71,7 @@ async def calculate_loss(
 
 @router.post("/backward")
 async def backward(
-    model_id: str, body: AdapterBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str, body: OfAdapterBody, state: State, owner: Owner, session: SessionHeader = ""
 ) -> None:
     """Add the gradient of the loss that was calculated last."""
     row = await state.adapters.get(owner, session, body.adapter_name, model_id)
@@ -89,7 +89,7 @@ async def clip_grad_norm(
 
 @router.post("/step")
 async def step(
-    model_id: str, body: AdapterBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str, body: OfAdapterBody, state: State, owner: Owner, session: SessionHeader = ""
 ) -> None:
     """Take an optimizer step."""
     row = await state.adapters.get(owner, session, body.adapter_name, model_id)
@@ -98,7 +98,7 @@ async def step(
 
 @router.post("/zero_grad")
 async def zero_grad(
-    model_id: str, body: AdapterBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str, body: OfAdapterBody, state: State, owner: Owner, session: SessionHeader = ""
 ) -> None:
     """Throw a gradient away."""
     row = await state.adapters.get(owner, session, body.adapter_name, model_id)
@@ -107,7 +107,7 @@ async def zero_grad(
 
 @router.post("/lr_step")
 async def lr_step(
-    model_id: str, body: AdapterBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str, body: OfAdapterBody, state: State, owner: Owner, session: SessionHeader = ""
 ) -> None:
     """Move the learning rate's schedule on."""
     row = await state.adapters.get(owner, session, body.adapter_name, model_id)
@@ -138,7 +138,7 @@ async def calculate_metric(
 
 @router.post("/get_state_dict")
 async def get_state_dict(
-    model_id: str, body: AdapterBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str, body: OfAdapterBody, state: State, owner: Owner, session: SessionHeader = ""
 ) -> dict[str, JsonValue]:
     """Return an adapter's matrices as lists of numbers."""
     row = await state.adapters.get(owner, session, body.adapter_name, model_id)

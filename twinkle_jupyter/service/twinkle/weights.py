@@ -140,7 +140,10 @@ async def find_weights(parts: ServiceParts, owner: str, name: str) -> SavedWeigh
     path = WeightsPath.parse(name)
     if path.name == LATEST:
         return (await _newest(parts, owner, path)).row
-    return await find_saved(parts, owner, path)
+    try:
+        return await find_saved(parts, owner, path)
+    except NotFoundError as error:
+        raise NotFoundError(f"There is no checkpoint {name!r}.") from error
 
 
 async def find_one(
