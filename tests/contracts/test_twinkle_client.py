@@ -48,7 +48,7 @@ def _check_training(told: Told) -> None:
     assert rates == pytest.approx([0.0095, 0.009, 0.0085, 0.008, 0.0075])
     assert told["configs"]["schedule_step"] == told["configs"]["cur_step"] == 5
     assert "409" in told["other_shape"]
-    assert "exists with another rank, alpha" in told["other_shape"]
+    assert "exists with another rank." in told["other_shape"]
     assert told["health"] is True
 
 

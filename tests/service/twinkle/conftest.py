@@ -52,7 +52,7 @@ class TwinkleUser:
         whole: str = answer.raise_for_status().json()["adapter_name"]
         return whole
 
-    def result(self, route: str, /, adapter: str = "a", **body: object) -> Any:  # noqa: ANN401
+    def result(self, route: str, /, adapter: str = "a", **body: object) -> Any:
         return self.model(route, adapter, **body).raise_for_status().json()["result"]
 
     def do(self, route: str, /, adapter: str = "a", **body: object) -> None:

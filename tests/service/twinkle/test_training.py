@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,11 @@ from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.store.client_rows import SessionRow
 from twinkle_jupyter.store.interface import Row
 
-ADAM = {"optimizer_cls": "AdamW", "lr": 0.01, "weight_decay": 0.0}
+ADAM: dict[str, Any] = {"optimizer_cls": "AdamW", "lr": 0.01, "weight_decay": 0.0}
 
 
-def _norm(anna: TwinkleUser, adapter: str = "a", **body: object) -> float:
-    return float(anna.result("clip_grad_norm", adapter, **{"max_grad_norm": 1e9, **body}))
+def _norm(anna: TwinkleUser, adapter: str = "a", clip: float = 1e9) -> float:
+    return float(anna.result("clip_grad_norm", adapter, max_grad_norm=clip))
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -53,7 +54,7 @@ def test_clipping_is_what_torch_does_to_the_mean(anna: TwinkleUser) -> None:
         for name in ("once", "apart"):
             anna.result("forward_backward", name, inputs=[ROW])
         anna.do("clip_grad_and_step", "once", max_grad_norm=clip)
-        _norm(anna, "apart", max_grad_norm=clip)
+        _norm(anna, "apart", clip)
         anna.do("step", "apart")
         anna.do("zero_grad", "apart")
     assert anna.logps("apart") == anna.logps("once")
@@ -96,7 +97,7 @@ def test_a_pass_in_pieces_is_the_pass(anna: TwinkleUser) -> None:
     assert _norm(anna) == pytest.approx(apart, rel=1e-6)
     anna.do("zero_grad")
     # A batch in columns, and a packed row, are the same rows.
-    padded = {
+    padded: dict[str, Any] = {
         name: [ROW[name], [*OTHER[name], filler, filler]]
         for name, filler in (("input_ids", 0), ("labels", -100))
     }
@@ -110,15 +111,17 @@ def test_a_pass_in_pieces_is_the_pass(anna: TwinkleUser) -> None:
 def test_policy_losses_are_averaged_as_their_names_say(anna: TwinkleUser) -> None:
     """At ratio 1 a position costs its advantage, so that the averages are plain to see."""
     anna.add()
-    gains = {"advantages": [1.0, [4.0, 6.0]]}
+    gains: dict[str, Any] = {"advantages": [1.0, [4.0, 6.0]]}
     sums = 3 * 1.0 + 10.0
-    for name, loss, more in (
+    cases: tuple[tuple[str, float, dict[str, Any]], ...] = (
         ("GRPOLoss", (1.0 + 5.0) / 2, {}),
         ("BNPOLoss", sums / 5, {}),
         ("PPOLoss", sums / 5, {}),
         ("ppo", (1.0 + 5.0) / 2, {"loss_agg_mode": "seq-mean-token-mean"}),
         ("DRGRPOLoss", sums / (2 * 10), {"max_completion_length": 10}),
-    ):
+    )
+    old: list[list[float]] = []
+    for name, loss, more in cases:
         anna.do("set_loss", loss_cls=name, **more)
         told = anna.result("forward_backward", inputs=[ROW, OTHER], **gains)
         old = told["logps"]
@@ -177,7 +180,7 @@ def test_of_two_answers_the_better_one_gains(anna: TwinkleUser) -> None:
     ],
 )
 def test_a_mistake_is_a_sentence_and_nothing_happens(
-    anna: TwinkleUser, route: str, body: dict[str, object], told: str
+    anna: TwinkleUser, route: str, body: dict[str, Any], told: str
 ) -> None:
     anna.add()
     answer = anna.model(route, **body)
