@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,35 +135,6 @@ def test_a_step_without_a_gradient_is_one_of_zero_where_it_may_be(engine: StepEn
     assert isinstance(result, OptimStepResult)
     assert (result.step, result.grad_norm) == (1, 0.0)
     assert torch.equal(engine.bank.get(A).parameters, before)
-
-
-def test_a_gradient_is_measured_scaled_and_thrown_away(engine: StepEngine) -> None:
-    """A scale is that of the loss weights, before the norm is taken and clipped."""
-    engine.create_adapter(A, SPEC)
-    engine.create_adapter(B, SPEC)
-    half = Example(ROW.tokens, ROW.targets, tuple(weight / 2 for weight in ROW.weights))
-    engine.forward_backward([_forward_backward(A, ROW), _forward_backward(B, half)])
-    clipped = replace(STEP, grad_clip_norm=0.1, eps=0.1)
-    scaled = replace(clipped, gradient_scale=0.5)
-    before = engine.bank.get(A).gradient.clone()
-    results = engine.optim_step(
-        [
-            OptimStep(A, 2, scaled, effect="measure"),
-            OptimStep(A, 3, scaled),
-            OptimStep(B, 2, clipped),
-        ]
-    )
-    norms = [result.grad_norm for result in results if isinstance(result, OptimStepResult)]
-    assert norms == pytest.approx([float(before.norm()) / 2] * 3, rel=1e-5)
-    assert norms[0] > 0.1
-    assert [result.step for result in results if isinstance(result, OptimStepResult)] == [0, 1, 1]
-    assert torch.allclose(engine.bank.get(A).parameters, engine.bank.get(B).parameters, atol=1e-6)
-    engine.forward_backward([_forward_backward(A, ROW)])
-    kept = engine.bank.get(A).parameters.detach().clone()
-    engine.optim_step([OptimStep(A, 5, STEP, effect="discard")])
-    assert not engine.bank.get(A).has_gradient
-    assert not engine.bank.get(A).gradient.any()
-    assert torch.equal(engine.bank.get(A).parameters, kept)
 
 
 def test_forward_only_gives_the_loss_and_leaves_the_gradient(engine: StepEngine) -> None:
