@@ -2,7 +2,8 @@
 
 A real service on a two-layer model, whose operations take milliseconds themselves, in processes of
 its own; the same engine here. Both take turns. Bars: a future of the Tinker protocol adds at most
-15 ms, the first token of a stream 30 ms, and 500 held polls leave the service answering in 20 ms.
+15 ms, a pass of the Twinkle protocol 10 ms, the first token of a stream 30 ms, and 500 held polls
+leave the service answering in 20 ms.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from twinkle_jupyter.sampler.interface import SampleRequest, SamplingSettings
 from twinkle_jupyter.scheduling.request import AdapterSpec, ForwardBackward
 from twinkle_jupyter.store.sqlite import SqliteStore
 
-_FUTURE, _TOKEN, _POLLS = (Bar(bar, "at most", "value") for bar in (15.0, 30.0, 20.0))
+_FUTURE, _PASS, _TOKEN, _POLLS = (Bar(bar, "at most", "value") for bar in (15.0, 10.0, 30.0, 20.0))
 _ROW = tuple(range(5, 37))
 _HELD_POLLS = 500
 _AT_ONCE = 32
@@ -138,6 +139,36 @@ async def bench_future(user: TinkerUser, trainer: TrainLoop, rounds: int) -> lis
     sides = {"service": lambda: timed(user.forward), "in process": lambda: timed(here)}
     return add_rows(
         "a future of the Tinker protocol", await measure_alternating(sides, rounds), _FUTURE
+    )
+
+
+async def bench_pass(
+    http: httpx.AsyncClient, model: str, trainer: TrainLoop, rounds: int
+) -> list[Row]:
+    """One forward and backward pass as the Twinkle protocol has it, and the same awaited here."""
+    adapter_id, numbers = AdapterId("b"), itertools.count(1)
+    await trainer.create_adapter(adapter_id, AdapterSpec(rank=8, alpha=32.0, seed=1))
+    example = Example.from_sequence(_ROW, [1.0] * len(_ROW))
+    session = (await http.post("/api/v1/twinkle/create_session", json={})).json()["session_id"]
+    headers = {"X-Twinkle-Session-Id": session}
+
+    async def post(route: str, **body: object) -> None:
+        path = f"/api/v1/model/{model}/twinkle/{route}"
+        content = {"adapter_name": "a", **body}
+        (await http.post(path, json=content, headers=headers)).raise_for_status()
+
+    await post("add_adapter_to_model", config={"r": 8, "lora_alpha": 32})
+    row = {"input_ids": _ROW[:-1], "labels": _ROW[1:]}
+
+    async def here() -> None:
+        await trainer.forward_backward(ForwardBackward(adapter_id, next(numbers), (example,)))
+
+    sides = {
+        "service": lambda: timed(lambda: post("forward_backward", inputs=[row])),
+        "in process": lambda: timed(here),
+    }
+    return add_rows(
+        "a pass of the Twinkle protocol", await measure_alternating(sides, rounds), _PASS
     )
 
 
@@ -251,6 +282,7 @@ async def measure(rounds: int) -> list[Row]:
                 await user.begin()
                 rows = [
                     *await bench_future(user, trainer, rounds),
+                    *await bench_pass(http, str(model), trainer, rounds),
                     *await bench_first_token(http, model, rounds),
                     await bench_samples_at_once(http, str(model)),
                     await bench_held_polls(http, user),

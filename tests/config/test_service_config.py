@@ -73,6 +73,7 @@ def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
         max_active_adapters=8,
         max_adapters=16,
         host_memory_for_adapters=0,
+        supported_models=("a", {"model_name": "b", "template_init_model_id": "a", "note": 1}),
     )
     for name, value in config.as_environment().items():
         monkeypatch.setenv(name, value)

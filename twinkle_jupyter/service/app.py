@@ -36,7 +36,12 @@ from twinkle_jupyter.service.tinker import (
     weights_routes,
 )
 from twinkle_jupyter.service.tinker.state import TinkerState
-from twinkle_jupyter.service.twinkle import listing_routes, processor_routes, setup_routes
+from twinkle_jupyter.service.twinkle import (
+    health_routes,
+    listing_routes,
+    processor_routes,
+    setup_routes,
+)
 from twinkle_jupyter.service.twinkle import sampling_routes as twinkle_sampling_routes
 from twinkle_jupyter.service.twinkle import session_routes as twinkle_session_routes
 from twinkle_jupyter.service.twinkle import training_routes as twinkle_training_routes
@@ -102,7 +107,7 @@ def create_app(
     for tinker in (session_routes, training_routes, weights_routes, sampling_routes):
         app.include_router(tinker.router, prefix="/api/v1")
     for twinkle in (
-        *(twinkle_session_routes, listing_routes, setup_routes),
+        *(twinkle_session_routes, health_routes, listing_routes, setup_routes),
         *(twinkle_training_routes, twinkle_sampling_routes, processor_routes),
     ):
         app.include_router(twinkle.router, prefix="/api/v1")

@@ -114,6 +114,8 @@ class ClientAdapterRow(ClientRow):
     used_at: str = field(default_factory=now)
     created_at: str = field(default_factory=now)
 
+    PREFIX: ClassVar[str] = "client-adapter/"
+
     @staticmethod
     def key(owner: str, adapter_id: str) -> str:
         """Where the row is kept; all of an owner's are under `key(owner, "")`."""

@@ -30,7 +30,12 @@ from twinkle_jupyter.service.twinkle.inputs import (
 from twinkle_jupyter.service.twinkle.route import SessionHeader, TwinkleRoute
 from twinkle_jupyter.service.twinkle.samples import SampleOrder
 from twinkle_jupyter.service.twinkle.state import State, TwinkleState
-from twinkle_jupyter.service.twinkle.templates import read_template, served, template_of
+from twinkle_jupyter.service.twinkle.templates import (
+    begin_loading,
+    read_template,
+    served,
+    template_of,
+)
 from twinkle_jupyter.service.twinkle.weights import find_source
 from twinkle_jupyter.store.interface import JSON
 from twinkle_jupyter.store.training_setups import SamplerTemplateRow
@@ -49,8 +54,8 @@ _NDJSON = "application/x-ndjson"
 
 @router.post("/create")
 async def create(model_id: str, parts: Parts) -> dict[str, JsonValue]:
-    """Answer that there is such a base model, or can be."""
-    await asyncio.to_thread(parts.check_base_model, model_id)
+    """Answer that there is such a base model, or can be; it is loaded from now on."""
+    await begin_loading(parts, model_id)
     return {"status": "ok"}
 
 
@@ -159,7 +164,7 @@ async def _find_source(
     if not body.adapter_name:
         return SampleSource(model, owner)
     row = await state.adapters.get(owner, session, body.adapter_name, base_model)
-    trainer = await state.turns.trainer_with(row)
+    trainer = (await state.turns.next(row)).trainer
     adapter_id = AdapterId(row.adapter_id)
     return SampleSource(
         model, owner, adapter_id, await model.sampler.hold_newest(trainer, adapter_id)

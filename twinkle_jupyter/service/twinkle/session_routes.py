@@ -51,7 +51,8 @@ async def get_capabilities(parts: Parts) -> dict[str, JsonValue]:
 @router.get("/capacity_info")
 async def get_capacity(parts: Parts) -> dict[str, JsonValue]:
     """Say how many adapters can be trained by one pass, and how many are there."""
-    rows = [ClientAdapterRow.from_row(row) for _, row in await parts.store.list_rows(_ADAPTERS)]
+    found = await parts.store.list_rows(ClientAdapterRow.PREFIX)
+    rows = [ClientAdapterRow.from_row(row) for _, row in found]
     used = sum(row.is_made and not row.to_load for row in rows)
     most = parts.config.max_active_adapters * len(await list_base_models(parts))
     return {"max_loras": most, "used_loras": min(used, most), "free_loras": max(0, most - used)}
@@ -82,6 +83,3 @@ async def beat(body: HeartbeatBody, state: State, owner: Owner) -> dict[str, Jso
     """Take note that a client is there."""
     await state.adapters.sessions.heard(owner, body.session_id)
     return {}
-
-
-_ADAPTERS = "client-adapter/"

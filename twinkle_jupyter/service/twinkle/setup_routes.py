@@ -19,7 +19,7 @@ from twinkle_jupyter.service.twinkle.route import SessionHeader, TwinkleRoute
 from twinkle_jupyter.service.twinkle.schedules import read_schedule
 from twinkle_jupyter.service.twinkle.state import State
 from twinkle_jupyter.service.twinkle.stepping import read_optimizer
-from twinkle_jupyter.service.twinkle.templates import read_template
+from twinkle_jupyter.service.twinkle.templates import begin_loading, read_template
 from twinkle_jupyter.store.interface import JSON
 from twinkle_jupyter.wire.twinkle_bodies import (
     AddAdapterBody,
@@ -40,8 +40,8 @@ router = APIRouter(
 
 @router.post("/create")
 async def create(model_id: str, parts: Parts) -> dict[str, JsonValue]:
-    """Answer that there is such a base model, or can be."""
-    await asyncio.to_thread(parts.check_base_model, model_id)
+    """Answer that there is such a base model, or can be; it is loaded from now on."""
+    await begin_loading(parts, model_id)
     return {"status": "ok"}
 
 
@@ -50,10 +50,10 @@ async def add_adapter(
     model_id: str, body: AddAdapterBody, state: State, owner: Owner, session: SessionHeader = ""
 ) -> dict[str, JsonValue]:
     """Begin an adapter, or go on with the one of this name."""
-    row = await state.adapters.add(owner, session, model_id, body)
     if body.arguments:
         names = ", ".join(body.arguments)
         raise InvalidConfigError(f"add_adapter_to_model does not take {names}.")
+    row = await state.adapters.add(owner, session, model_id, body)
     await state.setups.change(row, gradient_accumulation_steps=body.gradient_accumulation_steps)
     return {"status": "ok", "adapter_name": row.adapter_id}
 

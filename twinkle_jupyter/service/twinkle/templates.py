@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 
+from fastapi.responses import JSONResponse
 from pydantic import JsonValue
 
-from twinkle_jupyter.errors import InvalidConfigError
+from twinkle_jupyter.errors import (
+    InvalidConfigError,
+    NotFoundError,
+    ServiceUnavailableError,
+)
 from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.service.parts import PromptTemplate, ServedModel, ServiceParts
 from twinkle_jupyter.service.patience import patiently
@@ -16,12 +23,33 @@ from twinkle_jupyter.service.twinkle.conversations import TemplateUse
 from twinkle_jupyter.templates.resolve import resolve_template_model_id
 
 #: A base model that is still being loaded.
-_LOAD_WAIT_S = 120.0
+_LOAD_WAIT_S = 300.0
 
 
 async def served(parts: ServiceParts, base_model: str) -> ServedModel:
     """Return a base model, waiting for it while it is being loaded."""
     return await patiently(lambda: parts.compute(base_model), _LOAD_WAIT_S)
+
+
+async def begin_loading(parts: ServiceParts, base_model: str) -> None:
+    """Have a base model loaded, without waiting for it.
+
+    Raises:
+        InvalidConfigError: Nobody can load it.
+    """
+    await asyncio.to_thread(parts.check_base_model, base_model)
+    with contextlib.suppress(ServiceUnavailableError):
+        await parts.compute(base_model)
+
+
+async def health_of(parts: ServiceParts, base_model: str) -> JSONResponse:
+    """Say whether a base model can be worked with; 503 where it cannot."""
+    row = await read_base_model(parts.store, base_model)
+    if row is None:
+        raise NotFoundError(f"There is no base model {base_model!r}.")
+    is_healthy = row.phase == "ready"
+    body = {"healthy": is_healthy, "detail": row.message or row.phase}
+    return JSONResponse(body, 200 if is_healthy else 503)
 
 
 async def read_template(
@@ -69,6 +97,12 @@ async def _check_known(parts: ServiceParts, base_model: str, model: str) -> None
     if model == base_model:
         return
     row = await read_base_model(parts.store, model)
+    if row is None and model in {
+        one.template_init_model_id
+        for one in parts.config.supported_models
+        if not isinstance(one, str)
+    }:
+        return  # said by whoever runs the service: it is loaded for it
     if row is None or row.phase == "failed":
         known = ", ".join(one.name for one in await list_base_models(parts))
         raise InvalidConfigError(

@@ -74,9 +74,9 @@ async def save(state: TwinkleState, row: ClientAdapterRow, body: SaveBody) -> Sa
                 user_metadata=metadata,
             )
 
-        number = await state.turns.next(row)
-        op = await plan_save(state.parts, row, kind, body_of(number), name)
-        await state.turns.run(row, lambda _: op, number=number)
+        place = await state.turns.next(row)
+        op = await plan_save(state.parts, row, kind, body_of(place.number), name)
+        await state.turns.run(row, lambda _: op, place)
         path = WeightsPath(row.adapter_id, kind, name)
         await finish_save(state.parts, row.owner, path)
     if body.is_sampler:
