@@ -30,7 +30,7 @@ from benchmarks.chat_rows import load_chat_rows, to_examples
 from benchmarks.report import Bar, Row, finish, parse_options
 from benchmarks.two_sides import ALPHA, RANK, SETTINGS, find_model
 from twinkle_jupyter.actors.names import sampler_name, trainer_name
-from twinkle_jupyter.config.trainer_settings import TrainerSettings
+from twinkle_jupyter.config.trainer_settings import SamplerSettings, TrainerSettings
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.launch.ray_head import set_ray_environment, start_head
@@ -61,14 +61,18 @@ async def open_actors(folder: Path) -> AsyncIterator[Compute]:
 
     with tempfile.TemporaryDirectory() as home:
         name = folder.name
-        settings = TrainerSettings(scratch=f"{home}/scratch")
-        given = (str(folder), name, _CORES, settings)
+        given = (str(folder), name, _CORES)
+        training = TrainerSettings(scratch=f"{home}/scratch")
         journal = JournalHome(
             functools.partial(open_store, Path(home) / "store.sqlite3", 60.0), "bench", home
         )
         actors = (
-            place(TrainerActor, trainer_name(name), *given, f"{home}/trainer.log", journal),
-            place(SamplerActor, sampler_name(name), *given, f"{home}/sampler.log"),
+            place(
+                TrainerActor, trainer_name(name), *given, training, f"{home}/trainer.log", journal
+            ),
+            place(
+                SamplerActor, sampler_name(name), *given, SamplerSettings(), f"{home}/sampler.log"
+            ),
         )
         for actor in actors:
             await actor.tell(600, "start")

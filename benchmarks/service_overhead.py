@@ -2,7 +2,8 @@
 
 A real service on a two-layer model, whose operations take milliseconds themselves, in processes of
 its own; the same engine here. Both take turns. Bars: a future of the Tinker protocol adds at most
-15 ms, the first token of a stream 30 ms, and 500 held polls leave the service answering in 20 ms.
+15 ms, a pass of the Twinkle protocol 10 ms, the first token of a stream 30 ms, and 500 held polls
+leave the service answering in 20 ms.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.report import Bar, Row, finish, parse_options
+from benchmarks.tinker_user import ROW, TinkerUser
 from tests.tiny_model import build_tiny_model
 from twinkle_jupyter.client.discovery import Connection, find_connection
 from twinkle_jupyter.example import Example
@@ -34,62 +36,9 @@ from twinkle_jupyter.sampler.interface import SampleRequest, SamplingSettings
 from twinkle_jupyter.scheduling.request import AdapterSpec, ForwardBackward
 from twinkle_jupyter.store.sqlite import SqliteStore
 
-_FUTURE, _TOKEN, _POLLS = (Bar(bar, "at most", "value") for bar in (15.0, 30.0, 20.0))
-_ROW = tuple(range(5, 37))
+_FUTURE, _PASS, _TOKEN, _POLLS = (Bar(bar, "at most", "value") for bar in (15.0, 10.0, 30.0, 20.0))
 _HELD_POLLS = 500
 _AT_ONCE = 32
-
-
-class TinkerUser:
-    """Sends what a stock client sends, over one connection."""
-
-    def __init__(self, http: httpx.AsyncClient, model: str) -> None:
-        self._http = http
-        self._base_model = model
-        self._numbers = itertools.count(1)
-        self.model_id = ""
-
-    async def post(self, route: str, **body: object) -> dict[str, str]:
-        answer = await self._http.post(f"/api/v1/{route}", json=body)
-        found: dict[str, str] = answer.raise_for_status().json()
-        return found
-
-    async def result(self, request: dict[str, str]) -> None:
-        body = {"request_id": request["request_id"]}
-        while (await self._http.post("/api/v1/retrieve_future", json=body)).status_code == 408:
-            pass
-
-    async def begin(self) -> None:
-        session = (await self.post("create_session"))["session_id"]
-        made = await self.post(
-            "create_model",
-            session_id=session,
-            model_seq_id=0,
-            base_model=self._base_model,
-            lora_config={"rank": 8, "seed": 1},
-        )
-        await self.result(made)
-        self.model_id = made["model_id"]
-
-    async def forward(self) -> None:
-        """One future, from the request to its result."""
-        datum = {
-            "model_input": {"chunks": [{"tokens": _ROW[:-1]}]},
-            "loss_fn_inputs": {"target_tokens": {"data": _ROW[1:], "dtype": "int64"}},
-        }
-        inputs = {"data": [datum], "loss_fn": "cross_entropy"}
-        number = next(self._numbers)
-        await self.result(
-            await self.post("forward", model_id=self.model_id, seq_id=number, forward_input=inputs)
-        )
-
-    async def send_ahead(self) -> dict[str, str]:
-        """Have an op taken in whose turn does not come."""
-        number = next(self._numbers) + 100
-        adam = {"learning_rate": 0.0}
-        return await self.post(
-            "optim_step", model_id=self.model_id, seq_id=number, adam_params=adam
-        )
 
 
 async def measure_alternating(
@@ -127,7 +76,7 @@ async def bench_future(user: TinkerUser, trainer: TrainLoop, rounds: int) -> lis
     """One forward pass by its future, and the same awaited here with the same journal."""
     adapter_id, numbers = AdapterId("a"), itertools.count(1)
     await trainer.create_adapter(adapter_id, AdapterSpec(rank=8, alpha=32.0, seed=1))
-    example = Example.from_sequence(_ROW, [1.0] * len(_ROW))
+    example = Example.from_sequence(ROW, [1.0] * len(ROW))
 
     async def here() -> None:
         op = ForwardBackward(
@@ -138,6 +87,36 @@ async def bench_future(user: TinkerUser, trainer: TrainLoop, rounds: int) -> lis
     sides = {"service": lambda: timed(user.forward), "in process": lambda: timed(here)}
     return add_rows(
         "a future of the Tinker protocol", await measure_alternating(sides, rounds), _FUTURE
+    )
+
+
+async def bench_pass(
+    http: httpx.AsyncClient, model: str, trainer: TrainLoop, rounds: int
+) -> list[Row]:
+    """One forward and backward pass as the Twinkle protocol has it, and the same awaited here."""
+    adapter_id, numbers = AdapterId("b"), itertools.count(1)
+    await trainer.create_adapter(adapter_id, AdapterSpec(rank=8, alpha=32.0, seed=1))
+    example = Example.from_sequence(ROW, [1.0] * len(ROW))
+    session = (await http.post("/api/v1/twinkle/create_session", json={})).json()["session_id"]
+    headers = {"X-Twinkle-Session-Id": session}
+
+    async def post(route: str, **body: object) -> None:
+        path = f"/api/v1/model/{model}/twinkle/{route}"
+        content = {"adapter_name": "a", **body}
+        (await http.post(path, json=content, headers=headers)).raise_for_status()
+
+    await post("add_adapter_to_model", config={"r": 8, "lora_alpha": 32})
+    row = {"input_ids": ROW[:-1], "labels": ROW[1:]}
+
+    async def here() -> None:
+        await trainer.forward_backward(ForwardBackward(adapter_id, next(numbers), (example,)))
+
+    sides = {
+        "service": lambda: timed(lambda: post("forward_backward", inputs=[row])),
+        "in process": lambda: timed(here),
+    }
+    return add_rows(
+        "a pass of the Twinkle protocol", await measure_alternating(sides, rounds), _PASS
     )
 
 
@@ -251,6 +230,7 @@ async def measure(rounds: int) -> list[Row]:
                 await user.begin()
                 rows = [
                     *await bench_future(user, trainer, rounds),
+                    *await bench_pass(http, str(model), trainer, rounds),
                     *await bench_first_token(http, model, rounds),
                     await bench_samples_at_once(http, str(model)),
                     await bench_held_polls(http, user),

@@ -10,17 +10,21 @@ import venv
 from pathlib import Path
 
 
-def make_client_environment(folder: Path, requirement: str) -> Path:
-    """Return the Python of a new environment that has this package.
+def make_client_environment(
+    folder: Path, *requirements: str, with_dependencies: bool = True
+) -> Path:
+    """Return the Python of a new environment that has these packages.
 
-    What the package needs and our own environment has, torch above all, is taken from there.
+    What they need and our own environment has, torch above all, is taken from there; without
+    dependencies, everything that is not named.
     """
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     link = folder / "lib" / version / "site-packages" / "shared.pth"
     link.write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
-    command = [str(python), "-m", "pip", "install", "-q", "--no-compile", requirement]
+    flags = ["-q", "--no-compile", *([] if with_dependencies else ["--no-deps"])]
+    command = [str(python), "-m", "pip", "install", *flags, *requirements]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return python

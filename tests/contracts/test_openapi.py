@@ -14,7 +14,7 @@ from twinkle_jupyter.service.app import create_app
 from twinkle_jupyter.store.sqlite import SqliteStore
 
 #: By protocol: the tag of its routes; every route without one of these is native.
-PROTOCOLS = ("native", "tinker", "openai")
+PROTOCOLS = ("native", "tinker", "openai", "twinkle")
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

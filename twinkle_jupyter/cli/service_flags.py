@@ -47,4 +47,4 @@ def load_config(given: Namespace) -> ServiceConfig:
 
 
 def _is_plain(setting: Setting) -> bool:
-    return setting.path != ("base_models",)
+    return setting.path not in {("base_models",), ("supported_models",)}

@@ -24,6 +24,8 @@ from twinkle_jupyter.client.errors_from_wire import (
 from twinkle_jupyter.client.event_stream import EventStream, LinkState
 from twinkle_jupyter.client.sweep_commands import SweepCommands
 from twinkle_jupyter.config.run_record import RunRecord
+from twinkle_jupyter.errors import TwinkleError
+from twinkle_jupyter.templates.resolve import resolve_template_model_id
 from twinkle_jupyter.wire.native import (
     AdapterBody,
     AdapterListBody,
@@ -81,6 +83,7 @@ class Client(SweepCommands):
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._http = _open(connection)
+        self._announced: list[object] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -96,6 +99,19 @@ class Client(SweepCommands):
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def resolve_template_model_id(self, model_name: str, model_id: str | None = None) -> str:
+        """Return the model whose chat template goes with a base model; `model_id` says it itself.
+
+        A service that does not answer, or announces nothing, leaves the base model's own.
+        """
+        if model_id is None and self._announced is None:
+            try:
+                body = self._send("GET", "/twinkle/get_server_capabilities").json()
+                self._announced = list(body["supported_models"])
+            except (TwinkleError, ValueError, KeyError, TypeError):
+                return resolve_template_model_id(model_name, None, ())
+        return resolve_template_model_id(model_name, model_id, self._announced or ())
 
     def service(self) -> ServiceBody:
         """Tell what the service is and does."""

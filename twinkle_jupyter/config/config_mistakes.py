@@ -20,7 +20,6 @@ _FORMER_NAMES = {
     "telemetry_config": "telemetry",
     "persistence_config": "store",
     "use_megatron": "trainer",
-    "supported_models": "base_models",
     "http_options": "http",
     "applications": "base_models",
     "server_config": "the settings of this file",

@@ -39,6 +39,7 @@ from twinkle_jupyter.config.service_sections import (
     TrainerSection,
 )
 from twinkle_jupyter.config.settings_tree import Setting, list_settings
+from twinkle_jupyter.config.supported_models import SupportedModels
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
 
 _STORES = frozenset({"redis", "rediss", "unix"})
@@ -89,6 +90,10 @@ class ServiceConfig(BaseSettings):
         min_length=1,
         description="the model that is loaded at once: a bundled name, a folder, a hub name, or"
         " one of `base_models`",
+    )
+    supported_models: SupportedModels = Field(
+        default=(),
+        description="base models to announce to clients, by name or with whose template to use",
     )
     base_models: dict[str, BaseModelSection] = Field(
         default_factory=dict, description="what is said of single base models, by name"
@@ -270,6 +275,8 @@ def _as_text(config: ServiceConfig, setting: Setting) -> str | None:
         value = getattr(value, name)
     if isinstance(value, SecretStr):
         return value.get_secret_value()
+    if isinstance(value, tuple):
+        return json.dumps([one if isinstance(one, str) else one.model_dump() for one in value])
     if isinstance(value, dict):
         return json.dumps({name: part.model_dump(mode="json", exclude_unset=True)
                            for name, part in value.items()})  # fmt: skip

@@ -151,11 +151,6 @@ class BaseModelSection(Section):
         description="where it comes from, if not from its name: a bundled name, a folder, a hub"
         " name",
     )
-    template_init_model_id: str | None = Field(
-        default=None,
-        min_length=1,
-        description="model whose template clients are told to take; its own if not set",
-    )
     trainer: TrainerSection | None = Field(
         default=None, description="trainer settings that differ for this model"
     )

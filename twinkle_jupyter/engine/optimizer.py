@@ -34,7 +34,7 @@ def step_adamw(slot: AdapterSlot, settings: AdamWSettings) -> float:
     """
     check_adamw_settings(settings)
     gradient = slot.gradient
-    norm = slot.gradient_norm if slot.gradient_norm is not None else compute_norm(gradient)
+    norm = _scaled_norm(slot, settings)
     grad_norm = float(norm)
     if not math.isfinite(grad_norm):
         slot.set_gradient(None)
@@ -42,6 +42,8 @@ def step_adamw(slot: AdapterSlot, settings: AdamWSettings) -> float:
             "The norm of the gradient is not a finite number; the optimizer step was not taken.",
             "A lower learning rate usually helps.",
         )
+    if settings.gradient_scale != 1:
+        gradient.mul_(settings.gradient_scale)
     if settings.grad_clip_norm > 0:
         gradient.mul_((settings.grad_clip_norm / (norm + _CLIP_EPS)).clamp(max=1.0))
     with torch.no_grad():
@@ -67,6 +69,24 @@ def step_adamw(slot: AdapterSlot, settings: AdamWSettings) -> float:
     return grad_norm
 
 
+def measure_gradient(slot: AdapterSlot, settings: AdamWSettings) -> float:
+    """Return the norm that a step with these settings would; nothing changes."""
+    check_adamw_settings(settings)
+    return float(_scaled_norm(slot, settings))
+
+
+def discard_gradient(slot: AdapterSlot, settings: AdamWSettings) -> float:
+    """Throw the gradient away; return its norm."""
+    norm = measure_gradient(slot, settings)
+    slot.set_gradient(None)
+    return norm
+
+
+def _scaled_norm(slot: AdapterSlot, settings: AdamWSettings) -> Tensor:
+    norm = slot.gradient_norm if slot.gradient_norm is not None else compute_norm(slot.gradient)
+    return norm * settings.gradient_scale
+
+
 def compute_norm(gradient: Tensor) -> Tensor:
     """Return the Euclidean norm of (P,), without dimensions."""
     # In blocks: over tens of millions of numbers at once, torch's sum of squares in fp32 is off by
@@ -88,6 +108,7 @@ def check_adamw_settings(settings: AdamWSettings) -> None:
             ("eps", settings.eps, settings.eps >= 0),
             ("weight_decay", settings.weight_decay, settings.weight_decay >= 0),
             ("grad_clip_norm", settings.grad_clip_norm, settings.grad_clip_norm >= 0),
+            ("gradient_scale", settings.gradient_scale, settings.gradient_scale >= 0),
         )
         if not (is_right and math.isfinite(value))
     ]

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from twinkle_jupyter.engine.adapter_bank import AdapterBank, AdapterState
+from twinkle_jupyter.engine.adapter_bank import AdapterBank, AdapterSlot, AdapterState
 from twinkle_jupyter.engine.base_model import BaseModel
 from twinkle_jupyter.engine.checkpoint import load_checkpoint, save_checkpoint
 from twinkle_jupyter.engine.fused_pass import FusedPass, OpSums, PassSums
@@ -28,24 +28,37 @@ from twinkle_jupyter.engine.op_failures import (
     describe_out_of_memory,
     is_out_of_memory,
 )
-from twinkle_jupyter.engine.optimizer import compute_norm, step_adamw
+from twinkle_jupyter.engine.optimizer import (
+    compute_norm,
+    discard_gradient,
+    measure_gradient,
+    step_adamw,
+)
 from twinkle_jupyter.engine.residency import AdapterLimits, AdapterResidency
 from twinkle_jupyter.engine.smaller_parts import halve_budget, release_memory
 from twinkle_jupyter.errors import ConflictError, RunFailedError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.scheduling.request import (
+    AdamWSettings,
     AdapterSpec,
     CheckpointSaved,
     ForwardBackward,
     ForwardBackwardResult,
     OptimStep,
     OptimStepResult,
+    StepEffect,
 )
 
 ForwardBackwardOutcome: TypeAlias = ForwardBackwardResult | TwinkleError
 OptimStepOutcome: TypeAlias = OptimStepResult | TwinkleError
 O = TypeVar("O", ForwardBackward, OptimStep)  # noqa: E741 - an op
 R = TypeVar("R", ForwardBackwardResult, OptimStepResult)
+
+_EFFECTS: Mapping[StepEffect, Callable[[AdapterSlot, AdamWSettings], float]] = {
+    "step": step_adamw,
+    "measure": measure_gradient,
+    "discard": discard_gradient,
+}
 
 
 class StepEngine:
@@ -185,7 +198,7 @@ class StepEngine:
                     f"Adapter {op.adapter_id!r} has no gradient to take an optimizer step with.",
                     "Each optim_step needs a forward_backward that succeeded since the last one.",
                 )
-            grad_norm = step_adamw(slot, op.settings)
+            grad_norm = _EFFECTS[op.effect](slot, op.settings)
         except TwinkleError as error:
             return error
         return OptimStepResult(slot.step, grad_norm, time.monotonic() - started)

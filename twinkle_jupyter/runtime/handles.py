@@ -28,6 +28,7 @@ from twinkle_jupyter.scheduling.request import (
     Priority,
     Refusal,
     SaveCheckpoint,
+    StepEffect,
 )
 
 #: What the service, which reaches compute through here only, needs to ask.
@@ -51,6 +52,7 @@ __all__ = [
     "SamplerHandle",
     "SamplingSettings",
     "SaveCheckpoint",
+    "StepEffect",
     "TopTokens",
     "TrainerHandle",
 ]

@@ -28,6 +28,7 @@ from twinkle_jupyter.scheduling.request import (
     OptimStepResult,
     Refusal,
     SaveCheckpoint,
+    StepEffect,
 )
 from twinkle_jupyter.store.interface import JSON, Row
 
@@ -58,6 +59,7 @@ def encode_op(op: Op) -> Row:
                 "kind": "optim_step",
                 "settings": {name: float(value).hex() for name, value in numbers.items()},
                 "needs_gradient": op.needs_gradient,
+                "effect": op.effect,
             }
         case SaveCheckpoint():
             return {"kind": "save_checkpoint", "folder": op.folder}
@@ -86,7 +88,8 @@ def decode_op(adapter_id: AdapterId, sequence_id: int, row: Row) -> Op:
             hexes = cast("dict[str, str]", row["settings"])
             settings = {name: float.fromhex(value) for name, value in hexes.items()}
             needs = cast("bool", row.get("needs_gradient", True))
-            return OptimStep(adapter_id, sequence_id, AdamWSettings(**settings), needs)
+            effect = cast("StepEffect", row.get("effect", "step"))
+            return OptimStep(adapter_id, sequence_id, AdamWSettings(**settings), needs, effect)
         case "save_checkpoint":
             return SaveCheckpoint(adapter_id, sequence_id, cast("str", row["folder"]))
         case "refusal":

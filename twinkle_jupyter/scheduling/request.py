@@ -11,6 +11,8 @@ from twinkle_jupyter.ids import AdapterId
 
 #: What somebody waits for goes before what runs by itself, within what is the user's share.
 Priority: TypeAlias = Literal["interactive", "background"]
+#: `measure` tells the gradient's norm and `discard` throws it away; neither touches the weights.
+StepEffect: TypeAlias = Literal["step", "measure", "discard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class AdamWSettings:
     weight_decay: float = 0.0
     #: Largest norm of the summed gradient; 0 does not clip.
     grad_clip_norm: float = 0.0
+    #: What the summed gradient is multiplied by, before its norm is taken.
+    gradient_scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class OptimStep:
     settings: AdamWSettings
     #: Refuse the step where no gradient waits for it; otherwise the gradient is zero then.
     needs_gradient: bool = True
+    effect: StepEffect = "step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,7 @@ class OptimStepResult:
 
     #: Optimizer steps the adapter has taken, this one included.
     step: int
-    #: Norm of the summed gradient, before clipping.
+    #: Norm of the summed gradient, as scaled and before clipping.
     grad_norm: float
     seconds: float
 

@@ -36,6 +36,16 @@ from twinkle_jupyter.service.tinker import (
     weights_routes,
 )
 from twinkle_jupyter.service.tinker.state import TinkerState
+from twinkle_jupyter.service.twinkle import (
+    health_routes,
+    listing_routes,
+    processor_routes,
+    setup_routes,
+)
+from twinkle_jupyter.service.twinkle import sampling_routes as twinkle_sampling_routes
+from twinkle_jupyter.service.twinkle import session_routes as twinkle_session_routes
+from twinkle_jupyter.service.twinkle import training_routes as twinkle_training_routes
+from twinkle_jupyter.service.twinkle.state import TwinkleState
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.wire.native import ErrorBody, HealthBody
 
@@ -93,7 +103,9 @@ def create_app(
     app.state.adapter_files = adapter_files or NoAdapterFiles()
     app.state.exports = Exports(parts, app.state.adapter_files)
     app.state.sweep_progress = SweepProgress(store)
-    app.state.tinker = TinkerState.of(parts)
+    tinker_state = TinkerState.of(parts)
+    app.state.tinker = tinker_state
+    app.state.twinkle = TwinkleState.of(parts, tinker_state)
     app.include_router(_health)
     for routes in (
         *(native_routes, steering_routes, sweep_routes),
@@ -104,6 +116,11 @@ def create_app(
         )
     for tinker in (session_routes, training_routes, weights_routes, sampling_routes):
         app.include_router(tinker.router, prefix="/api/v1")
+    for twinkle in (
+        *(twinkle_session_routes, health_routes, listing_routes, setup_routes),
+        *(twinkle_training_routes, twinkle_sampling_routes, processor_routes),
+    ):
+        app.include_router(twinkle.router, prefix="/api/v1")
     for openai in (chat_routes, completion_routes, model_routes):
         for prefix in _OPENAI_PREFIXES:
             app.include_router(openai.router, prefix=prefix)

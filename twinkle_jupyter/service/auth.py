@@ -76,6 +76,8 @@ class ApiKeyGate:
         scheme, _, value = headers.get("authorization", "").partition(" ")
         if not key and scheme.lower() == "bearer":
             key = value.strip()
+        if not key:  # a proxy may keep the other one to itself
+            key = headers.get("twinkle-authorization", "").removeprefix("Bearer ").strip()
         if not key:
             raise NotAllowedError("This needs an API key.", _HINT)
         owner = await owner_of_key(self._store, key)

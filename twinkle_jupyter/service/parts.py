@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.store.interface import StateStore
+from twinkle_jupyter.templates.chat_template import EncodedConversation
 
 
 class PromptTemplate(Protocol):
@@ -26,6 +27,14 @@ class PromptTemplate(Protocol):
 
         Raises:
             InvalidDataError: The template refuses the conversation.
+        """
+        ...
+
+    def encode_conversation(self, messages: Sequence[Mapping[str, str]]) -> EncodedConversation:
+        """Return a whole conversation with the weight of each token.
+
+        Raises:
+            InvalidDataError: The template refuses the conversation, or no mask would be true.
         """
         ...
 

@@ -26,6 +26,11 @@ class ClientRow:
 
     owner: str
 
+    @staticmethod
+    def row_key(kind: str, owner: str, name: str) -> str:
+        """Return where a row of this kind is kept."""
+        return _key(kind, owner, name)
+
     def to_row(self) -> Row:
         """Return the row as JSON."""
         return cast("Row", asdict(self))
@@ -93,6 +98,8 @@ class ClientAdapterRow(ClientRow):
     seed: int
     #: Parts that it has matrices in.
     trains: Sequence[str] = ("attn", "mlp")
+    #: Last parts of the names of the layers that it is on, where a client names these; or empty.
+    targets: Sequence[str] = ()
     user_metadata: Mapping[str, JSON] = field(default_factory=dict)
     #: Whether the trainer has had it; what it has lost since is not made from nothing.
     is_made: bool = False
@@ -106,6 +113,8 @@ class ClientAdapterRow(ClientRow):
     failed_loads: Mapping[str, str] = field(default_factory=dict)
     used_at: str = field(default_factory=now)
     created_at: str = field(default_factory=now)
+
+    PREFIX: ClassVar[str] = "client-adapter/"
 
     @staticmethod
     def key(owner: str, adapter_id: str) -> str:

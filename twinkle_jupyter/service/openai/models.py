@@ -42,9 +42,7 @@ async def find_model(
 
     async def find() -> SampleSource:
         if path.startswith(_TINKER):
-            saved = await find_saved(parts, owner, WeightsPath.parse(path))
-            compute = await parts.compute(saved.base_model)
-            return SampleSource(compute, owner, AdapterId(saved.folder), checkpoint=saved.folder)
+            return await _read_saved(parts, owner, WeightsPath.parse(path))
         if path.startswith(_TWINKLE):
             return await _find_checkpoint(parts, owner, path)
         if adapter_uri is not None:
@@ -84,9 +82,25 @@ async def _find_adapter(parts: ServiceParts, owner: str, name: str) -> SampleSou
         )
 
 
+async def _find_of_client(parts: ServiceParts, owner: str, path: str) -> SampleSource | None:
+    """Find what a client that trains step by step has saved under a `twinkle://` path."""
+    try:
+        return await _read_saved(parts, owner, WeightsPath.parse(path))
+    except (InvalidDataError, NotFoundError):
+        return None
+
+
+async def _read_saved(parts: ServiceParts, owner: str, path: WeightsPath) -> SampleSource:
+    saved = await find_saved(parts, owner, path)
+    compute = await parts.compute(saved.base_model)
+    return SampleSource(compute, owner, AdapterId(saved.folder), checkpoint=saved.folder)
+
+
 async def _find_checkpoint(parts: ServiceParts, owner: str, path: str) -> SampleSource:
     """Find `twinkle://RUN/weights/CHECKPOINT`: a run or an adapter, a checkpoint or its label."""
     name, _, rest = path.removeprefix(_TWINKLE).partition("/")
+    if (saved := await _find_of_client(parts, owner, path)) is not None:
+        return saved
     kind, _, wanted = rest.partition("/")
     if kind != "weights" or not wanted:
         raise InvalidDataError(f"{path!r} is not twinkle://<run>/weights/<checkpoint>.")

@@ -91,9 +91,9 @@ class ClientAdapters:
         ):
             return
         known = await self.get(row.owner, row.adapter_id)
-        shape = ("base_model", "rank", "seed", "trains", "session_id")
+        shape = ("base_model", "rank", "alpha", "seed", "trains", "targets", "session_id")
         theirs, ours = asdict(known), asdict(row)
-        wrong = [name for name in shape if theirs[name] != ours[name]]
+        wrong = [name for name in shape if _plain(theirs[name]) != _plain(ours[name])]
         if wrong:
             raise ConflictError(
                 f"Model {row.adapter_id!r} exists with another {', '.join(wrong)}.",
@@ -251,8 +251,8 @@ class ClientAdapters:
         return row
 
     async def _spec(self, row: ClientAdapterRow) -> AdapterSpec:
-        targets: tuple[str, ...] = ()
-        if set(row.trains) != {"attn", "mlp"}:
+        targets = tuple(row.targets)
+        if not targets and set(row.trains) != {"attn", "mlp"}:
             model = await read_base_model(self._parts.store, row.base_model)
             if model is None or not model.folder:
                 raise ServiceUnavailableError(f"Base model {row.base_model!r} is not loaded yet.")
@@ -273,6 +273,11 @@ class ClientAdapters:
 
         key = ClientAdapterRow.key(row.owner, row.adapter_id)
         return ClientAdapterRow.from_row(await self._parts.store.update(key, change_row))
+
+
+def _plain(value: object) -> object:
+    """A store brings a tuple back as a list."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def has_loaded(row: ClientAdapterRow, sequence_id: int) -> bool:

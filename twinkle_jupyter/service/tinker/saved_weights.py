@@ -27,12 +27,14 @@ from twinkle_jupyter.store.interface import JSON, Row, StateStore
 from twinkle_jupyter.wire.tinker_bodies import SaveWeightsBody
 
 _SCHEME = "tinker://"
+#: What clients of the Twinkle protocol call the same.
+_SCHEMES = (_SCHEME, "twinkle://")
 _KINDS: Mapping[str, WeightsKind] = {"weights": "weights", "sampler_weights": "sampler_weights"}
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsPath:
-    """`tinker://ADAPTER/KIND/NAME`."""
+    """`tinker://ADAPTER/KIND/NAME`, or the same that begins with `twinkle://`."""
 
     adapter_id: str
     kind: WeightsKind
@@ -41,9 +43,10 @@ class WeightsPath:
     @classmethod
     def parse(cls, text: str) -> WeightsPath:
         """Read a path; raises InvalidDataError for what is none."""
-        adapter_id, _, rest = text.removeprefix(_SCHEME).partition("/")
+        scheme = next((one for one in _SCHEMES if text.startswith(one)), None)
+        adapter_id, _, rest = text.removeprefix(scheme or "").partition("/")
         kind, _, name = rest.partition("/")
-        if not text.startswith(_SCHEME) or kind not in _KINDS or not name or "/" in name:
+        if scheme is None or kind not in _KINDS or not name or "/" in name:
             raise InvalidDataError(
                 f"path={text!r} is not tinker://<model_id>/weights/<name> or"
                 " tinker://<model_id>/sampler_weights/<name>."

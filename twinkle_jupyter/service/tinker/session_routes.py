@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from twinkle_jupyter.config.model_folder import read_json_object
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.parts import Parts
+from twinkle_jupyter.service.supported_models import list_base_models
 from twinkle_jupyter.service.tinker.paging import Limit, Offset
 from twinkle_jupyter.service.tinker.route import TinkerRoute
 from twinkle_jupyter.service.tinker.state import State
@@ -102,11 +103,7 @@ async def get_session(session_id: str, state: State, owner: Owner) -> dict[str, 
 @router.get("/get_server_capabilities")
 async def get_capabilities(parts: Parts) -> dict[str, JsonValue]:
     """List the base models that are loaded or will be."""
-    rows = await parts.store.list_rows(BaseModelRow.PREFIX)
-    models = {row.name: row for row in (BaseModelRow.from_row(found) for _, found in rows)}
-    models.setdefault(parts.config.base_model, BaseModelRow(parts.config.base_model))
-    known = [row for row in models.values() if row.phase != "failed"]
-    return {"supported_models": [await _describe(row) for row in known]}
+    return {"supported_models": [await _describe(row) for row in await list_base_models(parts)]}
 
 
 async def _describe(row: BaseModelRow) -> JsonValue:

@@ -31,7 +31,11 @@ class Sessions:
             display_name=body.display_name or "",
             sdk_version=body.sdk_version,
         )
-        await self.store.put(SessionRow.key(owner, row.session_id), row.to_row())
+        return await self.add(row)
+
+    async def add(self, row: SessionRow) -> SessionRow:
+        """Begin a session that has been written down."""
+        await self.store.put(SessionRow.key(row.owner, row.session_id), row.to_row())
         return row
 
     async def get(self, owner: str, session_id: str) -> SessionRow:

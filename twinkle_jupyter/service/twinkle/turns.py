@@ -1,0 +1,167 @@
+"""One adapter's requests, one after another: its client counts none, so that the service does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
+
+from twinkle_jupyter.errors import (
+    InvalidDataError,
+    NotFoundError,
+    ServiceUnavailableError,
+    TwinkleError,
+)
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runtime.handles import (
+    ForwardBackward,
+    Op,
+    OpAnswer,
+    OptimStep,
+    SaveCheckpoint,
+    TrainerHandle,
+)
+from twinkle_jupyter.service.patience import patiently
+from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
+from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S, accept
+from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsToLoad
+
+#: Its client waits for 600 s, for a base model that is being fetched as for an answer.
+_READY_WAIT_S = 300.0
+_ANSWER_WAIT_S = 590.0
+_MAX_KNOWN = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an adapter's next op goes."""
+
+    #: As it is now.
+    row: ClientAdapterRow
+    trainer: TrainerHandle
+    #: The op's sequence id, as clients count.
+    number: int
+
+
+class Turns:
+    """Of one process.
+
+    Args:
+        adapters: That clients train.
+        is_alone: Whether no other process hands ops of these adapters to the trainer.
+    """
+
+    def __init__(self, adapters: ClientAdapters, *, is_alone: bool) -> None:
+        self._adapters = adapters
+        self._is_alone = is_alone
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        #: Sequence ids that are the next ones, as far as that is known without asking.
+        self._numbers: OrderedDict[str, int] = OrderedDict()
+
+    @asynccontextmanager
+    async def of(self, row: ClientAdapterRow) -> AsyncGenerator[None]:
+        """Wait for the adapter's turn, and keep it."""
+        lock = self._locks.setdefault(f"{row.owner}/{row.adapter_id}", asyncio.Lock())
+        async with lock:
+            yield
+
+    async def next(self, row: ClientAdapterRow) -> Place:
+        """Return where the next op goes, once the adapter is on its trainer; within a turn.
+
+        Raises:
+            ServiceUnavailableError: There is no trainer now.
+            NotFoundError: The trainer has lost the adapter.
+        """
+        return await patiently(lambda: self._next(row), _READY_WAIT_S)
+
+    async def run(
+        self, row: ClientAdapterRow, op_of: Callable[[int], Op], place: Place | None = None
+    ) -> OpAnswer:
+        """Have an op carried out; within a turn.
+
+        Args:
+            row: The adapter.
+            op_of: Returns the op for the sequence id that it gets.
+            place: What `next` returned; asked for if not given.
+
+        Raises:
+            ServiceUnavailableError: There is no trainer now.
+            TwinkleError: What the op fails with.
+        """
+        place = place or await self.next(row)
+        self._numbers.pop(row.adapter_id, None)  # until it is known how this one went
+        op = op_of(place.number)
+        try:
+            answer = await _ask(place, op)
+        except (NotFoundError, ServiceUnavailableError):
+            # Taken in, or not: under the same id it is carried out once.
+            answer = await self._send_again(row, op)
+        self._note(row, place.number + 1)
+        await self._adapters.used(place.row)
+        return answer
+
+    async def load(
+        self, row: ClientAdapterRow, path: str, folder: str, *, with_optimizer: bool
+    ) -> None:
+        """Put a checkpoint into the adapter; within a turn.
+
+        Raises:
+            InvalidDataError: It cannot be loaded.
+        """
+        place = await self.next(row)
+        self._numbers.pop(row.adapter_id, None)
+        weights = WeightsToLoad(path, folder, with_optimizer, place.number)
+        await patiently(lambda: self._adapters.begin_load(place.row, weights), ACCEPT_WAIT_S)
+
+        async def loaded() -> ClientAdapterRow:
+            return await self._adapters.made(await self._adapters.get(row.owner, row.adapter_id))
+
+        made = await patiently(loaded, _ANSWER_WAIT_S)
+        if failure := made.failed_loads.get(str(place.number)):
+            raise InvalidDataError(failure)
+
+    async def _next(self, row: ClientAdapterRow) -> Place:
+        made = await self._adapters.made(await self._adapters.get(row.owner, row.adapter_id))
+        trainer = await self._adapters.trainer_of(made)
+        known = self._numbers.get(row.adapter_id)
+        if known is not None:
+            return Place(made, trainer, known)
+        position = await trainer.position(AdapterId(row.adapter_id))
+        if position is None:
+            if not await self._adapters.found_again(made):
+                raise NotFoundError(f"Adapter {row.adapter_id!r} is not on its trainer.")
+            return await self._next(row)
+        return Place(made, trainer, position.next_sequence_id + made.id_offset)
+
+    async def _send_again(self, row: ClientAdapterRow, op: Op) -> OpAnswer:
+        await accept(self._adapters, row, op)
+
+        async def outcome() -> OpAnswer:
+            made = await self._adapters.get(row.owner, row.adapter_id)
+            trainer = await self._adapters.trainer_of(made)
+            return await trainer.outcome(AdapterId(row.adapter_id), op.sequence_id - made.id_offset)
+
+        return await patiently(outcome, _ANSWER_WAIT_S)
+
+    def _note(self, row: ClientAdapterRow, number: int) -> None:
+        if self._is_alone:
+            self._numbers[row.adapter_id] = number
+            while len(self._numbers) > _MAX_KNOWN:
+                self._numbers.popitem(last=False)
+
+
+async def _ask(place: Place, op: Op) -> OpAnswer:
+    """Hand an op over and wait for what comes of it, in one call."""
+    own = replace(op, sequence_id=op.sequence_id - place.row.id_offset)
+    match own:
+        case ForwardBackward():
+            return await place.trainer.forward_backward(own)
+        case OptimStep():
+            return await place.trainer.optim_step(own)
+        case SaveCheckpoint():
+            return await place.trainer.save_checkpoint(own)
+        case _:
+            raise TwinkleError(f"{own.message} {own.hint}")
