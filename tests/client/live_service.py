@@ -67,6 +67,12 @@ class LiveService:
         assert self._ready.wait(60)
         return self
 
+    @property
+    def model_folder(self) -> Path:
+        """Folder of the base model that it was given."""
+        assert self._model is not None
+        return self._model
+
     def __exit__(self, *_: object) -> None:
         remove_connection(os.getpid())
         self._server.should_exit = True
@@ -109,8 +115,11 @@ class LiveService:
                 check_base_model=lambda _: None,
                 adapter_files=self._adapter_files,
             )
-            listening = socket.create_server(("127.0.0.1", 0))
+            # Named as TCP, as the service does it: what is to be sent goes out at once.
+            listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             stack.callback(listening.close)
+            listening.bind(("127.0.0.1", 0))
+            listening.listen()
             settings = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
             self._server = uvicorn.Server(settings)
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -164,6 +164,11 @@ async def _start(parts: ServiceParts, point: _Point, config: RunConfig) -> RunRo
     )
     folder = parts.config.run_folder(child.run_id)
     records = parts.config.run_folder(parent.run_id) / "records.jsonl"
+    if not await asyncio.to_thread(records.is_file):
+        raise ConflictError(
+            f"Run {parent.run_id} has no rows to go on with: {parent.adapter!r} was imported.",
+            f"`%twinkle train … --from-adapter {parent.adapter}` begins with its weights.",
+        )
     try:
         await asyncio.to_thread(hold_checkpoint, point.checkpoint, folder / ORIGIN)
         await asyncio.to_thread(link_or_copy, records, folder / records.name)
