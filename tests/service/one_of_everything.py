@@ -36,8 +36,13 @@ class Belongings:
     sample_future: str
 
 
-def make_belongings(live: LiveService, http: httpx.Client) -> Belongings:
-    """Make one of each. Exports need a service that nobody else has a key of yet."""
+def make_belongings(
+    live: LiveService, http: httpx.Client, *, with_exports: bool = True
+) -> Belongings:
+    """Make one of each. Exports need a service that nobody else has a key of yet.
+
+    Without them nothing is imported, either.
+    """
     model_folder = live.model_folder
     row = BaseModelRow("tiny", "ready", folder=str(model_folder))
     live.call(live.store.put(BaseModelRow.key("tiny"), row.to_row()))
@@ -69,21 +74,15 @@ def make_belongings(live: LiveService, http: httpx.Client) -> Belongings:
     run = post("runs", config=config, records=RECORDS)
     grid = {"name": "grid", "grid": {"rank": [4, 8]}, "config": {"base_model": "tiny"}}
     sweep = post("sweeps", **grid, records=RECORDS)
-    peft = live.config.client_weights_folder(model, "weights", "kept-2")
-    imported = post("adapters/parrot/import", folder=str(peft), base_model=str(model_folder))
-    checkpoints = http.get("/api/v1/runs/parrot/checkpoints").json()["checkpoints"]
-    folder = str(live.config.home / "exported")
-    export = str(post("adapters/parrot/exports", folder=folder, format="peft")["export_id"])
-    while http.get(f"/api/v1/exports/{export}").json()["state"] == "running":
-        time.sleep(0.05)
+    imported = _import_and_export(live, http, model) if with_exports else ("", "", "")
     return Belongings(
         adapter="pirate",
         run=str(run["run_id"]),
         imported="parrot",
-        imported_run=str(imported["run_id"]),
-        checkpoint=checkpoints[0]["name"],
+        imported_run=imported[0],
+        checkpoint=imported[1],
         sweep=str(sweep["sweep_id"]),
-        export=export,
+        export=imported[2],
         session=session,
         model=model,
         saved=str(saved["path"]),
@@ -91,6 +90,23 @@ def make_belongings(live: LiveService, http: httpx.Client) -> Belongings:
         sampler=sampling_session,
         sample_future=str(sample["request_id"]),
     )
+
+
+def _import_and_export(live: LiveService, http: httpx.Client, model: str) -> tuple[str, str, str]:
+    """Take in as `parrot` what was saved of a model, and write it out.
+
+    Returns the ids of run, checkpoint and export.
+    """
+    peft = live.config.client_weights_folder(model, "weights", "kept-2")
+    wanted = {"folder": str(peft), "base_model": str(live.model_folder)}
+    run = http.post("/api/v1/adapters/parrot/import", json=wanted).raise_for_status().json()
+    checkpoints = http.get("/api/v1/runs/parrot/checkpoints").json()["checkpoints"]
+    order = {"folder": str(live.config.home / "exported"), "format": "peft"}
+    answer = http.post("/api/v1/adapters/parrot/exports", json=order).raise_for_status()
+    export = str(answer.json()["export_id"])
+    while http.get(f"/api/v1/exports/{export}").json()["state"] == "running":
+        time.sleep(0.05)
+    return str(run["run_id"]), str(checkpoints[0]["name"]), export
 
 
 def a_pass(model: str, number: int) -> dict[str, object]:

@@ -10,11 +10,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from pydantic import JsonValue, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from typing_extensions import override
 
 from twinkle_jupyter.config.mistakes import describe_mistakes
 from twinkle_jupyter.errors import ConflictError, InvalidConfigError, TwinkleError
-from twinkle_jupyter.service.error_bodies import error_response
+from twinkle_jupyter.service.error_bodies import error_response, log_unexpected
+from twinkle_jupyter.service.json_bodies import JsonRequest
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -44,7 +47,7 @@ class ProtocolRoute(APIRoute):
 
         async def told(request: Request) -> Response:
             try:
-                return await handle(request)
+                return await handle(JsonRequest(request.scope, request.receive))
             except TwinkleError as error:
                 return self._respond(error, None)
             except (ValidationError, RequestValidationError) as error:
@@ -52,6 +55,13 @@ class ProtocolRoute(APIRoute):
                 text = describe_mistakes(cast("Sequence[ErrorDetails]", details))
                 field = next((str(part) for part in details[0]["loc"]), None)
                 return self._respond(InvalidConfigError(text), field)
+            except (ClientDisconnect, HTTPException) as error:
+                # FastAPI makes its own of whatever comes up while it reads a body.
+                if isinstance(error.__cause__, TwinkleError):
+                    return self._respond(error.__cause__, None)
+                raise
+            except Exception as error:  # noqa: BLE001 - logged with its traceback, told by its id
+                return self._respond(log_unexpected(error), None)
 
         return told
 
