@@ -42,6 +42,7 @@ class LiveService:
         home: Folder of its state; another service may go on with it.
         model: Folder of a base model to load for sampling; None for none.
         adapter_files: Writes exports and reads imports; None for none.
+        settings: More of the service's.
     """
 
     app: FastAPI
@@ -55,8 +56,9 @@ class LiveService:
         home: Path,
         model: Path | None = None,
         adapter_files: AdapterFiles | None = None,
+        **settings: object,
     ) -> None:
-        self.config = ServiceConfig.load(home=home, base_model="tiny")
+        self.config = ServiceConfig.load(home=home, base_model="tiny", **settings)
         self._model = model
         self._adapter_files = adapter_files
         self._ready = threading.Event()

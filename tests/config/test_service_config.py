@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from twinkle_jupyter.config.limits import Limits
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.errors import InvalidConfigError
@@ -73,11 +74,29 @@ def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
         max_active_adapters=8,
         max_adapters=16,
         host_memory_for_adapters=0,
+        limits={"adapters": 4, "tokens_per_minute": 9000},
     )
     for name, value in config.as_environment().items():
         monkeypatch.setenv(name, value)
     assert ServiceConfig.load() == config
     assert config.trainer == TrainerSettings("bfloat16", 512, "on", 8, 16, 0)
+
+
+def test_limits_are_none_unless_set_each_by_a_variable_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not ServiceConfig.load().limits.are_set
+    assert all("0 is no limit" in (one.description or "") for one in Limits.model_fields.values())
+    monkeypatch.setenv("TWINKLE_LIMITS__TOKENS_PER_MINUTE", "9000")
+    monkeypatch.setenv("TWINKLE_LIMITS__ADAPTERS", "4")
+    assert ServiceConfig.load().limits == Limits(tokens_per_minute=9000, adapters=4)
+    monkeypatch.setenv("TWINKLE_LIMITS__ADAPTERS", "-1")
+    monkeypatch.setenv("TWINKLE_LIMITS__TOKENS", "1")
+    with pytest.raises(InvalidConfigError) as caught:
+        ServiceConfig.load()
+    assert caught.value.message == (
+        "`limits.adapters='-1'` is not at least 0. `limits.tokens` is not a setting."
+    )
 
 
 def test_a_trainer_has_the_same_defaults_without_a_service() -> None:

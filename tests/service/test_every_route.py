@@ -45,7 +45,13 @@ class Case:
 
 #: Routes that take nobody's id: they list or begin what is the asker's own.
 NO_ID = {
-    *("GET /healthz", "GET /api/v1/service", "GET /api/v1/runs", "GET /api/v1/adapters"),
+    *(
+        "GET /healthz",
+        "GET /api/v1/usage",
+        "GET /api/v1/service",
+        "GET /api/v1/runs",
+        "GET /api/v1/adapters",
+    ),
     *("POST /api/v1/sweeps", "GET /api/v1/sweeps", "POST /api/v1/adapters/{name}/import"),
     *("POST /api/v1/client/config", "POST /api/v1/client/dynamic_config"),
     *("POST /api/v1/telemetry", "GET /api/v1/healthz", "POST /api/v1/create_session"),

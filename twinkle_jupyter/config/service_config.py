@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
 from twinkle_jupyter.config.home import home_folder
+from twinkle_jupyter.config.limits import Limits
 from twinkle_jupyter.config.mistakes import settings_error
 from twinkle_jupyter.config.trainer_settings import SamplerEngine, TrainerSettings
 
@@ -41,6 +42,7 @@ class ServiceConfig(BaseSettings):
         extra="forbid",
         frozen=True,
         env_ignore_empty=True,
+        env_nested_delimiter="__",
         hide_input_in_errors=True,  # of pydantic's own, which a traceback would show
     )
 
@@ -105,6 +107,8 @@ class ServiceConfig(BaseSettings):
         default=False, description="keep every op, so that a training can be repeated; it grows"
     )
 
+    limits: Limits = Field(default=Limits(), description="what each user may have at once")
+
     @classmethod
     def load(cls, **settings: object) -> Self:
         """Read arguments and environment.
@@ -159,7 +163,8 @@ class ServiceConfig(BaseSettings):
 
     def as_environment(self) -> dict[str, str]:
         """Return the variables from which another process reads the same settings."""
-        settings = {**self.model_dump(exclude={"store"}), "num_threads": self.threads}
+        settings = self.model_dump(exclude={"store", "limits"}) | {"num_threads": self.threads}
+        settings |= {f"limits__{name}": value for name, value in self.limits.model_dump().items()}
         if self.store is not None:
             settings["store"] = self.store.get_secret_value()
         return {f"TWINKLE_{name.upper()}": str(value) for name, value in settings.items()}

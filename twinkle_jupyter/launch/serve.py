@@ -90,12 +90,14 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
     cluster = ClusterProcess(config, Announcer(announced))
     await cluster.start()
     access = ComputeAccess(store, config)
+    counts = open_store(config.store_address, SHORT_PATIENCE_S, is_durable=False)
     app = create_app(
         store,
         config,
         compute=access.compute,
         check_base_model=check_base_model,
         adapter_files=ExportProcess(),
+        quota_store=counts,
     )
     keep_sessions = app.state.tinker.keeper.run
     server = uvicorn.Server(
@@ -130,6 +132,7 @@ async def _serve(config: ServiceConfig, *, until_stdin_closes: bool) -> None:
     await access.leave()
     await cluster.end()
     await announced.close()
+    await counts.close()
     await store.close()
 
 

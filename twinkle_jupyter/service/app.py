@@ -21,6 +21,7 @@ from twinkle_jupyter.service import (
     sample_routes,
     steering_routes,
     sweep_routes,
+    usage_routes,
 )
 from twinkle_jupyter.service.adapter_files import AdapterFiles, NoAdapterFiles
 from twinkle_jupyter.service.auth import ApiKeyGate
@@ -28,6 +29,7 @@ from twinkle_jupyter.service.error_bodies import UnexpectedErrors, add_error_bod
 from twinkle_jupyter.service.exports import Exports
 from twinkle_jupyter.service.openai import chat_routes, completion_routes, model_routes
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
+from twinkle_jupyter.service.quotas import Quotas
 from twinkle_jupyter.service.request_bodies import BodyLimit
 from twinkle_jupyter.service.tinker import (
     sampling_routes,
@@ -58,6 +60,7 @@ def create_app(
     compute: Callable[[str], Awaitable[ServedModel]],
     check_base_model: Callable[[str], None],
     adapter_files: AdapterFiles | None = None,
+    quota_store: StateStore | None = None,
 ) -> FastAPI:
     """Put the application together. The store stays the caller's to close.
 
@@ -68,6 +71,8 @@ def create_app(
             while it is not loaded.
         check_base_model: Raises for a base model that nobody can load; may block.
         adapter_files: Writes exports and reads imports; without it both are refused.
+        quota_store: The same store, opened for what need not survive a power cut; `store` itself
+            where there is none.
     """
     app = FastAPI(
         title="twinkle-jupyter",
@@ -78,7 +83,8 @@ def create_app(
         # A browser's path with or without a slash at the end is not worth a redirect.
         redirect_slashes=False,
     )
-    parts = ServiceParts(store, config, compute, check_base_model)
+    quotas = Quotas(quota_store or store, config.limits)
+    parts = ServiceParts(store, config, compute, check_base_model, quotas)
     app.state.parts = parts
     app.state.adapter_files = adapter_files or NoAdapterFiles()
     app.state.exports = Exports(parts, app.state.adapter_files)
@@ -87,7 +93,7 @@ def create_app(
     app.include_router(_health)
     for routes in (
         *(native_routes, steering_routes, sweep_routes),
-        *(event_routes, sample_routes, export_routes, record_routes),
+        *(event_routes, sample_routes, export_routes, record_routes, usage_routes),
     ):
         app.include_router(
             routes.router, prefix="/api/v1", responses={"default": {"model": ErrorBody}}
@@ -100,6 +106,6 @@ def create_app(
     add_error_bodies(app)
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, max_bytes=config.max_request_bytes)
-    app.add_middleware(ApiKeyGate, store=store)
+    app.add_middleware(ApiKeyGate, store=store, quotas=quotas)
     app.add_middleware(UnexpectedErrors)
     return app

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from twinkle_jupyter.errors import ConflictError, NotAllowedError, NotFoundError, TwinkleError
 from twinkle_jupyter.service.error_bodies import error_response
+from twinkle_jupyter.service.quotas import Quotas
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import KeyRow
 
@@ -99,12 +100,13 @@ async def owner_of_key(store: StateStore, key: str) -> str | None:
 class ApiKeyGate:
     """ASGI middleware: lets a request through with its owner in `scope["state"]`, or answers 401.
 
-    Raises nothing; a store that cannot be read answers 503.
+    Raises nothing; a store that cannot be read answers 503, and one request too many 429.
     """
 
-    def __init__(self, app: ASGIApp, store: StateStore) -> None:
+    def __init__(self, app: ASGIApp, store: StateStore, quotas: Quotas) -> None:
         self._app = app
         self._store = store
+        self._quotas = quotas
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let through, or refuse."""
@@ -113,6 +115,7 @@ class ApiKeyGate:
             return
         try:
             owner = await self._owner(Headers(scope=scope))
+            await self._quotas.admit_request(owner)
         except TwinkleError as error:
             await error_response(error, for_all=True)(scope, receive, send)
             return

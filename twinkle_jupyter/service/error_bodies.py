@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -57,6 +58,8 @@ STATUSES: dict[type[TwinkleError], int] = {
 }
 #: Seconds after which trying again makes sense.
 _RETRY_AFTER_S = {429: 5, 503: 2}
+#: The longest that stock clients wait.
+_LONG_S = 60
 _KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 _LOGGER = logging.getLogger(__name__)
@@ -85,10 +88,20 @@ def error_response(error: TwinkleError, *, for_all: bool = False) -> JSONRespons
         body = {"error": {**body["error"], **of_openai}, "detail": str(error)}
     response = JSONResponse(body, status)
     if status in _RETRY_AFTER_S:
-        response.headers["Retry-After"] = str(_RETRY_AFTER_S[status])
+        response.headers.update(_when_to_retry(error, _RETRY_AFTER_S[status]))
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _when_to_retry(error: TwinkleError, otherwise_s: int) -> dict[str, str]:
+    wait_s = error.retry_after_s if isinstance(error, QuotaExceededError) else None
+    if wait_s is None:
+        return {"Retry-After": str(otherwise_s)}
+    if math.isinf(wait_s):
+        # Stock clients would send it again for minutes, which does not mend it.
+        return {"Retry-After": str(_LONG_S), "X-Should-Retry": "false"}
+    return {"Retry-After": str(math.ceil(wait_s)), "Retry-After-Ms": str(math.ceil(wait_s * 1000))}
 
 
 def kind_of(status: int) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _Handler = Callable[[Request], Coroutine[None, None, Response]]
 #: Where a mistake may be, which people do not write.
 _PLACES = ("body", "query", "path", "header")
-_HEADERS = ("retry-after", "www-authenticate")
+_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry", "www-authenticate")
 
 
 class ProtocolRoute(APIRoute):

@@ -75,6 +75,7 @@ async def start_run(
         InvalidConfigError: Settings are wrong; all are named.
         InvalidDataError: Records cannot be trained on.
         ConflictError: Another run of this adapter is active.
+        QuotaExceededError: The user has as many adapters as they may.
     """
     checked = await asyncio.to_thread(_check, parts, config, records, first, repeats)
     name = checked.config.adapter
@@ -99,7 +100,8 @@ async def start_run(
     try:
         if first:
             await first.bring(owner, folder)
-        winner = await claim_adapter(parts.store, owner, name, run.run_id)
+        async with parts.quotas.room_for_adapters(owner, [name]):
+            winner = await claim_adapter(parts.store, owner, name, run.run_id)
         if winner is not None:
             await asyncio.to_thread(shutil.rmtree, folder)
             return _same_or_conflict(winner, checked), False
@@ -204,6 +206,7 @@ def _check(
         checked = RunConfig.model_validate(config)
     except ValidationError as error:
         raise settings_error(error) from error
+    parts.quotas.check_max_length(checked.max_length)
     if first:
         first.check(checked)
     parts.check_base_model(checked.base_model)

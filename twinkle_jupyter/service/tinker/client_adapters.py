@@ -27,6 +27,7 @@ from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.runtime.handles import AdapterSpec, TrainerHandle
 from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.tinker.op_quota import OpQuota
 from twinkle_jupyter.store.artifacts import delete_folder, has_folder
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsToLoad
 from twinkle_jupyter.store.interface import JSON, Row
@@ -43,6 +44,7 @@ class ClientAdapters:
 
     def __init__(self, parts: ServiceParts) -> None:
         self._parts = parts
+        self.queue = OpQuota(parts.quotas)
         self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def add(self, owner: str, adapter_id: str, body: CreateModelBody) -> None:
@@ -80,10 +82,17 @@ class ClientAdapters:
         await self.write(row)
 
     async def write(self, row: ClientAdapterRow) -> None:
-        """Write a new adapter's row; raises ConflictError where there is another one."""
-        if await self._parts.store.put_if_absent(
-            ClientAdapterRow.key(row.owner, row.adapter_id), row.to_row()
-        ):
+        """Write a new adapter's row.
+
+        Raises:
+            ConflictError: There is another one.
+            QuotaExceededError: The user has as many as they may.
+        """
+        async with self._parts.quotas.room_for_adapters(row.owner, [row.adapter_id]):
+            is_new = await self._parts.store.put_if_absent(
+                ClientAdapterRow.key(row.owner, row.adapter_id), row.to_row()
+            )
+        if is_new:
             return
         known = await self.get(row.owner, row.adapter_id)
         shape = ("base_model", "rank", "seed", "trains", "session_id")
@@ -137,7 +146,9 @@ class ClientAdapters:
                 )
                 return await self._change(row, is_made=True)
             if (weights := row.weights_to_load) is not None:
-                return await self._load(trainer, row, weights)
+                # What was put away is one more again.
+                async with self._parts.quotas.room_for_adapters(row.owner, [row.adapter_id]):
+                    return await self._load(trainer, row, weights)
             return row
 
     async def begin_load(self, row: ClientAdapterRow, weights: WeightsToLoad) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from twinkle_jupyter.errors import NotFoundError, QuotaExceededError, TwinkleError
 from twinkle_jupyter.runtime.handles import SamplerHandle
 from twinkle_jupyter.service.error_bodies import log_unexpected
+from twinkle_jupyter.service.quotas import Admission, Quotas
 from twinkle_jupyter.service.tinker.reply import Reply
 from twinkle_jupyter.service.tinker.sample_requests import SampleOrder, write_sample
 from twinkle_jupyter.wire.tinker_codec import PROTOBUF
@@ -41,17 +42,26 @@ class _Sample:
 
 
 class Samples:
-    """Of one process."""
+    """Of one process.
 
-    def __init__(self) -> None:
+    Args:
+        quotas: Of users.
+    """
+
+    def __init__(self, quotas: Quotas) -> None:
+        self._quotas = quotas
         self._samples: OrderedDict[tuple[str, str], _Sample] = OrderedDict()
         self._places = asyncio.Semaphore(_MAX_WRITING)
 
-    def submit(self, owner: str, name: str, order: SampleOrder, sampler: SamplerHandle) -> None:
+    async def submit(
+        self, owner: str, name: str, order: SampleOrder, sampler: SamplerHandle
+    ) -> None:
         """Begin to write an answer; the same name again changes nothing.
 
         Raises:
-            QuotaExceededError: There are as many as the service takes.
+            QuotaExceededError: There are as many as the service takes, or this user has as much as
+                they may.
+            InvalidDataError: The prompt is too long.
         """
         self._forget_old()
         key = (owner, name)
@@ -59,7 +69,10 @@ class Samples:
             return
         if sum(not one.task.done() for one in self._samples.values()) >= _MAX_WAITING:
             raise QuotaExceededError(f"{_MAX_WAITING} samples are being written.", "Try again.")
-        task = asyncio.get_running_loop().create_task(self._write(order, sampler))
+        admission = await self._quotas.admit_prompts(owner, [order.request.prompt], name)
+        if key in self._samples:
+            return  # sent twice at once
+        task = asyncio.create_task(self._write_and_count(order, sampler, admission))
         # Asking for the exception keeps asyncio from complaining where nobody comes for it.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._samples[key] = _Sample(task, order, time.monotonic())
@@ -95,6 +108,16 @@ class Samples:
         sample = self._samples.get((owner, name))
         if sample is not None:
             sample.task.cancel()
+
+    async def _write_and_count(
+        self, order: SampleOrder, sampler: SamplerHandle, admission: Admission
+    ) -> list[SampledTokens]:
+        samples: list[SampledTokens] = []
+        try:
+            samples = await self._write(order, sampler)
+        finally:
+            await admission.finish(sum(len(sample.tokens) for sample in samples))
+        return samples
 
     async def _write(self, order: SampleOrder, sampler: SamplerHandle) -> list[SampledTokens]:
         async def write(number: int) -> SampledTokens:

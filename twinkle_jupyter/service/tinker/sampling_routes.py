@@ -55,7 +55,7 @@ async def sample(
     row = await state.sampling_sessions.get(owner, body.sampling_session_id)
     model = await patiently(lambda: parts.compute(row.base_model), ACCEPT_WAIT_S)
     name = str(FutureName("sample", body.seq_id, row.sampling_session_id))
-    state.samples.submit(owner, name, read_order(body, row, model, owner), model.sampler)
+    await state.samples.submit(owner, name, read_order(body, row, model, owner), model.sampler)
     return {
         "request_id": name,
         "sample_sequence_ids": [f"{name}{number}" for number in range(body.num_samples)],

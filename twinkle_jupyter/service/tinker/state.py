@@ -30,7 +30,8 @@ class TinkerState:
     @classmethod
     def of(cls, parts: ServiceParts) -> Self:
         """Put it together."""
-        sessions, adapters, samples = Sessions(parts.store), ClientAdapters(parts), Samples()
+        sessions, adapters = Sessions(parts.store), ClientAdapters(parts)
+        samples = Samples(parts.quotas)
         return cls(
             sessions,
             adapters,

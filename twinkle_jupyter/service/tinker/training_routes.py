@@ -140,7 +140,11 @@ async def load_weights(
 
 @router.post("/retrieve_future", response_model=None)
 async def retrieve_future(
-    body: RetrieveBody, state: State, owner: Owner, accept: Annotated[str, Header()] = ""
+    body: RetrieveBody,
+    parts: Parts,
+    state: State,
+    owner: Owner,
+    accept: Annotated[str, Header()] = "",
 ) -> Response:
     """Wait for what came of a request; 408 says to ask again, 410 to submit it again."""
     name = FutureName.parse(body.request_id)
@@ -149,7 +153,9 @@ async def retrieve_future(
     except GoneError as error:
         return JSONResponse({"detail": str(error)}, 410)
     if reply is None:
-        return JSONResponse({"queue_state": "active"}, 408)
+        why = parts.quotas.pause_of(owner)
+        paused = {"queue_state": "paused_rate_limit", "queue_state_reason": why}
+        return JSONResponse(paused if why else {"queue_state": "active"}, 408)
     return Response(reply.content, media_type=reply.media_type)
 
 
