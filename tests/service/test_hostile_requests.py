@@ -102,7 +102,9 @@ def test_another_content_type_is_refused_or_read_as_what_it_is(
 ) -> None:
     answer = victim.http.post(route, content=b"\xff\x00{", headers={"Content-Type": kind})
     assert answer.status_code in (400, 422), answer.text
-    sentence_of(answer)
+    told = sentence_of(answer)
+    if route in (BODY_ROUTES["tinker"], BODY_ROUTES["openai"]):
+        assert told.startswith(f"Content-Type '{kind}' is not read here. Send application/json.")
 
 
 @pytest.mark.parametrize("route", BODY_ROUTES.values(), ids=BODY_ROUTES)

@@ -1,4 +1,4 @@
-"""Quotas: exact at the boundary, over several stores on one file, as time moves."""
+"""Quotas: exact at the boundary, over two services on one file or server, as time moves."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.redis_server import RedisServer
 from twinkle_jupyter.config.limits import Limits
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, QuotaExceededError
 from twinkle_jupyter.service.adapter_row import AdapterRow
 from twinkle_jupyter.service.quotas import HELD_S, Quotas
 from twinkle_jupyter.service.sliding_window import MINUTE, SECOND, Window
+from twinkle_jupyter.store.interface import StateStore
+from twinkle_jupyter.store.opening import open_store
 from twinkle_jupyter.store.sqlite import SqliteStore
 
 
@@ -32,20 +35,25 @@ class Clock:
 
 @dataclass(frozen=True)
 class Replicas:
-    """Two services over one file, each with a store of its own, on one clock."""
+    """Two services over one file or server, each with a store of its own, on one clock."""
 
-    stores: list[SqliteStore]
+    stores: list[StateStore]
     clock: Clock
 
     def of(self, **limits: int) -> list[Quotas]:
         return [Quotas(store, Limits(**limits), self.clock) for store in self.stores]
 
 
-@pytest.fixture
-async def replicas(tmp_path: Path) -> AsyncIterator[Replicas]:
-    path = tmp_path / "store.sqlite3"
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
+async def replicas(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Replicas]:
     async with AsyncExitStack() as stack:
-        stores = [SqliteStore.open(path, is_durable=False) for _ in range(2)]
+        address: Path | str = tmp_path / "store.sqlite3"
+        if request.param == "redis":
+            server = RedisServer(tmp_path / "redis", is_durable=False)
+            stack.callback(server.kill)
+            server.start()
+            address = server.url
+        stores = [open_store(address, 5.0, is_durable=False) for _ in range(2)]
         for store in stores:
             stack.push_async_callback(store.close)
         yield Replicas(stores, Clock())

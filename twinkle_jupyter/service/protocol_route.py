@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from twinkle_jupyter.config.mistakes import describe_mistakes
 from twinkle_jupyter.errors import ConflictError, InvalidConfigError, TwinkleError
-from twinkle_jupyter.service.error_bodies import error_response, log_unexpected
+from twinkle_jupyter.service.error_bodies import INVALID_REQUEST, error_response, log_unexpected
 from twinkle_jupyter.service.json_bodies import JsonRequest
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class ProtocolRoute(APIRoute):
             except TwinkleError as error:
                 return self._respond(error, None)
             except (ValidationError, RequestValidationError) as error:
+                if _is_unread(error.errors()):
+                    return self._respond(_unread_type(request), None)
                 details = [{**one, "loc": _in_the_body(one["loc"])} for one in error.errors()]
                 text = describe_mistakes(cast("Sequence[ErrorDetails]", details))
                 field = next((str(part) for part in details[0]["loc"]), None)
@@ -73,3 +75,14 @@ class ProtocolRoute(APIRoute):
 
 def _in_the_body(where: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return where[1:] if where[:1] and where[0] in _PLACES else where
+
+
+def _is_unread(mistakes: Sequence[object]) -> bool:
+    """Whether FastAPI left a body as bytes, for what it is said to be."""
+    return any(isinstance(cast("ErrorDetails", one)["input"], bytes) for one in mistakes)
+
+
+def _unread_type(request: Request) -> InvalidConfigError:
+    given = request.headers.get("content-type", "")
+    text = f"Content-Type {given!r} is not read here." if given else "The body has no Content-Type."
+    return InvalidConfigError(text, "Send application/json.", INVALID_REQUEST)

@@ -34,6 +34,7 @@ from twinkle_jupyter.errors import (
 from twinkle_jupyter.ids import new_adapter_id, new_run_id
 from twinkle_jupyter.runs.events import StateChanged
 from twinkle_jupyter.service.adapters import claim_adapter, get_adapter_run
+from twinkle_jupyter.service.base_model_names import check_name
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.repeats import check_repeats, repeating_fields
 from twinkle_jupyter.service.training_on import FirstWeights
@@ -77,6 +78,7 @@ async def start_run(
         ConflictError: Another run of this adapter is active.
         QuotaExceededError: The user has as many adapters as they may.
     """
+    await check_name(parts, owner, config.get("base_model"))
     checked = await asyncio.to_thread(_check, parts, config, records, first, repeats)
     name = checked.config.adapter
     active = await get_adapter_run(parts.store, owner, name)

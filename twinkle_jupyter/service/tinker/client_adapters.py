@@ -26,6 +26,7 @@ from twinkle_jupyter.errors import (
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.runtime.handles import AdapterSpec, TrainerHandle
+from twinkle_jupyter.service.base_model_names import check_name
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.tinker.op_quota import OpQuota
 from twinkle_jupyter.store.artifacts import delete_folder, has_folder
@@ -67,6 +68,7 @@ class ClientAdapters:
                 "train_attn=false and train_mlp=false leave nothing to train: the output layer has"
                 " no adapter here."
             )
+        await check_name(self._parts, owner, body.base_model)
         await asyncio.to_thread(self._parts.check_base_model, body.base_model)
         row = ClientAdapterRow(
             owner,
