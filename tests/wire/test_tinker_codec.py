@@ -189,6 +189,7 @@ def test_a_sparse_matrix_is_what_it_stands_for() -> None:
     "harm",
     [
         {"data": [1e300, 7, 8]},
+        {"data": [-1e300, 7, 8], "dtype": "float32"},
         {"shape": [2**70]},
         {"shape": [-1]},
         {"sparse_crow_indices": [0, 10**30]},

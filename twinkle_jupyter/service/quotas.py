@@ -17,6 +17,7 @@ from uuid import uuid4
 from twinkle_jupyter.config.limits import Limits
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, QuotaExceededError
 from twinkle_jupyter.service.adapter_count import names_of_adapters
+from twinkle_jupyter.service.limit_use import LimitUse, limits_in_use
 from twinkle_jupyter.service.quota_rows import (
     Queue,
     held_of,
@@ -40,19 +41,6 @@ NEVER = math.inf
 
 def _wall_clock() -> float:
     return datetime.now(tz=UTC).timestamp()
-
-
-@dataclass(frozen=True, slots=True)
-class LimitUse:
-    """One limit, and how much of it a user has."""
-
-    name: str
-    #: 0 is no limit.
-    limit: int
-    #: None where it is not counted.
-    used: int | None
-    #: Seconds until some of it is free again; None where that is not a matter of time.
-    frees_in_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +131,21 @@ class Quotas:
             self.check_length(what, len(prompt))
         return await self.admit_tokens(owner, sum(map(len, prompts)), work)
 
-    async def admit_tokens(self, owner: str, amount: int, work: str = "") -> Admission:
+    async def admit_tokens(
+        self,
+        owner: str,
+        amount: int,
+        work: str = "",
+        unblocks: Callable[[Iterable[str]], bool] = lambda _: False,
+    ) -> Admission:
         """Count tokens that are to be read; `work` again changes nothing while it is queued.
+
+        Args:
+            owner: Whose they are.
+            amount: How many.
+            work: A name for it.
+            unblocks: Whether some of the work that is queued waits for this: then it need not wait
+                for a place in the queue, which would be for ever.
 
         Raises:
             QuotaExceededError: They are more than the user may have now.
@@ -162,7 +163,8 @@ class Quotas:
             if work in queued:
                 return token_row(slots, queued)
             self._check_minute(slots, now, amount)
-            self._check_queue(queued, amount)
+            if not unblocks(queued):
+                self._check_queue(queued, amount)
             if self.limits.tokens_per_minute:
                 slots = MINUTE.add(slots, now, amount)
             if self.limits.queued_tokens:
@@ -256,26 +258,7 @@ class Quotas:
 
     async def usage(self, owner: str) -> list[LimitUse]:
         """Return all limits with what this user has of each."""
-        limits, now = self.limits, self._clock()
-        requests = slots_of(await self._store.get(row_key("requests", owner)))
-        tokens = await self._store.get(row_key("tokens", owner))
-        minute, queued = slots_of(tokens), queued_of(tokens, now)
-        in_second = sum(SECOND.live(requests, now).values())
-        in_minute = sum(MINUTE.live(minute, now).values())
-        first_free = MINUTE.first_free_in(minute, now)
-        counted = [
-            LimitUse("adapters", limits.adapters, len(await names_of_adapters(self._store, owner))),
-            LimitUse(
-                "queued_tokens", limits.queued_tokens, sum(tokens for tokens, _ in queued.values())
-            ),
-            LimitUse("tokens_per_minute", limits.tokens_per_minute, in_minute, first_free),
-            LimitUse("requests_per_second", limits.requests_per_second, in_second),
-            LimitUse("longest_input", limits.longest_input, None),
-        ]
-        return [
-            one if one.limit or one.name == "adapters" else LimitUse(one.name, 0, None)
-            for one in counted
-        ]
+        return await limits_in_use(self._store, self.limits, owner, self._clock())
 
     def pause_of(self, owner: str) -> str:
         """Return why this user's work was refused a moment ago; empty if it was not."""

@@ -22,6 +22,7 @@ _DTYPES: Mapping[int, str] = {FLOAT32: "<f4", 2: "<i8", 3: "<i4"}
 _JSON_DTYPES: Mapping[str, str] = {"float32": "<f4", "int64": "<i8"}
 #: Whole numbers that a JSON number holds exactly.
 _EXACT = 2**53
+_LARGEST = float(np.finfo(np.float32).max)
 #: Columns of a tensor at most: targets of one position.
 MAX_TARGETS = 64
 
@@ -57,6 +58,8 @@ def read_json_tensor(tensor: TensorBody, name: str) -> Array:
         whole += [int(number) for number in tensor.data]
     if any(abs(number) > _EXACT for number in whole):
         raise InvalidDataError(f"{name} has a whole number beyond 2**53.")
+    if any(abs(number) > _LARGEST for number in tensor.data):
+        raise InvalidDataError(f"{name} has a number that float32 does not hold.")
     flat = np.asarray(tensor.data, _JSON_DTYPES[tensor.dtype])
     shape = tensor.shape if tensor.shape is not None else [len(flat)]
     if tensor.sparse_crow_indices is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 from twinkle_jupyter.errors import InvalidDataError, ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.example import Example
@@ -37,9 +38,8 @@ class OpQuota:
         num_tokens = (
             sum(len(one.tokens) for one in op.examples) if isinstance(op, ForwardBackward) else 0
         )
-        return await self._quotas.admit_tokens(
-            owner, num_tokens, f"{op.adapter_id}/{op.sequence_id}"
-        )
+        work = f"{op.adapter_id}/{op.sequence_id}"
+        return await self._quotas.admit_tokens(owner, num_tokens, work, partial(_is_awaited, op))
 
     def problem_of(self, examples: Sequence[Example]) -> str:
         """Return what refuses rows that are too long or too many, in their turn; "" for none."""
@@ -61,6 +61,16 @@ class OpQuota:
         watch = asyncio.create_task(_finish(admission, trainer, op, number))
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
+
+
+def _is_awaited(op: Op, queued: Iterable[str]) -> bool:
+    """Whether later ops of the adapter are queued: stock clients send a first chunk last.
+
+    How many can be let in by this is bounded by how far ahead an op may be.
+    """
+    prefix = f"{op.adapter_id}/"
+    numbers = (work.removeprefix(prefix) for work in queued if work.startswith(prefix))
+    return any(int(number) > op.sequence_id for number in numbers)
 
 
 async def _finish(admission: Admission, trainer: TrainerHandle, op: Op, number: int) -> None:
