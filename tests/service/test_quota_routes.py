@@ -199,6 +199,18 @@ def test_answers_count_what_they_read_and_write_in_every_protocol(
     assert http.post("/v1/chat/completions", json=chat).status_code == 200
 
 
+def test_an_answer_that_nobody_waits_for_is_queued_no_longer(anna: TinkerUser) -> None:
+    chat = {"model": "tiny", "messages": MESSAGES, "max_tokens": 200, "stream": True, "seed": 1}
+    ask = {"model": "base", "messages": MESSAGES, "max_tokens": 200}
+    for path, body in (("/v1/chat/completions", chat), ("/api/v1/samples", ask)):
+        with anna.http.stream("POST", path, json=body) as answer:
+            next(answer.iter_bytes())
+        deadline = time.monotonic() + 20
+        while _used(anna)["queued_tokens"]:
+            assert time.monotonic() < deadline, path
+            time.sleep(0.02)
+
+
 def test_a_sample_counts_until_it_is_written(anna: TinkerUser) -> None:
     opened = anna.post(
         "create_sampling_session", session_id=anna.session, sampling_session_seq_id=0,
