@@ -143,7 +143,9 @@ def test_no_request_is_answered_by_an_accident(target: Target, protocol: str) ->
     schema = schemathesis.openapi.from_dict(cast("dict[str, Any]", {**whole, "paths": paths}))
     operations = [found.ok() for found in schema.get_all_operations()]
     # What takes things away comes last.
-    operations.sort(key=lambda one: one.method == "delete" or one.path.endswith("/finish"))
+    operations.sort(
+        key=lambda one: one.method == "delete" or one.path.endswith(("/finish", "/stop"))
+    )
     modes = list(schemathesis.GenerationMode)
     num_examples = -(-(NUM_REQUESTS or _NUM_IN_CI) // (len(operations) * len(modes)))
     statuses: Counter[int] = Counter()
@@ -193,8 +195,7 @@ def _check(protocol: str, answer: schemathesis.Response, case: schemathesis.Case
     text = answer.content.decode(errors="replace")
     told = f"{answer.status_code} {text[:500]}\n{case.as_curl_command()[:2000]}"
     assert answer.status_code < 500, told
-    assert "Traceback" not in text, told
-    assert ".py" not in text, told
+    assert "Traceback (most" not in text, told
     if answer.status_code >= 400:
         sentence = _sentence(protocol, cast("dict[str, Any]", answer.json()))
         assert sentence.rstrip("`")[-1:] in ".!?", told
