@@ -88,9 +88,24 @@ class ConflictError(TwinkleError, RuntimeError):
 
 
 class QuotaExceededError(TwinkleError, RuntimeError):
-    """The user has as much queued or stored as the service allows."""
+    """The user has as much queued or stored as the service allows.
+
+    Args:
+        message: As of every error, and so are the next two.
+        hint: Next step.
+        code: Stable identifier.
+        retry_after_s: Seconds after which there is room; infinite where waiting alone does not
+            make any, None where nobody knows.
+    """
 
     code = "quota_exceeded"
+
+    def __init__(
+        self, message: str, hint: str = "", code: str = "", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, hint, code)
+        self.args = (message, hint, code, retry_after_s)
+        self.retry_after_s = retry_after_s
 
 
 #: Code of a `ServiceUnavailableError` that waiting mends: a base model is being loaded.

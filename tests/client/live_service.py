@@ -42,6 +42,7 @@ class LiveService:
         home: Folder of its state; another service may go on with it.
         model: Folder of a base model to load for sampling; None for none.
         adapter_files: Writes exports and reads imports; None for none.
+        settings: More of the service's.
     """
 
     app: FastAPI
@@ -55,8 +56,9 @@ class LiveService:
         home: Path,
         model: Path | None = None,
         adapter_files: AdapterFiles | None = None,
+        **settings: object,
     ) -> None:
-        self.config = ServiceConfig.load(home=home, base_model="tiny")
+        self.config = ServiceConfig.load(None, home=home, base_model="tiny", **settings)
         self._model = model
         self._adapter_files = adapter_files
         self._ready = threading.Event()
@@ -66,6 +68,12 @@ class LiveService:
         self._thread.start()
         assert self._ready.wait(60)
         return self
+
+    @property
+    def model_folder(self) -> Path:
+        """Folder of the base model that it was given."""
+        assert self._model is not None
+        return self._model
 
     def __exit__(self, *_: object) -> None:
         remove_connection(os.getpid())
@@ -109,8 +117,11 @@ class LiveService:
                 check_base_model=lambda _: None,
                 adapter_files=self._adapter_files,
             )
-            listening = socket.create_server(("127.0.0.1", 0))
+            # Named as TCP, as the service does it: what is to be sent goes out at once.
+            listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             stack.callback(listening.close)
+            listening.bind(("127.0.0.1", 0))
+            listening.listen()
             settings = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
             self._server = uvicorn.Server(settings)
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -35,9 +36,17 @@ def test_a_name_is_a_bundled_model_then_a_folder_then_a_hub_name(
     assert resolve_base_model("org/elsewhere") == HubModel("org/elsewhere")
 
 
-@pytest.mark.parametrize("name", ["./org/x", "/nowhere/model", "nowhere", "a/b/c", ""])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("./org/x", "/nowhere/model", "nowhere", "a/b/c", ""),
+        *("~nobody-of-this-name/model", "a\x00b", "x" * 5000, "../" * 2000),
+    ],
+    ids=lambda name: name[:20],
+)
 def test_a_name_that_can_be_none_of_them_is_not_found(name: str) -> None:
-    with pytest.raises(NotFoundError, match=f"^Base model `{name}` is not there") as caught:
+    told = re.escape(f"Base model `{name}` is not there")
+    with pytest.raises(NotFoundError, match=f"^{told}") as caught:
         resolve_base_model(name)
     assert "`smollm2-135m-instruct`, a folder on this machine" in caught.value.hint
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from twinkle_jupyter.config.config_text import write_config, write_example
+from twinkle_jupyter.config.limits import Limits
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.config.settings_tree import list_settings
 from twinkle_jupyter.config.signature import find_drift, make_signature
@@ -149,6 +150,7 @@ def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
         trainer={"dtype": "bfloat16", "token_budget": 512, "host_memory_for_adapters": 0},
         base_models={"small": {"sampler": {"replicas": 2}}},
         supported_models=("a", {"model_name": "b", "template_init_model_id": "a", "note": 1}),
+        limits={"adapters": 4, "tokens_per_minute": 9000},
     )
     environment = config.as_environment({"TWINKLE_HTTP__PORT": "7", "PATH": "/bin"})
     assert environment["PATH"] == "/bin"
@@ -156,6 +158,24 @@ def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert ServiceConfig.load() == config
+
+
+def test_limits_are_none_unless_set_each_by_a_variable_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not ServiceConfig.load().limits.are_set
+    assert all("0 is no limit" in (one.description or "") for one in Limits.model_fields.values())
+    monkeypatch.setenv("TWINKLE_LIMITS__TOKENS_PER_MINUTE", "9000")
+    monkeypatch.setenv("TWINKLE_LIMITS__ADAPTERS", "4")
+    assert ServiceConfig.load().limits == Limits(tokens_per_minute=9000, adapters=4)
+    monkeypatch.setenv("TWINKLE_LIMITS__ADAPTERS", "-1")
+    monkeypatch.setenv("TWINKLE_LIMITS__TOKENS", "1")
+    with pytest.raises(InvalidConfigError) as caught:
+        ServiceConfig.load()
+    assert caught.value.message == (
+        "`limits.adapters='-1'` is not at least 0. `limits.tokens` is not a setting;"
+        " did you mean `limits.queued_tokens`?"
+    )
 
 
 def test_a_base_model_has_its_own_settings_where_it_says_them() -> None:

@@ -28,7 +28,7 @@ async def test_the_protocol_is_the_one_on_file(tmp_path: Path, protocol: str) ->
     paths = {
         path: routes
         for path, routes in whole["paths"].items()
-        if _protocol_of(next(iter(routes.values()))["tags"]) == protocol
+        if protocol_of(next(iter(routes.values()))["tags"]) == protocol
     }
     schema = json.dumps(
         {**whole, "paths": paths, "components": _used(whole, paths)}, indent=1, sort_keys=True
@@ -41,7 +41,7 @@ async def test_the_protocol_is_the_one_on_file(tmp_path: Path, protocol: str) ->
     assert snapshot.read_text() == schema + "\n", f"changed on purpose? Remove {name}, run again"
 
 
-def _protocol_of(tags: list[str]) -> str:
+def protocol_of(tags: list[str]) -> str:
     return next((tag for tag in tags if tag in PROTOCOLS), "native")
 
 

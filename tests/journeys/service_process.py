@@ -6,12 +6,23 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 from tests.journeys.conftest import processes_of, wait_until
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.client.discovery import find_connection
+
+
+def files_with_the_key(home: Path) -> list[Path]:
+    """Return what holds the local user's API key, beside the file that is for it."""
+    key_file = home / "local.key"
+    key = key_file.read_bytes()
+    assert key.startswith(b"tml-")
+    files = [path for path in home.rglob("*") if path.is_file() and path != key_file]
+    assert any(path.suffix == ".log" for path in files)
+    return [path for path in files if key in path.read_bytes()]
 
 
 @dataclass
@@ -41,6 +52,7 @@ class Service:
         assert self.process is not None
         self.process.communicate(timeout=30)
         wait_until(lambda: not self.processes(), 15, "ending every process")
+        assert files_with_the_key(Path(self.home)) == []
 
     def processes(self) -> list[psutil.Process]:
         return processes_of(self.home)

@@ -1,4 +1,4 @@
-"""Keys: who is let in, and that users are apart."""
+"""Keys: who is let in. `test_every_route.py` walks over the routes."""
 
 from __future__ import annotations
 
@@ -10,55 +10,10 @@ import httpx
 import pytest
 
 from tests.service.conftest import Service
-from twinkle_jupyter.service.auth import create_key, owner_of_key
+from twinkle_jupyter.errors import ConflictError, NotFoundError
+from twinkle_jupyter.service.auth import create_key, list_keys, owner_of_key, revoke_key
+from twinkle_jupyter.store.records import KeyRow
 from twinkle_jupyter.store.sqlite import SqliteStore
-
-
-def _routes(service: Service) -> dict[tuple[str, str], list[str]]:
-    """Return the tags of every route."""
-    found = {
-        (method, path): route["tags"]
-        for path, methods in service.app.openapi()["paths"].items()
-        for method, route in methods.items()
-    }
-    assert len(found) == 126
-    return found
-
-
-async def test_every_route_but_the_health_checks_needs_a_key(service: Service) -> None:
-    answers = {
-        (method, path): (await service.nobody.request(method, path)).status_code
-        for method, path in _routes(service)
-    }
-    assert [answers.pop(("get", path)) for path in ("/healthz", "/readyz")] == [200, 200]
-    assert set(answers.values()) == {401}
-
-
-async def test_what_belongs_to_another_user_is_not_found_anywhere(service: Service) -> None:
-    run = await service.start()
-    messages = [{"role": "user", "content": "Hi"}]
-    asked = 0
-    for name in (str(run["run_id"]), "pirate"):
-        for (method, path), tags in _routes(service).items():
-            if {"tinker", "openai", "twinkle"} & set(tags):
-                continue  # the tests of each protocol ask these, whose ids are in bodies
-            url = re.sub(r"\{\w+\}", name, path)
-            if url == path and path != "/api/v1/samples":
-                continue
-            if path.endswith("/import"):
-                continue  # makes an adapter of the asker's own
-            bodies = {
-                "/api/v1/samples": {"model": name, "messages": messages},
-                "/api/v1/adapters/{name}/exports": {"folder": "/x", "format": "peft"},
-            }
-            asked += 1
-            answer = await service.ben.request(method, url, json=bodies.get(path))
-            assert answer.status_code == 404, (method, url, answer.text)
-            assert answer.json()["error"]["code"] == "not_found"
-    assert asked == 44
-    assert (await service.ben.get("/api/v1/runs")).json() == {"runs": []}
-    assert (await service.ben.get("/api/v1/adapters")).json() == {"adapters": []}
-    assert (await service.ben.get("/api/v1/service")).json()["num_active_runs"] == 0
 
 
 @pytest.mark.parametrize(
@@ -102,6 +57,33 @@ async def test_only_the_digest_of_a_key_is_kept_and_nothing_is_logged(
     await service.nobody.get("/api/v1/runs", headers={"X-API-Key": f"{key}x"})
     assert key not in json.dumps(await service.store.list_rows(""))
     assert key not in caplog.text
+
+
+async def test_keys_are_listed_without_themselves_and_revoked_at_once(service: Service) -> None:
+    key = await create_key(service.store, "cleo", label="laptop")
+    [known] = await list_keys(service.store, "cleo")
+    assert (known.owner, known.label) == ("cleo", "laptop")
+    assert re.fullmatch(r"[0-9a-f]{12}", known.key_id)
+    assert {one.owner for one in await list_keys(service.store)} == {"anna", "ben", "cleo"}
+    assert key[4:] not in str(await list_keys(service.store))
+    for wrong in ("", "api", "%", known.key_id[::-1] + "0", key):
+        with pytest.raises(NotFoundError, match="There is no API key"):
+            await revoke_key(service.store, wrong)
+
+    headers = {"X-API-Key": key}
+    assert (await service.nobody.get("/api/v1/service", headers=headers)).status_code == 200
+    assert await revoke_key(service.store, known.key_id) == known
+    assert (await service.nobody.get("/api/v1/service", headers=headers)).status_code == 401
+    assert (await service.anna.get("/api/v1/service")).status_code == 200
+    assert {one.owner for one in await list_keys(service.store)} == {"anna", "ben"}
+
+
+async def test_an_id_that_several_keys_have_revokes_none(service: Service) -> None:
+    for digest in ("abcd1", "abcd2"):
+        await service.store.put(KeyRow.key(digest.ljust(64, "0")), KeyRow("cleo").to_row())
+    with pytest.raises(ConflictError, match="2 API keys begin with 'abcd'"):
+        await revoke_key(service.store, "abcd")
+    assert len(await list_keys(service.store, "cleo")) == 2
 
 
 async def test_a_store_that_is_gone_answers_503(service: Service) -> None:

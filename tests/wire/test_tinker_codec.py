@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.example import Example
@@ -49,7 +51,7 @@ def _protobuf(inputs: Inputs, loss: str = "cross_entropy", **config: float) -> M
     return message
 
 
-def _json(inputs: Inputs, loss: str = "cross_entropy", **config: float) -> bytes:
+def _json(inputs: Inputs, loss: str = "cross_entropy", **config: float) -> JsonValue:
     tensors = {
         name: {
             "data": np.asarray(values).ravel().tolist(),
@@ -60,7 +62,8 @@ def _json(inputs: Inputs, loss: str = "cross_entropy", **config: float) -> bytes
     }
     datum = {"model_input": {"chunks": [{"tokens": TOKENS}]}, "loss_fn_inputs": tensors}
     inner = {"data": [datum], "loss_fn": loss, "loss_fn_config": config or None}
-    return json.dumps({"model_id": "m", "seq_id": 3, "forward_backward_input": inner}).encode()
+    body = {"model_id": "m", "seq_id": 3, "forward_backward_input": inner}
+    return cast("JsonValue", json.loads(json.dumps(body)))
 
 
 def _decode_both(inputs: Inputs, loss: str = "cross_entropy", **config: float) -> LossRequest:
@@ -126,6 +129,12 @@ def _wrong_shape(message: Message) -> None:
     message.data[0].loss_fn_inputs["target_tokens"].shape[0] = 4
 
 
+def _vast_shape(message: Message) -> None:
+    # Their product is 0 in 64 bits.
+    message.data[0].loss_fn_inputs["target_tokens"].dense = b""
+    message.data[0].loss_fn_inputs["target_tokens"].shape[:] = [2**32, 2**32]
+
+
 def _bfloat16(message: Message) -> None:
     message.data[0].loss_fn_inputs["target_tokens"].dtype = 4
 
@@ -148,6 +157,7 @@ def _sparse_beyond(message: Message) -> None:
         (_image, "data[0] has a chunk of image"),
         (_half_a_number, "has 3 bytes"),
         (_wrong_shape, "has 3 numbers for shape [4]"),
+        (_vast_shape, "has 0 numbers for shape [4294967296, 4294967296]"),
         (_bfloat16, "is bfloat16"),
         (_text_setting, "loss_fn_config['loss_id'] is a text"),
         (_sparse_beyond, "is not a sparse matrix of shape [3, 2]"),
@@ -173,6 +183,25 @@ def test_a_sparse_matrix_is_what_it_stands_for() -> None:
     weights.sparse_csr.col_indices = np.asarray([0, 1], "<i8").tobytes()
     read = decode_protobuf(message.SerializeToString())
     assert [example.weights for example in read.examples] == [(0.5, 0.0, 0.0), (0.0, 0.0, 0.25)]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        {"data": [1e300, 7, 8]},
+        {"data": [-1e300, 7, 8], "dtype": "float32"},
+        {"shape": [2**70]},
+        {"shape": [-1]},
+        {"sparse_crow_indices": [0, 10**30]},
+        {"sparse_crow_indices": [0, 0, 0, 1], "sparse_col_indices": [-(2**63)]},
+    ],
+)
+def test_numbers_that_no_tensor_has_are_refused_in_their_turn(harm: dict[str, object]) -> None:
+    body = cast("Any", _json(TARGETS))
+    body["forward_backward_input"]["data"][0]["loss_fn_inputs"]["target_tokens"] |= harm
+    read = decode_json(body, forward_only=False)
+    assert "data[0].loss_fn_inputs['target_tokens']" in read.problem
+    assert read.seq_id == 3
 
 
 @given(st.binary(max_size=60))

@@ -33,6 +33,7 @@ from twinkle_jupyter.wire.native import (
     RunListBody,
     ServiceBody,
 )
+from twinkle_jupyter.wire.usage import UsageBody
 
 if TYPE_CHECKING:
     from twinkle_jupyter.client.run import Run
@@ -44,6 +45,7 @@ __all__ = [
     "Client",
     "RunBody",
     "ServiceBody",
+    "UsageBody",
     "connect",
 ]
 
@@ -116,6 +118,10 @@ class Client(SweepCommands):
     def service(self) -> ServiceBody:
         """Tell what the service is and does."""
         return self._call("GET", "/service", ServiceBody)
+
+    def usage(self) -> UsageBody:
+        """Tell what this user may have at once, and how much of it they have."""
+        return self._call("GET", "/usage", UsageBody)
 
     def start_run(
         self,

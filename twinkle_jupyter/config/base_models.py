@@ -11,7 +11,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import platformdirs
 
@@ -84,11 +84,10 @@ def resolve_base_model(name: str) -> BaseModelSource:
     """
     if name in BUNDLED_MODELS:
         return BUNDLED_MODELS[name]
-    folder = Path(name).expanduser()
-    # An empty path is the current folder, which nobody means.
-    if name and folder.is_dir():
+    folder, kind = _look_at(name)
+    if kind == "folder":
         return LocalModel(folder.absolute())
-    if folder.is_file():
+    if kind == "file":
         raise NotFoundError(
             f"Base model `{name}` is a file, not a folder.", "Name the folder that it is in."
         )
@@ -102,3 +101,16 @@ def resolve_base_model(name: str) -> BaseModelSource:
         if near
         else f"It can be {known}, a folder on this machine, or a hub name like `org/name`.",
     )
+
+
+def _look_at(name: str) -> tuple[Path, Literal["folder", "file", ""]]:
+    """Return what a name is as a path, and what is there; nothing for what cannot be a path."""
+    folder = Path(name)
+    try:
+        folder = folder.expanduser()
+        # An empty path is the current folder, which nobody means.
+        if name and folder.is_dir():
+            return folder, "folder"
+        return folder, "file" if folder.is_file() else ""
+    except (OSError, RuntimeError, ValueError):  # too long, nobody's home, a NUL
+        return folder, ""

@@ -29,6 +29,7 @@ from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
 from twinkle_jupyter.config.config_file import read_config_file
 from twinkle_jupyter.config.config_mistakes import config_error, refuse_misspelt_variables
 from twinkle_jupyter.config.home import home_folder
+from twinkle_jupyter.config.limits import Limits
 from twinkle_jupyter.config.service_sections import (
     BaseModelSection,
     HttpSection,
@@ -130,6 +131,8 @@ class ServiceConfig(BaseSettings):
                     f" `max_adapters={trainer.max_adapters}`"
                 )
         return self
+
+    limits: Limits = Field(default=Limits(), description="what each user may have at once")
 
     @classmethod
     def settings_customise_sources(

@@ -88,12 +88,14 @@ async def _serve(config: ServiceConfig, place: ServicePlace, *, until_stdin_clos
     if place.is_first:
         await cluster.start()
     access = ComputeAccess(store, config)
+    counts = open_store(config.store_address, SHORT_PATIENCE_S, is_durable=False)
     app = create_app(
         store,
         config,
         compute=access.compute,
         check_base_model=lambda name: check_base_model(config.source_of(name)),
         adapter_files=ExportProcess(),
+        quota_store=counts,
     )
     tinker: TinkerState = app.state.tinker
     leader = Leader(store, _duties(store, tinker))
@@ -129,6 +131,7 @@ async def _serve(config: ServiceConfig, place: ServicePlace, *, until_stdin_clos
     if place.is_last():
         await cluster.end()
     await announced.close()
+    await counts.close()
     await store.close()
 
 

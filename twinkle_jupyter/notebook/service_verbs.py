@@ -110,8 +110,25 @@ def _card(client: Client) -> Table:
         *((f"computed in ({name})", said) for name, said in service.computed_in.items()),
         ("active runs", str(service.num_active_runs)),
     ]
+    rows += limit_rows(client)
     rows += [(run.adapter, describe_run(run)) for run in client.runs()[:MAX_RUNS]]
     return Table("Twinkle", (), rows, "`%twinkle help` lists the verbs.")
+
+
+def limit_rows(client: Client) -> list[tuple[str, str]]:
+    """Say of each limit that is set how much of it the user has."""
+    try:
+        limits = client.usage().limits
+    except NotFoundError:
+        return []  # a service from before there were limits
+    return [
+        (
+            one.name.replace("_", " "),
+            f"{one.limit:,} at most" if one.used is None else f"{one.used:,} of {one.limit:,}",
+        )
+        for one in limits
+        if one.limit
+    ]
 
 
 def _stopped_card() -> Table:

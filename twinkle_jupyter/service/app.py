@@ -8,67 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from twinkle_jupyter import __version__
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.runs.sweep_progress import SweepProgress
-from twinkle_jupyter.service import (
-    event_routes,
-    export_routes,
-    native_routes,
-    record_routes,
-    sample_routes,
-    steering_routes,
-    sweep_routes,
-)
 from twinkle_jupyter.service.adapter_files import AdapterFiles, NoAdapterFiles
 from twinkle_jupyter.service.auth import ApiKeyGate
 from twinkle_jupyter.service.error_bodies import UnexpectedErrors, add_error_bodies
 from twinkle_jupyter.service.exports import Exports
-from twinkle_jupyter.service.openai import chat_routes, completion_routes, model_routes
-from twinkle_jupyter.service.parts import Parts, ServedModel, ServiceParts
+from twinkle_jupyter.service.parts import ServedModel, ServiceParts
+from twinkle_jupyter.service.protocols import include_routes
+from twinkle_jupyter.service.quotas import Quotas
 from twinkle_jupyter.service.request_bodies import BodyLimit
-from twinkle_jupyter.service.tinker import (
-    sampling_routes,
-    session_routes,
-    training_routes,
-    weights_routes,
-)
 from twinkle_jupyter.service.tinker.state import TinkerState
-from twinkle_jupyter.service.twinkle import (
-    health_routes,
-    listing_routes,
-    processor_routes,
-    setup_routes,
-)
-from twinkle_jupyter.service.twinkle import sampling_routes as twinkle_sampling_routes
-from twinkle_jupyter.service.twinkle import session_routes as twinkle_session_routes
-from twinkle_jupyter.service.twinkle import training_routes as twinkle_training_routes
 from twinkle_jupyter.service.twinkle.state import TwinkleState
 from twinkle_jupyter.store.interface import StateStore
-from twinkle_jupyter.wire.native import ErrorBody, HealthBody
-
-#: Clients of the OpenAI protocol look in the first; those that came by another in these.
-_OPENAI_PREFIXES = ("/v1", "/oai/api/v1", "/api/v1")
-
-#: The store's, to whoever asks whether requests may be sent here.
-_CHECK_S = 2.0
-
-_health = APIRouter(tags=["service"])
-
-
-@_health.get("/healthz")
-async def get_health() -> HealthBody:
-    """Answer, without a key, that the service answers."""
-    return HealthBody()
-
-
-@_health.get("/readyz")
-async def get_readiness(parts: Parts) -> HealthBody:
-    """Answer, without a key, that the store answers, too: for whatever sends requests here."""
-    await parts.store.check(_CHECK_S)
-    return HealthBody()
 
 
 def create_app(
@@ -78,6 +33,7 @@ def create_app(
     compute: Callable[[str], Awaitable[ServedModel]],
     check_base_model: Callable[[str], None],
     adapter_files: AdapterFiles | None = None,
+    quota_store: StateStore | None = None,
 ) -> FastAPI:
     """Put the application together. The store stays the caller's to close.
 
@@ -88,6 +44,8 @@ def create_app(
             while it is not loaded.
         check_base_model: Raises for a base model that nobody can load; may block.
         adapter_files: Writes exports and reads imports; without it both are refused.
+        quota_store: The same store, opened for what need not survive a power cut; `store` itself
+            where there is none.
     """
     app = FastAPI(
         title="twinkle-jupyter",
@@ -98,7 +56,8 @@ def create_app(
         # A browser's path with or without a slash at the end is not worth a redirect.
         redirect_slashes=False,
     )
-    parts = ServiceParts(store, config, compute, check_base_model)
+    quotas = Quotas(quota_store or store, config.limits)
+    parts = ServiceParts(store, config, compute, check_base_model, quotas)
     app.state.parts = parts
     app.state.adapter_files = adapter_files or NoAdapterFiles()
     app.state.exports = Exports(parts, app.state.adapter_files)
@@ -106,27 +65,10 @@ def create_app(
     tinker_state = TinkerState.of(parts)
     app.state.tinker = tinker_state
     app.state.twinkle = TwinkleState.of(parts, tinker_state)
-    app.include_router(_health)
-    for routes in (
-        *(native_routes, steering_routes, sweep_routes),
-        *(event_routes, sample_routes, export_routes, record_routes),
-    ):
-        app.include_router(
-            routes.router, prefix="/api/v1", responses={"default": {"model": ErrorBody}}
-        )
-    for tinker in (session_routes, training_routes, weights_routes, sampling_routes):
-        app.include_router(tinker.router, prefix="/api/v1")
-    for twinkle in (
-        *(twinkle_session_routes, health_routes, listing_routes, setup_routes),
-        *(twinkle_training_routes, twinkle_sampling_routes, processor_routes),
-    ):
-        app.include_router(twinkle.router, prefix="/api/v1")
-    for openai in (chat_routes, completion_routes, model_routes):
-        for prefix in _OPENAI_PREFIXES:
-            app.include_router(openai.router, prefix=prefix)
+    include_routes(app)
     add_error_bodies(app)
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, max_bytes=config.http.max_request_bytes)
-    app.add_middleware(ApiKeyGate, store=store)
+    app.add_middleware(ApiKeyGate, store=store, quotas=quotas)
     app.add_middleware(UnexpectedErrors)
     return app

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
+from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from twinkle_jupyter.errors import NotAllowedError, TwinkleError
+from twinkle_jupyter.errors import ConflictError, NotAllowedError, NotFoundError, TwinkleError
 from twinkle_jupyter.service.error_bodies import error_response
+from twinkle_jupyter.service.quotas import Quotas
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import KeyRow
 
@@ -25,14 +28,60 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 #: Longer ones are not worth hashing.
 _MAX_KEY = 200
 
+#: Digits of a digest that are shown.
+_ID_LENGTH = 12
+_KEY_ID = re.compile(r"[0-9a-f]{4,64}")
+
 _HINT = "In Jupyter: `%twinkle start`. Elsewhere: set TWINKLE_API_KEY."
 
 
-async def create_key(store: StateStore, owner: str) -> str:
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key as it may be shown: nobody can use it by what is here."""
+
+    #: The beginning of its digest, by which it is revoked.
+    key_id: str
+    owner: str
+    label: str
+    created_at: str
+
+
+async def create_key(store: StateStore, owner: str, label: str = "") -> str:
     """Make a key for `owner` and return it; it cannot be had a second time."""
     key = f"{PREFIX}{secrets.token_urlsafe(32)}"
-    await store.put(KeyRow.key(_digest(key)), KeyRow(owner).to_row())
+    await store.put(KeyRow.key(_digest(key)), KeyRow(owner, label=label).to_row())
     return key
+
+
+async def list_keys(store: StateStore, owner: str = "") -> list[KnownKey]:
+    """Return everybody's keys, or those of one owner, oldest first."""
+    rows = await store.list_rows(KeyRow.key(""))
+    keys = [_known_key(place, KeyRow.from_row(row)) for place, row in rows]
+    own = [key for key in keys if not owner or key.owner == owner]
+    return sorted(own, key=lambda key: key.created_at)
+
+
+async def revoke_key(store: StateStore, key_id: str) -> KnownKey:
+    """Take a key from its owner, from the next request on; return what it was.
+
+    Args:
+        store: Has the keys.
+        key_id: As `list_keys` has it, or any beginning of the digest that only one key has.
+
+    Raises:
+        NotFoundError: There is no such key.
+        ConflictError: Several keys begin so.
+    """
+    rows = await store.list_rows(KeyRow.key(key_id)) if _KEY_ID.fullmatch(key_id) else []
+    if not rows:
+        raise NotFoundError(
+            f"There is no API key {key_id!r}.", "`twinkle keys list` has their ids."
+        )
+    if len(rows) > 1:
+        raise ConflictError(f"{len(rows)} API keys begin with {key_id!r}.", "Give more of the id.")
+    ((place, row),) = rows
+    await store.delete(place)
+    return _known_key(place, KeyRow.from_row(row))
 
 
 async def owner_of_key(store: StateStore, key: str) -> str | None:
@@ -51,12 +100,13 @@ async def owner_of_key(store: StateStore, key: str) -> str | None:
 class ApiKeyGate:
     """ASGI middleware: lets a request through with its owner in `scope["state"]`, or answers 401.
 
-    Raises nothing; a store that cannot be read answers 503.
+    Raises nothing; a store that cannot be read answers 503, and one request too many 429.
     """
 
-    def __init__(self, app: ASGIApp, store: StateStore) -> None:
+    def __init__(self, app: ASGIApp, store: StateStore, quotas: Quotas) -> None:
         self._app = app
         self._store = store
+        self._quotas = quotas
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let through, or refuse."""
@@ -65,8 +115,9 @@ class ApiKeyGate:
             return
         try:
             owner = await self._owner(Headers(scope=scope))
+            await self._quotas.admit_request(owner)
         except TwinkleError as error:
-            await error_response(error)(scope, receive, send)
+            await error_response(error, for_all=True)(scope, receive, send)
             return
         scope.setdefault("state", {})["owner"] = owner
         await self._app(scope, receive, send)
@@ -92,6 +143,11 @@ async def _owner_of_request(request: Request) -> str:
 
 #: A route's parameter: whose key the request came with.
 Owner = Annotated[str, Depends(_owner_of_request)]
+
+
+def _known_key(place: str, row: KeyRow) -> KnownKey:
+    key_id = place.removeprefix(KeyRow.key(""))[:_ID_LENGTH]
+    return KnownKey(key_id, row.owner, row.label, row.created_at)
 
 
 def _digest(key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -59,6 +60,9 @@ STATUSES: dict[type[TwinkleError], int] = {
 }
 #: Seconds after which trying again makes sense.
 _RETRY_AFTER_S = {429: 5, 503: 2}
+#: The longest that stock clients wait.
+_LONG_S = 60
+_KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -68,18 +72,43 @@ def error_body(error: TwinkleError) -> ErrorBody:
     return ErrorBody(error=ErrorDetail.model_validate(error.as_fields()))
 
 
-def error_response(error: TwinkleError) -> JSONResponse:
-    """Return the whole answer of an error."""
+def error_response(error: TwinkleError, *, for_all: bool = False) -> JSONResponse:
+    """Return the whole answer of an error.
+
+    Args:
+        error: What went wrong.
+        for_all: Write it in the forms of all protocols at once: without a key, and at a path where
+            nothing is, nobody knows which one the client speaks.
+    """
     if error.code == INVALID_REQUEST:
         status = 400
     else:
         status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
-    response = JSONResponse(error_body(error).model_dump(), status)
+    body = error_body(error).model_dump()
+    if for_all:
+        of_openai = {"type": kind_of(status), "param": None}
+        body = {"error": {**body["error"], **of_openai}, "detail": str(error)}
+    response = JSONResponse(body, status)
     if status in _RETRY_AFTER_S:
-        response.headers["Retry-After"] = str(_RETRY_AFTER_S[status])
+        response.headers.update(_when_to_retry(error, _RETRY_AFTER_S[status]))
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _when_to_retry(error: TwinkleError, otherwise_s: int) -> dict[str, str]:
+    wait_s = error.retry_after_s if isinstance(error, QuotaExceededError) else None
+    if wait_s is None:
+        return {"Retry-After": str(otherwise_s)}
+    if math.isinf(wait_s):
+        # Stock clients would send it again for minutes, which does not mend it.
+        return {"Retry-After": str(_LONG_S), "X-Should-Retry": "false"}
+    return {"Retry-After": str(math.ceil(wait_s)), "Retry-After-Ms": str(math.ceil(wait_s * 1000))}
+
+
+def kind_of(status: int) -> str:
+    """Return the `type` that clients of the OpenAI protocol read."""
+    return _KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
 
 
 def log_unexpected(error: Exception) -> TwinkleError:
@@ -118,7 +147,7 @@ class UnexpectedErrors:
         except Exception as error:  # noqa: BLE001 - the outermost: logged with its traceback
             told = log_unexpected(error)
             if scope["type"] == "http" and not has_started:
-                await error_response(told)(scope, receive, send)
+                await error_response(told, for_all=True)(scope, receive, send)
 
 
 async def _on_twinkle_error(_request: Request, error: Exception) -> JSONResponse:
@@ -136,9 +165,9 @@ async def _on_invalid_request(_request: Request, error: Exception) -> JSONRespon
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     status, path = cast("HTTPException", error).status_code, request.url.path
     if status == 404:
-        return error_response(NotFoundError(f"There is nothing at {path}."))
+        return error_response(NotFoundError(f"There is nothing at {path}."), for_all=True)
     text = f"{request.method} {path} is not possible."
-    response = error_response(InvalidConfigError(text, "", INVALID_REQUEST))
+    response = error_response(InvalidConfigError(text, "", INVALID_REQUEST), for_all=True)
     response.status_code = status
     response.headers.update(cast("HTTPException", error).headers or {})
     return response

@@ -164,12 +164,19 @@ async def _start(parts: ServiceParts, point: _Point, config: RunConfig) -> RunRo
     )
     folder = parts.config.run_folder(child.run_id)
     records = parts.config.run_folder(parent.run_id) / "records.jsonl"
+    parts.quotas.check_max_length(config.max_length)
+    if not await asyncio.to_thread(records.is_file):
+        raise ConflictError(
+            f"Run {parent.run_id} has no rows to go on with: {parent.adapter!r} was imported.",
+            f"`%twinkle train … --from-adapter {parent.adapter}` begins with its weights.",
+        )
     try:
         await asyncio.to_thread(hold_checkpoint, point.checkpoint, folder / ORIGIN)
         await asyncio.to_thread(link_or_copy, records, folder / records.name)
         if config.adapter == parent.adapter:
             await _end(store, parent)
-        winner = await claim_adapter(store, parent.owner, config.adapter, child.run_id)
+        async with parts.quotas.room_for_adapters(parent.owner, [config.adapter]):
+            winner = await claim_adapter(store, parent.owner, config.adapter, child.run_id)
         if winner is not None:
             raise ConflictError(
                 f"Adapter {winner.adapter!r} is being trained by run {winner.run_id}.",

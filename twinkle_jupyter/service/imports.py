@@ -69,7 +69,9 @@ async def _publish(parts: ServiceParts, owner: str, run_id: RunId, config: RunCo
         state="finished",
         checkpoint=_CHECKPOINT,
     )
-    if await claim_adapter(parts.store, owner, config.adapter, run_id) is not None:
+    async with parts.quotas.room_for_adapters(owner, [config.adapter]):
+        winner = await claim_adapter(parts.store, owner, config.adapter, run_id)
+    if winner is not None:
         raise _taken(config.adapter)
     await parts.store.append(RunRow.log(run_id), StateChanged(state="finished", step=0).to_entry())
     await parts.store.put(RunRow.key(run_id), run.to_row())

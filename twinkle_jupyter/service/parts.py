@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.runtime.handles import Compute
+from twinkle_jupyter.service.quotas import Quotas
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.templates.chat_template import EncodedConversation
 
@@ -65,6 +66,7 @@ class ServiceParts:
     #: Raises `InvalidConfigError` or `NotFoundError` for a base model that nobody can load. May
     #: block; runs on a thread.
     check_base_model: Callable[[str], None]
+    quotas: Quotas
 
 
 async def _parts_of_app(request: Request) -> ServiceParts:

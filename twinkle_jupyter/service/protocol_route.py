@@ -10,11 +10,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from pydantic import JsonValue, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from typing_extensions import override
 
 from twinkle_jupyter.config.mistakes import describe_mistakes
 from twinkle_jupyter.errors import ConflictError, InvalidConfigError, TwinkleError
-from twinkle_jupyter.service.error_bodies import error_response
+from twinkle_jupyter.service.error_bodies import INVALID_REQUEST, error_response, log_unexpected
+from twinkle_jupyter.service.json_bodies import JsonRequest
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 _Handler = Callable[[Request], Coroutine[None, None, Response]]
 #: Where a mistake may be, which people do not write.
 _PLACES = ("body", "query", "path", "header")
-_HEADERS = ("retry-after", "www-authenticate")
+_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry", "www-authenticate")
 
 
 class ProtocolRoute(APIRoute):
@@ -44,14 +47,23 @@ class ProtocolRoute(APIRoute):
 
         async def told(request: Request) -> Response:
             try:
-                return await handle(request)
+                return await handle(JsonRequest(request.scope, request.receive))
             except TwinkleError as error:
                 return self._respond(error, None)
             except (ValidationError, RequestValidationError) as error:
+                if _is_unread(error.errors()):
+                    return self._respond(_unread_type(request), None)
                 details = [{**one, "loc": _in_the_body(one["loc"])} for one in error.errors()]
                 text = describe_mistakes(cast("Sequence[ErrorDetails]", details))
                 field = next((str(part) for part in details[0]["loc"]), None)
                 return self._respond(InvalidConfigError(text), field)
+            except (ClientDisconnect, HTTPException) as error:
+                # FastAPI makes its own of whatever comes up while it reads a body.
+                if isinstance(error.__cause__, TwinkleError):
+                    return self._respond(error.__cause__, None)
+                raise
+            except Exception as error:  # noqa: BLE001 - logged with its traceback, told by its id
+                return self._respond(log_unexpected(error), None)
 
         return told
 
@@ -63,3 +75,14 @@ class ProtocolRoute(APIRoute):
 
 def _in_the_body(where: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return where[1:] if where[:1] and where[0] in _PLACES else where
+
+
+def _is_unread(mistakes: Sequence[object]) -> bool:
+    """Whether FastAPI left a body as bytes, for what it is said to be."""
+    return any(isinstance(cast("ErrorDetails", one)["input"], bytes) for one in mistakes)
+
+
+def _unread_type(request: Request) -> InvalidConfigError:
+    given = request.headers.get("content-type", "")
+    text = f"Content-Type {given!r} is not read here." if given else "The body has no Content-Type."
+    return InvalidConfigError(text, "Send application/json.", INVALID_REQUEST)

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from twinkle_jupyter.config.mistakes import describe_mistakes
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.service.error_bodies import INVALID_REQUEST, RequestTooLargeError
+from twinkle_jupyter.service.json_bodies import read_json
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -23,9 +24,9 @@ async def read_body(request: Request, model: type[Body]) -> Body:
         InvalidConfigError: It is not JSON, or not shaped like `model`; names every mistake.
         RequestTooLargeError: It is larger than the service takes.
     """
-    raw = await request.body()
+    content = await read_json(await request.body())
     try:
-        return await asyncio.to_thread(model.model_validate_json, raw)
+        return await asyncio.to_thread(model.model_validate, content)
     except ValidationError as error:
         text = describe_mistakes(error.errors(include_url=False), model=model)
         raise InvalidConfigError(text, "", INVALID_REQUEST) from error

@@ -34,6 +34,7 @@ from twinkle_jupyter.errors import (
 from twinkle_jupyter.ids import new_adapter_id, new_run_id
 from twinkle_jupyter.runs.events import StateChanged
 from twinkle_jupyter.service.adapters import claim_adapter, get_adapter_run
+from twinkle_jupyter.service.base_model_names import check_name
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.repeats import check_repeats, repeating_fields
 from twinkle_jupyter.service.training_on import FirstWeights
@@ -75,7 +76,9 @@ async def start_run(
         InvalidConfigError: Settings are wrong; all are named.
         InvalidDataError: Records cannot be trained on.
         ConflictError: Another run of this adapter is active.
+        QuotaExceededError: The user has as many adapters as they may.
     """
+    await check_name(parts, owner, config.get("base_model"))
     checked = await asyncio.to_thread(_check, parts, config, records, first, repeats)
     name = checked.config.adapter
     active = await get_adapter_run(parts.store, owner, name)
@@ -99,7 +102,8 @@ async def start_run(
     try:
         if first:
             await first.bring(owner, folder)
-        winner = await claim_adapter(parts.store, owner, name, run.run_id)
+        async with parts.quotas.room_for_adapters(owner, [name]):
+            winner = await claim_adapter(parts.store, owner, name, run.run_id)
         if winner is not None:
             await asyncio.to_thread(shutil.rmtree, folder)
             return _same_or_conflict(winner, checked), False
@@ -204,6 +208,7 @@ def _check(
         checked = RunConfig.model_validate(config)
     except ValidationError as error:
         raise settings_error(error) from error
+    parts.quotas.check_max_length(checked.max_length)
     if first:
         first.check(checked)
     parts.check_base_model(checked.base_model)

@@ -17,6 +17,7 @@ from twinkle_jupyter.runtime.handles import (
 )
 from twinkle_jupyter.service.adapters import get_adapter_run, list_adapter_runs
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
+from twinkle_jupyter.service.quotas import Admission
 from twinkle_jupyter.service.runs import BASE, find_run
 from twinkle_jupyter.store.records import RunRow
 from twinkle_jupyter.wire.native import SampleBody
@@ -32,16 +33,19 @@ class OpenSample:
 
     sampler: SamplerHandle
     request: SampleRequest
+    admission: Admission
 
     async def deltas(self) -> AsyncGenerator[SampleDelta]:
         """Stream the answer; closing this cancels it within one token."""
-        answer = self.sampler.sample(self.request)
+        answer, num_tokens = self.sampler.sample(self.request), 0
         try:
             async for delta in answer:
+                num_tokens += len(delta.tokens)
                 yield delta
         finally:
             if isinstance(answer, AsyncGenerator):
                 await answer.aclose()
+            await self.admission.finish(num_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ async def open_sample(parts: ServiceParts, owner: str, body: SampleBody) -> Open
     """Find the weights and tokenise the conversation.
 
     Raises:
-        InvalidDataError: The template refuses the conversation.
+        InvalidDataError: The template refuses the conversation, or it is too long.
+        QuotaExceededError: The user has as much as they may.
         TwinkleError: What `find_source` raises.
     """
     source = await find_source(parts, owner, body.model)
@@ -107,7 +112,8 @@ async def open_sample(parts: ServiceParts, owner: str, body: SampleBody) -> Open
         frequency_penalty=body.frequency_penalty,
         seed=body.seed,
     )
-    return OpenSample(source.compute.sampler, source.request(prompt, settings))
+    admission = await parts.quotas.admit_prompts(owner, [prompt])
+    return OpenSample(source.compute.sampler, source.request(prompt, settings), admission)
 
 
 async def _find_adapter(parts: ServiceParts, owner: str, name: str) -> RunRow:

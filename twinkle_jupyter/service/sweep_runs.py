@@ -66,16 +66,20 @@ async def prepare_runs(
 
     Raises:
         ConflictError: Another request is starting a run of one of the names.
+        QuotaExceededError: The user has not so many adapters left.
         ServiceUnavailableError: The disk takes nothing.
     """
     folders = [parts.config.run_folder(one.run_id) for one in rows]
     runs = [_run_row(sweep, row, member.config) for row, member in zip(rows, members, strict=True)]
     try:
         await asyncio.to_thread(_link_records, records, folders)
-        for run in runs:
-            winner = await claim_adapter(parts.store, sweep.owner, run.adapter, run.run_id)
-            if winner is not None:
-                raise ConflictError(f"Adapter {run.adapter!r} is being trained.")
+        for run_config in (member.config for member in members):
+            parts.quotas.check_max_length(run_config.max_length)
+        async with parts.quotas.room_for_adapters(sweep.owner, [run.adapter for run in runs]):
+            for run in runs:
+                winner = await claim_adapter(parts.store, sweep.owner, run.adapter, run.run_id)
+                if winner is not None:
+                    raise ConflictError(f"Adapter {run.adapter!r} is being trained.")
     except TwinkleError:
         for folder in folders:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -32,6 +32,7 @@ from twinkle_jupyter.runs.sweep_row import (
     read_member_runs,
 )
 from twinkle_jupyter.service.adapters import get_adapter_run
+from twinkle_jupyter.service.base_model_names import check_name
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.runs import steer_run, write_records
 from twinkle_jupyter.service.sweep_runs import (
@@ -68,6 +69,7 @@ async def start_sweep(
         ConflictError: A sweep, or an adapter, of this name is there.
     """
     store = parts.store
+    await check_name(parts, owner, body.config.get("base_model"))
     checked = await asyncio.to_thread(_check, parts, body)
     seen = await store.get(SweepRow.name_key(owner, body.name))
     before = None if seen is None else await get_sweep(store, str(seen["sweep_id"]))

@@ -122,6 +122,11 @@ class ClientAdapterRow(ClientRow):
         return _key("client-adapter", owner, adapter_id)
 
     @property
+    def is_put_away(self) -> bool:
+        """Whether it lies on disk only, until its next op."""
+        return bool(self.to_load) and not self.to_load["path"]
+
+    @property
     def weights_to_load(self) -> WeightsToLoad | None:
         """What it becomes before its next op; None for nothing."""
         return WeightsToLoad(**self.to_load) if self.to_load else None  # type: ignore[arg-type]

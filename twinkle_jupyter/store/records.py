@@ -137,15 +137,22 @@ class KeyRow:
 
     owner: str
     created_at: str = field(default_factory=now)
+    #: What its owner calls it, to know which one to revoke; may be empty.
+    label: str = ""
 
     @staticmethod
     def key(digest: str) -> str:
-        """Where the row is kept."""
+        """Where the row is kept; all of them, or those that begin so, with a part of a digest."""
         return f"api-key/{digest}"
 
     def to_row(self) -> Row:
         """Return the row as JSON."""
         return cast("Row", asdict(self))
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """Rebuild from JSON."""
+        return cls(**cast("dict[str, str]", dict(row)))
 
 
 @dataclass(frozen=True, slots=True)

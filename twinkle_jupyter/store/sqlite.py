@@ -44,17 +44,19 @@ class SqliteStore:
         self._patience_s = patience_s
 
     @classmethod
-    def open(cls, path: Path, patience_s: float = 0.0) -> Self:
+    def open(cls, path: Path, patience_s: float = 0.0, *, is_durable: bool = True) -> Self:
         """Open the file, made with its folder if it is not there. Blocks for some milliseconds.
 
         Args:
             path: Where it is.
             patience_s: How long a disk that takes nothing is tried again.
+            is_durable: Whether a change is on disk when the call returns; else it is safe from a
+                kill, not from a power cut.
 
         Raises:
             ServiceUnavailableError: The file is no database, from a newer release, or locked.
         """
-        return cls(DatabaseThread(path), patience_s)
+        return cls(DatabaseThread(path, is_durable=is_durable), patience_s)
 
     async def get(self, key: str) -> Row | None:
         """Return the row, or None."""

@@ -48,8 +48,9 @@ class DatabaseThread:
             from `run`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_durable: bool = True) -> None:
         self._path = path
+        self._is_durable = is_durable
         self._jobs: queue.SimpleQueue[Callable[[sqlite3.Connection], None] | None] = (
             queue.SimpleQueue()
         )
@@ -125,7 +126,7 @@ class DatabaseThread:
 
     def _work(self, opened: Future[None]) -> None:
         try:
-            connection = _connect(self._path)
+            connection = _connect(self._path, is_durable=self._is_durable)
         except ServiceUnavailableError as error:  # first, since it is an OSError, too
             opened.set_exception(error)
             return
@@ -199,13 +200,13 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         connection.rollback()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *, is_durable: bool) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
     try:
         _use_wal(connection)
         # FULL: an acknowledged entry survives a power cut, not only a killed process.
-        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
         _refuse_newer(connection, path.name)
         connection.execute("BEGIN IMMEDIATE")
         _add_expiry(connection)

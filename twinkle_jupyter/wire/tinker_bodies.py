@@ -15,6 +15,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, Stri
 _NAME = re.compile(r"\w[\w.:-]{0,127}", re.ASCII)
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Metadata = dict[str, JsonValue]
+#: Clients count from 1, and copies of them from random places on.
+_Number = Annotated[int, Field(ge=0, lt=2**63)]
+_SequenceId = Annotated[int, Field(ge=1, lt=2**63)]
 #: Seconds until a checkpoint goes: an hour to ten years.
 Ttl = Annotated[int, Field(ge=3600, le=315_360_000)]
 
@@ -65,7 +68,7 @@ class PassBody(_Body):
     """`POST forward_backward` as JSON, and `POST forward`."""
 
     model_id: Identifier
-    seq_id: int = Field(ge=1)
+    seq_id: _SequenceId
     loss_input: LossInputBody = Field(
         validation_alias=AliasChoices("forward_backward_input", "forward_input")
     )
@@ -118,7 +121,7 @@ class CreateModelBody(_Body):
     """`POST create_model`."""
 
     session_id: Identifier
-    model_seq_id: int = Field(ge=0)
+    model_seq_id: _Number
     base_model: str = Field(min_length=1, max_length=500)
     user_metadata: Metadata | None = None
     lora_config: LoraConfigBody = LoraConfigBody(rank=32)
@@ -152,7 +155,7 @@ class OptimStepBody(_Body):
     """`POST optim_step`."""
 
     model_id: Identifier
-    seq_id: int = Field(ge=1)
+    seq_id: _SequenceId
     adam_params: AdamBody | None = None
     optimizer_params: OptimizerParamsBody | None = None
 
@@ -162,7 +165,7 @@ class SaveWeightsBody(_Body):
 
     model_id: Identifier
     path: str | None = None
-    seq_id: int = Field(ge=1)
+    seq_id: _SequenceId
     ttl_seconds: Ttl | None = None
     overwrite: bool = False
     user_metadata: Metadata | None = None
@@ -171,7 +174,7 @@ class SaveWeightsBody(_Body):
 class SaveForSamplerBody(SaveWeightsBody):
     """`POST save_weights_for_sampler`: under a name, or for one sampling session."""
 
-    sampling_session_seq_id: int | None = Field(default=None, ge=0)
+    sampling_session_seq_id: _Number | None = None
 
 
 class LoadWeightsBody(_Body):
@@ -180,9 +183,9 @@ class LoadWeightsBody(_Body):
     path: str
     optimizer: bool = False
     model_id: Identifier | None = None
-    seq_id: int | None = Field(default=None, ge=1)
+    seq_id: _SequenceId | None = None
     session_id: Identifier | None = None
-    model_seq_id: int | None = Field(default=None, ge=0)
+    model_seq_id: _Number | None = None
     base_model: str | None = None
     user_metadata: Metadata | None = None
 
@@ -197,7 +200,7 @@ class CreateSamplingSessionBody(_Body):
     """`POST create_sampling_session`."""
 
     session_id: Identifier
-    sampling_session_seq_id: int = Field(ge=0)
+    sampling_session_seq_id: _Number
     base_model: str | None = None
     model_path: str | None = None
 
@@ -219,7 +222,7 @@ class SampleBody(_Body):
     sampling_session_id: Identifier | None = None
     base_model: str | None = None
     model_path: str | None = None
-    seq_id: int = Field(default=0, ge=0)
+    seq_id: _Number = 0
     num_samples: int = Field(default=1, ge=1, le=256)
     prompt: ModelInputBody
     sampling_params: SamplingParamsBody = SamplingParamsBody()

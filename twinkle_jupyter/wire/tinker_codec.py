@@ -13,6 +13,7 @@ from typing import cast
 
 import numpy as np
 from google.protobuf.message import DecodeError, Message
+from pydantic import JsonValue
 
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.example import Example
@@ -92,13 +93,13 @@ def decode_protobuf(body: bytes) -> LossRequest:
     )
 
 
-def decode_json(body: bytes, *, forward_only: bool) -> LossRequest:
-    """Read the JSON body of `forward_backward` or `forward`, as clients before 0.25 send it.
+def decode_json(body: JsonValue, *, forward_only: bool) -> LossRequest:
+    """Read the body, parsed, of `forward_backward` or `forward`, as clients before 0.25 send it.
 
     Raises:
         ValidationError: It is no such body.
     """
-    content = PassBody.model_validate_json(body)
+    content = PassBody.model_validate(body)
     inner, ids = content.loss_input, (content.model_id, content.seq_id)
     try:
         data = [_read_json_datum(index, datum) for index, datum in enumerate(inner.data)]

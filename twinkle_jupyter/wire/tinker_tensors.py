@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -19,6 +20,9 @@ FLOAT32 = 1
 _BFLOAT16 = 4
 _DTYPES: Mapping[int, str] = {FLOAT32: "<f4", 2: "<i8", 3: "<i4"}
 _JSON_DTYPES: Mapping[str, str] = {"float32": "<f4", "int64": "<i8"}
+#: Whole numbers that a JSON number holds exactly.
+_EXACT = 2**53
+_LARGEST = float(np.finfo(np.float32).max)
 #: Columns of a tensor at most: targets of one position.
 MAX_TARGETS = 64
 
@@ -48,6 +52,14 @@ def read_tensor(tensor: Message, name: str) -> Array:
 
 def read_json_tensor(tensor: TensorBody, name: str) -> Array:
     """As `read_tensor`, from JSON."""
+    places = (tensor.shape, tensor.sparse_crow_indices, tensor.sparse_col_indices)
+    whole = [*(number for part in places for number in part or ())]
+    if tensor.dtype == "int64":
+        whole += [int(number) for number in tensor.data]
+    if any(abs(number) > _EXACT for number in whole):
+        raise InvalidDataError(f"{name} has a whole number beyond 2**53.")
+    if any(abs(number) > _LARGEST for number in tensor.data):
+        raise InvalidDataError(f"{name} has a number that float32 does not hold.")
     flat = np.asarray(tensor.data, _JSON_DTYPES[tensor.dtype])
     shape = tensor.shape if tensor.shape is not None else [len(flat)]
     if tensor.sparse_crow_indices is None:
@@ -66,7 +78,7 @@ def from_bytes(raw: bytes, dtype: str, name: str) -> Array:
 
 def _shaped(flat: Array, shape: Sequence[int], name: str) -> Array:
     sizes = list(shape) or [len(flat)]
-    if len(sizes) > 2 or min(sizes) < 0 or int(np.prod(sizes)) != len(flat):
+    if len(sizes) > 2 or min(sizes) < 0 or math.prod(sizes) != len(flat):
         raise InvalidDataError(f"{name} has {len(flat)} numbers for shape {list(shape)}.")
     return flat.reshape(sizes)
 

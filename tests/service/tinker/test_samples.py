@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from tests.client.live_service import LiveService
 from tests.redis_server import RedisServer
 from tests.service.tinker.conftest import TinkerUser
+from twinkle_jupyter.config.limits import Limits
 from twinkle_jupyter.errors import ConflictError, ServiceUnavailableError
 from twinkle_jupyter.runtime.handles import SampleRequest, SamplerHandle, SamplingSettings
+from twinkle_jupyter.service.quotas import Quotas
 from twinkle_jupyter.service.tinker import samples
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.reply import Reply
@@ -47,7 +49,7 @@ def other(live: LiveService) -> Samples:
     """Those of another process with the same store."""
 
     async def make() -> Samples:
-        return Samples(live.store)
+        return Samples(live.store, Quotas(live.store, Limits()))
 
     return live.call(make())
 
@@ -115,7 +117,7 @@ def test_the_same_request_at_both_is_written_once(
 
 
 async def _new(store: StateStore) -> Samples:
-    return Samples(store)
+    return Samples(store, Quotas(store, Limits()))
 
 
 def test_one_that_is_cancelled_at_the_other_process_stops_and_stays_cancelled(
@@ -171,7 +173,7 @@ def test_an_answer_waits_for_a_store_that_is_away(
 ) -> None:
     async def check() -> None:
         stores = [RedisStore.open(server.url, patience_s=0.2) for _ in range(2)]
-        writes, asks = (Samples(store) for store in stores)
+        writes, asks = (Samples(store, Quotas(store, Limits())) for store in stores)
         await writes.submit("anna", _name("a"), _order(64), sampler)
         server.kill()
         with pytest.raises(ServiceUnavailableError, match="does not answer"):
@@ -197,7 +199,7 @@ def test_what_came_of_a_sample_never_changes(ends: list[tuple[str, bool]]) -> No
 async def _check_final(ends: list[tuple[str, bool]]) -> None:
     """Whoever wants what, in whatever order: the first word is the last."""
     store = MemoryStore()
-    processes = [Samples(store), Samples(store)]
+    processes = [Samples(store, Quotas(store, Limits())), Samples(store, Quotas(store, Limits()))]
     claim = SampleRow("anna", _name("a"), processes[0]._presence.process_id)
     await store.put(SampleRow.key("anna", _name("a")), claim.to_row(), ttl_s=3600)
     finals = {

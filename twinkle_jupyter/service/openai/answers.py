@@ -54,7 +54,7 @@ class WholeAnswer:
         self.finish_reason = piece.finish_reason or self.finish_reason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Generation:
     """One prompt and the answers that are wanted to it."""
 
@@ -62,6 +62,8 @@ class Generation:
     request: SampleRequest
     num_answers: int
     stop_texts: tuple[str, ...]
+    #: Tokens of all answers so far.
+    num_written: int = 0
 
     async def pieces(self) -> AsyncGenerator[Piece]:
         """Stream all answers at once; closing this ends them within a token."""
@@ -102,6 +104,7 @@ class Generation:
         stops = StopTexts(self.stop_texts)
         async with aclosing(self.source.compute.sampler.sample(request)) as deltas:
             async for delta in deltas:
+                self.num_written += len(delta.tokens)
                 text, reason = stops.feed(delta.text), delta.finish_reason
                 is_over = stops.has_ended or reason is not None
                 finish: FinishReason | None = None

@@ -22,6 +22,7 @@ from twinkle_jupyter.service.openai.answers import (
     read_settings,
     read_stop_texts,
 )
+from twinkle_jupyter.service.openai.counted import Counted
 from twinkle_jupyter.service.openai.models import find_model
 from twinkle_jupyter.service.openai.route import OpenAiRoute
 from twinkle_jupyter.service.openai.stream import stream
@@ -42,9 +43,10 @@ async def complete_chat(body: ChatBody, parts: Parts, owner: Owner) -> Response:
     request = replace(source.request(prompt, settings), num_top=body.top_logprobs or 0)
     generation = Generation(source, request, body.n or 1, read_stop_texts(body))
     chat = _Chat(body, generation, source.compute.template)
+    counted = Counted(await parts.quotas.admit_prompts(owner, [prompt]), [generation])
     if body.stream:
-        return stream(chat.chunks())
-    return JSONResponse(await chat.whole())
+        return stream(counted.stream(chat.chunks()))
+    return JSONResponse(await counted.whole(chat.whole()))
 
 
 def _refuse_what_is_not_there(body: ChatBody) -> None:

@@ -22,6 +22,7 @@ from twinkle_jupyter.service.openai.answers import (
     read_settings,
     read_stop_texts,
 )
+from twinkle_jupyter.service.openai.counted import Counted
 from twinkle_jupyter.service.openai.models import find_model
 from twinkle_jupyter.service.openai.route import OpenAiRoute
 from twinkle_jupyter.service.openai.stream import stream
@@ -64,9 +65,10 @@ async def complete(body: CompletionBody, parts: Parts, owner: Owner) -> Response
         for prompt in prompts
     ]
     completion = _Completion(body, generations, source, max_tokens)
+    counted = Counted(await parts.quotas.admit_prompts(owner, prompts), generations)
     if body.stream:
-        return stream(completion.chunks())
-    return JSONResponse(await completion.whole())
+        return stream(counted.stream(completion.chunks()))
+    return JSONResponse(await counted.whole(completion.whole()))
 
 
 def _read_prompts(body: CompletionBody, template: PromptTemplate) -> list[tuple[int, ...]]:

@@ -27,7 +27,9 @@ from twinkle_jupyter.errors import (
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.runtime.handles import AdapterSpec, TrainerHandle
+from twinkle_jupyter.service.base_model_names import check_name
 from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.tinker.op_quota import OpQuota
 from twinkle_jupyter.store.artifacts import delete_folder, has_folder
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsToLoad
 from twinkle_jupyter.store.hold import held
@@ -48,6 +50,7 @@ class ClientAdapters:
 
     def __init__(self, parts: ServiceParts) -> None:
         self._parts = parts
+        self.queue = OpQuota(parts.quotas)
         self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def add(self, owner: str, adapter_id: str, body: CreateModelBody) -> None:
@@ -70,6 +73,7 @@ class ClientAdapters:
                 "train_attn=false and train_mlp=false leave nothing to train: the output layer has"
                 " no adapter here."
             )
+        await check_name(self._parts, owner, body.base_model)
         await asyncio.to_thread(self._parts.check_base_model, body.base_model)
         row = ClientAdapterRow(
             owner,
@@ -85,10 +89,17 @@ class ClientAdapters:
         await self.write(row)
 
     async def write(self, row: ClientAdapterRow) -> None:
-        """Write a new adapter's row; raises ConflictError where there is another one."""
-        if await self._parts.store.put_if_absent(
-            ClientAdapterRow.key(row.owner, row.adapter_id), row.to_row()
-        ):
+        """Write a new adapter's row.
+
+        Raises:
+            ConflictError: There is another one.
+            QuotaExceededError: The user has as many as they may.
+        """
+        async with self._parts.quotas.room_for_adapters(row.owner, [row.adapter_id]):
+            is_new = await self._parts.store.put_if_absent(
+                ClientAdapterRow.key(row.owner, row.adapter_id), row.to_row()
+            )
+        if is_new:
             return
         known = await self.get(row.owner, row.adapter_id)
         shape = ("base_model", "rank", "alpha", "seed", "trains", "targets", "session_id")
@@ -141,7 +152,9 @@ class ClientAdapters:
                 )
                 return await self._change(row, is_made=True)
             if (weights := row.weights_to_load) is not None:
-                return await self._load(trainer, row, weights)
+                # What was put away is one more again.
+                async with self._parts.quotas.room_for_adapters(row.owner, [row.adapter_id]):
+                    return await self._load(trainer, row, weights)
             return row
 
     @asynccontextmanager

@@ -31,7 +31,9 @@ async def accept(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> Non
         InvalidDataError: The client's sequence id is before the newest load of weights.
         ServiceUnavailableError: There is no trainer now; the client sends it again.
         ConflictError: Another op was sent under that id.
+        QuotaExceededError: The user has as much queued, or had as much, as they may.
     """
+    admission = await adapters.queue.admit(row.owner, op)
 
     async def hand_over() -> ClientAdapterRow:
         made = await adapters.made(await adapters.get(row.owner, row.adapter_id))
@@ -52,7 +54,14 @@ async def accept(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> Non
                 raise
             return await hand_over()
 
-    await adapters.used(await patiently(hand_over_again, ACCEPT_WAIT_S))
+    try:
+        made = await patiently(hand_over_again, ACCEPT_WAIT_S)
+    except BaseException:
+        await admission.finish()
+        raise
+    if adapters.queue.counts(op):
+        adapters.queue.watch(admission, await adapters.trainer_of(made), op, made.id_offset)
+    await adapters.used(made)
 
 
 async def accept_loss(
@@ -61,8 +70,9 @@ async def accept_loss(
     """Take in a forward pass, with or without a backward one; or that it was refused."""
     adapter_id, number = AdapterId(row.adapter_id), request.seq_id
     op: Op
-    if request.problem:
-        op = Refusal(adapter_id, number, request.problem)
+    problem = request.problem or adapters.queue.problem_of(request.examples)
+    if problem:
+        op = Refusal(adapter_id, number, problem)
     else:
         op = ForwardBackward(
             adapter_id,

@@ -20,6 +20,7 @@ from twinkle_jupyter.errors import (
 )
 from twinkle_jupyter.runtime.handles import SamplerHandle
 from twinkle_jupyter.service.error_bodies import log_unexpected
+from twinkle_jupyter.service.quotas import Admission, Quotas
 from twinkle_jupyter.service.tinker.presence import Presence
 from twinkle_jupyter.service.tinker.reply import Reply
 from twinkle_jupyter.service.tinker.sample_news import SampleKey, SampleNews
@@ -50,6 +51,15 @@ class GoneError(TwinkleError):
     """It is not known any more; the client submits it again."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be written, by whom, and what it counts towards."""
+
+    order: SampleOrder
+    sampler: SamplerHandle
+    admission: Admission
+
+
 @dataclass(slots=True)
 class _Writing:
     """A sample that this process writes."""
@@ -66,10 +76,16 @@ class _Writing:
 
 
 class Samples:
-    """As one of the processes that share a store sees them."""
+    """As one of the processes that share a store sees them.
 
-    def __init__(self, store: StateStore) -> None:
+    Args:
+        store: Where what came of each is told.
+        quotas: Of users.
+    """
+
+    def __init__(self, store: StateStore, quotas: Quotas) -> None:
         self._store = store
+        self._quotas = quotas
         self._writing: dict[SampleKey, _Writing] = {}
         self._places = asyncio.Semaphore(_MAX_WRITING)
         self._presence = Presence(store)
@@ -81,7 +97,9 @@ class Samples:
         """Begin to write an answer; the same name again changes nothing, wherever it is sent.
 
         Raises:
-            QuotaExceededError: There are as many as the service takes.
+            QuotaExceededError: There are as many as the service takes, or this user has as much as
+                they may.
+            InvalidDataError: The prompt is too long.
             ServiceUnavailableError: The store is away.
         """
         key = (owner, name)
@@ -90,15 +108,21 @@ class Samples:
         if len(self._writing) >= _MAX_WAITING:
             raise QuotaExceededError(f"{_MAX_WAITING} samples are being written.", "Try again.")
         row = SampleRow(owner, name, self._presence.process_id)
+        stored, stored_row = SampleRow.key(owner, name), row.to_row()
         with ExitStack() as undo:
             writing = self._writing[key] = _Writing()
             undo.callback(self._writing.pop, key)
             await self._presence.begin()
             undo.callback(self._presence.end)
-            if await self._store.put_if_absent(
-                SampleRow.key(owner, name), row.to_row(), ttl_s=_LONGEST_S
-            ):
-                work = self._bring(row, writing, order, sampler)
+            if await self._store.put_if_absent(stored, stored_row, ttl_s=_LONGEST_S):
+                try:
+                    admission = await self._quotas.admit_prompts(
+                        owner, [order.request.prompt], name
+                    )
+                except TwinkleError:
+                    await self._store.replace(stored, stored_row, stored_row, ttl_s=0.0)
+                    raise
+                work = self._bring(row, writing, _Work(order, sampler, admission))
                 writing.task = asyncio.create_task(work, name=name)
                 undo.pop_all()
 
@@ -162,14 +186,12 @@ class Samples:
             with suppress(ServiceUnavailableError):
                 await self._presence.leave()
 
-    async def _bring(
-        self, row: SampleRow, writing: _Writing, order: SampleOrder, sampler: SamplerHandle
-    ) -> None:
+    async def _bring(self, row: SampleRow, writing: _Writing, work: _Work) -> None:
         key = (row.owner, row.name)
         try:
             async with self._news.listening():  # somebody may cancel it elsewhere
                 try:
-                    done = await self._outcome(row, order, sampler)
+                    done = await self._outcome(row, work)
                 except asyncio.CancelledError:
                     if not writing.is_cancelled:
                         raise
@@ -181,16 +203,22 @@ class Samples:
             self._presence.end()
             self._news.wake(key)
 
-    async def _outcome(
-        self, row: SampleRow, order: SampleOrder, sampler: SamplerHandle
-    ) -> SampleRow:
+    async def _outcome(self, row: SampleRow, work: _Work) -> SampleRow:
         try:
-            samples = await self._write(order, sampler)
-            return await asyncio.to_thread(answered, row, samples, order.prompt)
+            samples = await self._write_and_count(work)
+            return await asyncio.to_thread(answered, row, samples, work.order.prompt)
         except TwinkleError as error:
             return failed(row, error)
         except Exception as error:  # noqa: BLE001 - logged with its traceback, told by its id
             return failed(row, log_unexpected(error))
+
+    async def _write_and_count(self, work: _Work) -> list[SampledTokens]:
+        samples: list[SampledTokens] = []
+        try:
+            samples = await self._write(work.order, work.sampler)
+        finally:
+            await work.admission.finish(sum(len(sample.tokens) for sample in samples))
+        return samples
 
     async def _write(self, order: SampleOrder, sampler: SamplerHandle) -> list[SampledTokens]:
         async def write(number: int) -> SampledTokens:

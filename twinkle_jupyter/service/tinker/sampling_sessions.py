@@ -9,6 +9,7 @@ from pathlib import Path
 from twinkle_jupyter.errors import InvalidDataError, NotFoundError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import SaveCheckpoint
+from twinkle_jupyter.service.base_model_names import check_name
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, find_saved
 from twinkle_jupyter.store.artifacts import delete_folder
@@ -45,6 +46,7 @@ class SamplingSessions:
         if base_model is None:
             raise InvalidDataError("Neither base_model nor model_path says what to sample from.")
         if not folder:
+            await check_name(self.parts, owner, base_model)
             await asyncio.to_thread(self.parts.check_base_model, base_model)
         row = SamplingSessionRow(
             owner,

@@ -31,7 +31,7 @@ class TinkerState:
     def of(cls, parts: ServiceParts) -> Self:
         """Put it together."""
         sessions, adapters = Sessions(parts.store), ClientAdapters(parts)
-        samples = Samples(parts.store)
+        samples = Samples(parts.store, parts.quotas)
         return cls(
             sessions,
             adapters,

@@ -15,7 +15,9 @@ from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.service.adapter_files import is_loopback
 from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.json_bodies import read_json
 from twinkle_jupyter.service.parts import Parts
+from twinkle_jupyter.service.request_bodies import body_schema
 from twinkle_jupyter.service.tinker import loading, ops
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.route import TinkerRoute
@@ -26,6 +28,7 @@ from twinkle_jupyter.wire.tinker_bodies import (
     LoadWeightsBody,
     ModelBody,
     OptimStepBody,
+    PassBody,
     RetrieveBody,
 )
 from twinkle_jupyter.wire.tinker_codec import PROTOBUF, decode_json, decode_protobuf
@@ -83,7 +86,7 @@ async def unload_model(body: ModelBody, state: State, owner: Owner) -> dict[str,
     return FutureName("unload_model", 0, row.adapter_id).as_body()
 
 
-@router.post("/forward_backward")
+@router.post("/forward_backward", openapi_extra=body_schema(PassBody))
 async def forward_backward(
     request: Request,
     state: State,
@@ -98,16 +101,17 @@ async def forward_backward(
     if content_type.partition(";")[0].strip() == PROTOBUF:
         decoded = await asyncio.to_thread(decode_protobuf, body)
     else:
-        decoded = await asyncio.to_thread(decode_json, body, forward_only=False)
+        content = await read_json(body)
+        decoded = await asyncio.to_thread(decode_json, content, forward_only=False)
     row = await state.adapters.get(owner, decoded.model_id)
     return (await ops.accept_loss(state.adapters, row, decoded)).as_body()
 
 
-@router.post("/forward")
+@router.post("/forward", openapi_extra=body_schema(PassBody))
 async def forward(request: Request, state: State, owner: Owner) -> dict[str, JsonValue]:
     """Take in a forward pass of a client that has a route of its own for it."""
-    body = await request.body()
-    decoded = await asyncio.to_thread(decode_json, body, forward_only=True)
+    content = await read_json(await request.body())
+    decoded = await asyncio.to_thread(decode_json, content, forward_only=True)
     row = await state.adapters.get(owner, decoded.model_id)
     return (await ops.accept_loss(state.adapters, row, decoded)).as_body()
 
@@ -136,7 +140,11 @@ async def load_weights(
 
 @router.post("/retrieve_future", response_model=None)
 async def retrieve_future(
-    body: RetrieveBody, state: State, owner: Owner, accept: Annotated[str, Header()] = ""
+    body: RetrieveBody,
+    parts: Parts,
+    state: State,
+    owner: Owner,
+    accept: Annotated[str, Header()] = "",
 ) -> Response:
     """Wait for what came of a request; 408 says to ask again, 410 to submit it again."""
     name = FutureName.parse(body.request_id)
@@ -145,7 +153,9 @@ async def retrieve_future(
     except GoneError as error:
         return JSONResponse({"detail": str(error)}, 410)
     if reply is None:
-        return JSONResponse({"queue_state": "active"}, 408)
+        why = parts.quotas.pause_of(owner)
+        paused = {"queue_state": "paused_rate_limit", "queue_state_reason": why}
+        return JSONResponse(paused if why else {"queue_state": "active"}, 408)
     return Response(reply.content, media_type=reply.media_type)
 
 

@@ -137,15 +137,6 @@ async def list_checkpoints(
     return {"checkpoints": [_checkpoint(one) for one in saved]}
 
 
-@router.delete("/training_runs/{model_id}/checkpoints/{checkpoint_id:path}")
-async def delete_checkpoint(
-    model_id: str, checkpoint_id: str, parts: Parts, owner: Owner
-) -> dict[str, JsonValue]:
-    """Delete saved weights."""
-    await delete_saved(parts, owner, _path(model_id, checkpoint_id))
-    return {}
-
-
 @router.put("/training_runs/{model_id}/checkpoints/{kind}/{name}/ttl")
 async def set_ttl(
     model_id: str, kind: str, name: str, body: TtlBody, parts: Parts, owner: Owner
@@ -171,6 +162,16 @@ async def unpublish(
 ) -> dict[str, JsonValue]:
     """Take the mark away."""
     await change_saved(parts, owner, _path(model_id, f"{kind}/{name}"), is_public=False)
+    return {}
+
+
+# After the one above, whose path this one takes, too.
+@router.delete("/training_runs/{model_id}/checkpoints/{checkpoint_id:path}")
+async def delete_checkpoint(
+    model_id: str, checkpoint_id: str, parts: Parts, owner: Owner
+) -> dict[str, JsonValue]:
+    """Delete saved weights."""
+    await delete_saved(parts, owner, _path(model_id, checkpoint_id))
     return {}
 
 
