@@ -81,7 +81,9 @@ def test_what_one_process_writes_the_other_one_tells_as_often_as_it_is_asked(
     monkeypatch.setattr(samples, "_LOOK_AGAIN_S", 60.0)  # it is told, and need not look
     name = _asample(anna, 1, max_tokens=200).raise_for_status().json()["request_id"]
     # Before it is there: whoever is asked holds until it is.
+    asked_at = time.monotonic()
     there = live.call(other.retrieve("anna", name, 20, as_protobuf=False))
+    assert time.monotonic() - asked_at < 15
     here = anna.result(name)
     assert there is not None
     assert anna.result(name) == here
@@ -121,9 +123,13 @@ async def _new(store: StateStore) -> Samples:
 
 
 def test_one_that_is_cancelled_at_the_other_process_stops_and_stays_cancelled(
-    live: LiveService, anna: TinkerUser, other: Samples
+    live: LiveService, anna: TinkerUser, other: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = _asample(anna, 1, max_tokens=100_000).json()["request_id"]
+    async def write_long(*_: object) -> None:
+        await asyncio.sleep(120)
+
+    monkeypatch.setattr(samples, "write_sample", write_long)
+    name = _asample(anna, 1).json()["request_id"]
     own = cast("Samples", live.app.state.tinker.samples)
     assert live.call(other.retrieve("anna", name, 0.05, as_protobuf=False)) is None
     live.call(other.cancel("anna", name))

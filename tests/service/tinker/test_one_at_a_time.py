@@ -1,0 +1,42 @@
+"""What only one of several service processes may do to an adapter at a time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.client.live_service import LiveService
+from tests.service.tinker.conftest import TinkerUser
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
+
+
+def test_an_adapter_that_was_put_away_is_loaded_once_whoever_needs_it(
+    live: LiveService, anna: TinkerUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = anna.create_model()
+    anna.result(anna.forward_backward(model, 1).json()["request_id"])
+    anna.result(anna.post("unload_model", model_id=model).json()["request_id"])
+    assert live.compute is not None
+    trainer = live.compute.trainer
+    load, loads = trainer.load_adapter, []
+
+    async def load_slowly(adapter_id: AdapterId, folder: str, **how: bool | str) -> int:
+        loads.append(adapter_id)
+        await asyncio.sleep(0.3)
+        return await load(adapter_id, folder, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trainer, "load_adapter", load_slowly)
+
+    async def need_it_everywhere() -> None:
+        processes = [ClientAdapters(live.app.state.parts) for _ in range(3)]
+        row = await processes[0].get("anna", model)
+        made = await asyncio.gather(*(one.made(row) for one in processes))
+        assert [(one.is_made, one.to_load) for one in made] == [(True, {})] * 3
+
+    live.call(need_it_everywhere())
+    assert loads == [model]
+    step = anna.result(anna.optim_step(model, 2).json()["request_id"])
+    assert isinstance(step["metrics"], dict)
+    assert step["metrics"]["grad_norm"] > 0  # the gradient came back with it
