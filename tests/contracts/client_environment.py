@@ -18,13 +18,15 @@ def make_client_environment(
     What they need and our own environment has, torch above all, is taken from there; without
     dependencies, everything that is not named.
     """
-    venv.create(folder, with_pip=True)
+    # Its own pip would take longer to come than all that it is there for.
+    venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     link = folder / "lib" / version / "site-packages" / "shared.pth"
     link.write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
     flags = ["-q", "--no-compile", *([] if with_dependencies else ["--no-deps"])]
-    command = [str(python), "-m", "pip", "install", *flags, *requirements]
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install"]
+    command += [*flags, *requirements]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return python

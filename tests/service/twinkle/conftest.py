@@ -64,7 +64,7 @@ class TwinkleUser:
         return logps
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def live(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[LiveService]:
     home = tmp_path_factory.mktemp("twinkle-protocol")
     with pytest.MonkeyPatch.context() as patch:

@@ -152,6 +152,14 @@ def test_of_two_answers_the_better_one_gains(anna: TwinkleUser) -> None:
         anna.do("clip_grad_and_step")
     assert losses[0] == pytest.approx(math.log(2), abs=1e-4)
     assert losses == sorted(losses, reverse=True)
+    # A mean over pairs: twice the same ones are no more than once.
+    norms = []
+    for times in (1, 2):
+        wide = {"logps": times * reference["logps"]}
+        anna.result("forward_backward", inputs=times * [ROW, OTHER], ref_outputs=wide)
+        norms.append(_norm(anna))
+        anna.do("zero_grad")
+    assert norms[1] == pytest.approx(norms[0], rel=1e-4)
     odd = anna.model("forward_backward", inputs=[ROW], ref_outputs={"logps": [[0.0] * 5]})
     assert odd.status_code == 422
     assert "pairs" in odd.json()["detail"]

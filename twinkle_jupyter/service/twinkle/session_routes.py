@@ -54,7 +54,8 @@ async def get_capacity(parts: Parts) -> dict[str, JsonValue]:
     found = await parts.store.list_rows(ClientAdapterRow.PREFIX)
     rows = [ClientAdapterRow.from_row(row) for _, row in found]
     used = sum(row.is_made and not row.to_load for row in rows)
-    most = parts.config.trainer.max_active_adapters * len(await list_base_models(parts))
+    names = [model.name for model in await list_base_models(parts)]
+    most = sum(parts.config.trainer_of(name).max_active_adapters for name in names)
     return {"max_loras": most, "used_loras": min(used, most), "free_loras": max(0, most - used)}
 
 

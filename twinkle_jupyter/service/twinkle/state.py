@@ -31,7 +31,7 @@ class TwinkleState:
         return cls(
             parts,
             NamedAdapters(parts, tinker.sessions, tinker.adapters),
-            Turns(tinker.adapters, is_alone=parts.config.store is None),
+            Turns(tinker.adapters),
             Setups(parts.store),
             Processors(parts),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -32,7 +31,6 @@ from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsToLoad
 #: Its client waits for 600 s, for a base model that is being fetched as for an answer.
 _READY_WAIT_S = 300.0
 _ANSWER_WAIT_S = 590.0
-_MAX_KNOWN = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +49,11 @@ class Turns:
 
     Args:
         adapters: That clients train.
-        is_alone: Whether no other process hands ops of these adapters to the trainer.
     """
 
-    def __init__(self, adapters: ClientAdapters, *, is_alone: bool) -> None:
+    def __init__(self, adapters: ClientAdapters) -> None:
         self._adapters = adapters
-        self._is_alone = is_alone
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        #: Sequence ids that are the next ones, as far as that is known without asking.
-        self._numbers: OrderedDict[str, int] = OrderedDict()
 
     @asynccontextmanager
     async def of(self, row: ClientAdapterRow) -> AsyncGenerator[None]:
@@ -92,14 +86,12 @@ class Turns:
             TwinkleError: What the op fails with.
         """
         place = place or await self.next(row)
-        self._numbers.pop(row.adapter_id, None)  # until it is known how this one went
         op = op_of(place.number)
         try:
             answer = await _ask(place, op)
         except (NotFoundError, ServiceUnavailableError):
             # Taken in, or not: under the same id it is carried out once.
             answer = await self._send_again(row, op)
-        self._note(row, place.number + 1)
         await self._adapters.used(place.row)
         return answer
 
@@ -112,7 +104,6 @@ class Turns:
             InvalidDataError: It cannot be loaded.
         """
         place = await self.next(row)
-        self._numbers.pop(row.adapter_id, None)
         weights = WeightsToLoad(path, folder, with_optimizer, place.number)
         await patiently(lambda: self._adapters.begin_load(place.row, weights), ACCEPT_WAIT_S)
 
@@ -126,9 +117,6 @@ class Turns:
     async def _next(self, row: ClientAdapterRow) -> Place:
         made = await self._adapters.made(await self._adapters.get(row.owner, row.adapter_id))
         trainer = await self._adapters.trainer_of(made)
-        known = self._numbers.get(row.adapter_id)
-        if known is not None:
-            return Place(made, trainer, known)
         position = await trainer.position(AdapterId(row.adapter_id))
         if position is None:
             if not await self._adapters.found_again(made):
@@ -145,12 +133,6 @@ class Turns:
             return await trainer.outcome(AdapterId(row.adapter_id), op.sequence_id - made.id_offset)
 
         return await patiently(outcome, _ANSWER_WAIT_S)
-
-    def _note(self, row: ClientAdapterRow, number: int) -> None:
-        if self._is_alone:
-            self._numbers[row.adapter_id] = number
-            while len(self._numbers) > _MAX_KNOWN:
-                self._numbers.popitem(last=False)
 
 
 async def _ask(place: Place, op: Op) -> OpAnswer:
