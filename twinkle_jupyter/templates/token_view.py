@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from twinkle_jupyter.templates.chat_template import ChatTemplate
-from twinkle_jupyter.templates.loss_mask import LossMask, Messages
+from twinkle_jupyter.templates.loss_mask import LossMask
+from twinkle_jupyter.templates.message_form import Messages
 
 #: Of what the template writes before the first message.
 NO_ROLE = ""
