@@ -63,13 +63,14 @@ def read_sources() -> dict[str, str]:
 def build_template(source: str) -> ChatTemplate:
     """Return the template with a byte-level tokenizer to which its marks are special."""
     return ChatTemplate.build(
-        _build_tokenizer(source),
+        build_tokenizer(source),
         source,
         {"bos_token": BOS, "eos_token": EOS},
     )
 
 
-def _build_tokenizer(source: str) -> Tokenizer:
+def build_tokenizer(source: str) -> Tokenizer:
+    """Return a byte-level tokenizer to which the marks of this template are special."""
     tokenizer = train_tokenizer()
     marks = sorted({BOS, EOS, *_MARKS.findall(source)})
     tokenizer.add_special_tokens([AddedToken(mark, special=True) for mark in marks])
