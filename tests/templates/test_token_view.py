@@ -63,5 +63,29 @@ def test_a_view_goes_through_json_column_by_column(template: ChatTemplate) -> No
     view = view_tokens(ROW, template, max_length=8)
     read = json.loads(json.dumps(view.to_json()))
     assert (read["text"], read["max_length"]) == (view.text, 8)
+    (fault,) = read["faults"]
+    assert (fault["code"], fault["row"], fault["severity"]) == ("no_supervised_token", 1, "refuse")
     rows = zip(*(read["tokens"][field] for field in ViewedToken.__slots__), strict=True)
     assert tuple(ViewedToken(*row) for row in rows) == view.tokens
+
+
+def test_a_row_that_is_refused_is_seen_all_the_same(template: ChatTemplate) -> None:
+    otherwise = template.source + "{% if add_generation_prompt %}<hm>{% endif %}"
+    view = view_tokens(ROW, dataclasses.replace(template, source=otherwise))
+    assert view.text.endswith("I am Twinkle.<|im_end|>\n")
+    assert (len(view.tokens) > 20, view.num_learned) == (True, 0)
+    assert [fault.code for fault in view.faults] == ["prompt_text_differs"]
+
+    refusing = "{{ raise_exception('No system') }}"
+    view = view_tokens(ROW, dataclasses.replace(template, source=refusing))
+    assert (view.text, view.tokens) == ("", ())
+    assert [fault.place for fault in view.faults] == ["row 1"]
+    assert "No system" in view.faults[0].sentence
+
+
+def test_a_fault_of_tokens_names_them(template: ChatTemplate) -> None:
+    whole = view_tokens(ROW, template)
+    last = max(i for i, token in enumerate(whole.tokens) if token.weight)
+    (fault,) = view_tokens(ROW, template, max_length=last).faults
+    assert (fault.code, fault.tokens) == ("answer_cut", (last, last + 1))
+    assert whole.tokens[last].text == "<|im_end|>"

@@ -136,7 +136,7 @@ class ChatTemplate:
         Raises:
             InvalidDataError: The template refuses the conversation.
         """
-        return self._tokenise(self.render(messages, with_prompt=True, tools=tools))
+        return self.tokenise(self.render(messages, with_prompt=True, tools=tools))
 
     def encode_conversation(
         self, messages: Messages, loss_mask: LossMask = "all-assistant", tools: Tools = ()
@@ -149,7 +149,7 @@ class ChatTemplate:
             InvalidDataError: The template refuses the conversation.
         """
         text, spans = self.find_spans(messages, loss_mask, tools)
-        token_ids = self._tokenise(text)
+        token_ids = self.tokenise(text)
         weights = weigh_tokens(
             token_ids,
             [self._span_of_tokens(span, text, token_ids) for span in spans],
@@ -166,7 +166,7 @@ class ChatTemplate:
             token_ids,
             weights,
             text,
-            all(_begins(token_ids, self._tokenise(prompt)) for prompt in prompts),
+            all(_begins(token_ids, self.tokenise(prompt)) for prompt in prompts),
             next((p[count_same(p, text) :] for p in prompts if not text.startswith(p)), ""),
         )
 
@@ -201,7 +201,11 @@ class ChatTemplate:
             return frozenset()
         _, _, tail = text.rpartition(answer)
         special = self.tokenizer.get_added_tokens_decoder()
-        return frozenset([i for i in self._tokenise(tail) if i in special][:1])
+        return frozenset([i for i in self.tokenise(tail) if i in special][:1])
+
+    def tokenise(self, text: str) -> tuple[int, ...]:
+        """Return the ids of a text that the template wrote."""
+        return tuple(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
     def encode_text(self, text: str) -> tuple[int, ...]:
         """Return a text as the tokenizer reads it by itself, with what it puts around it."""
@@ -224,7 +228,7 @@ class ChatTemplate:
             text = self.render(messages)
         except InvalidDataError:
             return 0
-        return _count_common(self._tokenise(text), tuple(token_ids))
+        return _count_common(self.tokenise(text), tuple(token_ids))
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """Return the text of `token_ids`, special tokens left out."""
@@ -275,16 +279,13 @@ class ChatTemplate:
             ) from error
         return texts[0], [Span(*mark) for mark in marks[0]] if with_marks else []
 
-    def _tokenise(self, text: str) -> tuple[int, ...]:
-        return tuple(self.tokenizer.encode(text, add_special_tokens=False).ids)
-
     def _span_of_tokens(self, span: Span, text: str, token_ids: tuple[int, ...]) -> Span:
         """Turn characters into token positions, by what their prefixes become.
 
         Character offsets would do, but tokenizers trim white space from them as they like.
         """
-        start = _count_common(self._tokenise(text[: span.start]), token_ids)
-        end = _count_common(self._tokenise(text[: span.end]), token_ids)
+        start = _count_common(self.tokenise(text[: span.start]), token_ids)
+        end = _count_common(self.tokenise(text[: span.end]), token_ids)
         return Span(start, max(start, end), span.weight)
 
 

@@ -39,7 +39,7 @@ class RowEncoder:
     Args:
         template: Of the base model.
         loss_mask: What is learned.
-        max_length: Tokens of a row; a longer one is cut at its end.
+        max_length: Tokens of a row, a longer one is cut at its end; None cuts none.
         reasoning: Whether what the assistant thought is learned with what it said.
     """
 
@@ -47,27 +47,32 @@ class RowEncoder:
         self,
         template: ChatTemplate,
         loss_mask: LossMask,
-        max_length: int,
+        max_length: int | None,
         reasoning: Reasoning = "keep",
     ) -> None:
-        self._template, self._loss_mask, self._max_length = template, loss_mask, max_length
+        self.template, self.max_length = template, max_length
+        self._loss_mask = loss_mask
         self._strips = reasoning == "strip"
         self._words = KeptWords(template, loss_mask)
         self._special = SpecialText(template)
 
     def encode(self, record: Record) -> tuple[EncodedConversation | None, list[Finding]]:
         """Return a row's tokens, None where it cannot be written, and what is wrong with it."""
-        messages, tools = record["messages"], record.get("tools", ())
-        messages = strip_reasoning(messages) if self._strips else messages
+        messages, tools = self.prepare(record)
         turns = find_learned_turns(messages, self._loss_mask)
         findings = list(self._special.find(messages, turns))
         try:
-            encoded = self._template.encode_conversation(messages, self._loss_mask, tools)
+            encoded = self.template.encode_conversation(messages, self._loss_mask, tools)
         except InvalidDataError as error:
             return None, [*findings, self._say_refused(error, messages, tools)]
         findings += self._words.find(messages, tools)
-        findings += find_token_faults(encoded, self._template, self._max_length)
+        findings += find_token_faults(encoded, self.template, self.max_length)
         return encoded, findings
+
+    def prepare(self, record: Record) -> tuple[Messages, Tools]:
+        """Return what of a record is written: its messages and its functions."""
+        messages = record["messages"]
+        return strip_reasoning(messages) if self._strips else messages, record.get("tools", ())
 
     def encode_all(self, records: Sequence[Record]) -> EncodedRows:
         """Return all rows, faults between them included."""
@@ -82,7 +87,7 @@ class RowEncoder:
     def _cut(self, encoded: EncodedConversation | None) -> Example:
         if encoded is None:
             return Example((), (), ())
-        size = self._max_length
+        size = self.max_length
         return Example.from_sequence(encoded.token_ids[:size], encoded.weights[:size])
 
     def _say_refused(self, error: InvalidDataError, messages: Messages, tools: Tools) -> Finding:
@@ -95,7 +100,7 @@ class RowEncoder:
         if place is None:
             return Finding("template_refuses", error.message.rstrip("."))
         try:
-            self._template.render(list(_without_repeated_roles(messages)), tools=tools)
+            self.template.render(list(_without_repeated_roles(messages)), tools=tools)
         except InvalidDataError:
             return Finding("template_refuses", error.message.rstrip("."))
         role = messages[place]["role"]

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from twinkle_jupyter.templates.chat_template import ChatTemplate
+from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.templates.chat_template import ChatTemplate, EncodedConversation
+from twinkle_jupyter.templates.checks.fault import Fault, FaultJson
+from twinkle_jupyter.templates.encode_rows import Record, RowEncoder
 from twinkle_jupyter.templates.loss_mask import LossMask
-from twinkle_jupyter.templates.message_form import Messages
+from twinkle_jupyter.templates.message_form import Messages, Tools
 
 #: Of what the template writes before the first message.
 NO_ROLE = ""
@@ -54,6 +57,7 @@ class TokenViewJson(TypedDict):
     text: str
     max_length: int | None
     tokens: TokenColumns
+    faults: list[FaultJson]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ class TokenView:
     tokens: tuple[ViewedToken, ...]
     #: Tokens from this position on are cut; None where nothing cuts.
     max_length: int | None = None
+    #: What is wrong with the row, with the place of each.
+    faults: tuple[Fault, ...] = ()
 
     @property
     def num_learned(self) -> int:
@@ -87,6 +93,7 @@ class TokenView:
                 "start": [token.start for token in tokens],
                 "end": [token.end for token in tokens],
             },
+            "faults": [fault.to_json() for fault in self.faults],
         }
 
 
@@ -96,12 +103,28 @@ def view_tokens(
     loss_mask: LossMask = "all-assistant",
     max_length: int | None = None,
 ) -> TokenView:
-    """Return a conversation as tokens.
+    """Return a conversation as tokens; raises as `view_row`."""
+    encoder = RowEncoder(template, loss_mask, max_length)
+    return view_row({"messages": messages}, encoder)
 
-    Raises:
-        InvalidDataError: As `ChatTemplate.encode_conversation`.
+
+def view_row(record: Record, encoder: RowEncoder, row: int = 1) -> TokenView:
+    """Return a row as tokens, with its faults.
+
+    A row that is refused because no mask of it is certain has tokens without weights; one that the
+    template cannot write has neither text nor tokens.
+
+    Args:
+        record: Messages, and functions that may be called.
+        encoder: Has the template and the settings of the run.
+        row: Its number, for the faults.
     """
-    encoded = template.encode_conversation(messages, loss_mask)
+    template = encoder.template
+    messages, tools = encoder.prepare(record)
+    encoded, findings = encoder.encode(record)
+    faults = tuple(finding.in_row(row) for finding in findings)
+    if encoded is None:
+        encoded = _encode_unlearned(messages, template, tools)
     roles = _find_roles(messages, template, encoded.token_ids)
     special = template.special_token_ids
     places = template.find_places(encoded.text)
@@ -111,7 +134,18 @@ def view_tokens(
             encoded.token_ids, roles, encoded.weights, places, strict=True
         )
     ]
-    return TokenView(encoded.text, tuple(tokens), max_length)
+    return TokenView(encoded.text, tuple(tokens), encoder.max_length, faults)
+
+
+def _encode_unlearned(
+    messages: Messages, template: ChatTemplate, tools: Tools
+) -> EncodedConversation:
+    try:
+        text = template.render(messages, tools=tools)
+    except InvalidDataError:
+        return EncodedConversation((), (), "")
+    ids = template.tokenise(text)
+    return EncodedConversation(ids, (0.0,) * len(ids), text)
 
 
 def _find_roles(messages: Messages, template: ChatTemplate, token_ids: Sequence[int]) -> list[str]:

@@ -9,10 +9,11 @@ from twinkle_jupyter.templates.checks.fault import Finding
 
 
 def find_token_faults(
-    conversation: EncodedConversation, template: ChatTemplate, max_length: int
+    conversation: EncodedConversation, template: ChatTemplate, max_length: int | None
 ) -> Iterator[Finding]:
     """Yield what is wrong with the tokens of a row that is cut to `max_length` of them."""
-    yield from _find_mask_faults(conversation, template, max_length)
+    size = len(conversation.token_ids) if max_length is None else max_length
+    yield from _find_mask_faults(conversation, template, size)
     yield from _find_id_faults(conversation, template)
     if conversation.unmatched:
         yield Finding(
