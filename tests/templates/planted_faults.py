@@ -9,10 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 
+from tests.templates.sound_rows import (
+    ASK,
+    ASK_MORE,
+    BE,
+    NEVER_WRITTEN,
+    ONLY_REASONED,
+    SAY,
+    Turns,
+    find_sound_rows,
+    sound_answers,
+)
 from tests.templates.trl_templates import EOS, build_template, build_tokenizer, read_sources
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 from twinkle_jupyter.templates.checks.fault import Fault
@@ -20,28 +31,10 @@ from twinkle_jupyter.templates.checks.row_faults import find_eval_in_train
 from twinkle_jupyter.templates.encode_rows import RowEncoder
 from twinkle_jupyter.templates.loss_mask import LossMask
 
-Turn: TypeAlias = dict[str, object]
-Turns: TypeAlias = list[Turn]
-
-#: No row of theirs is sound: the prompt begins a reasoning that the template leaves out of every
-#: answer, or writes no end of the last answer.
-NEVER_SOUND = {"deepseek_r1_distill", "deepseekv3", "deepseekv3_training", "glm4moe"}
-#: Of these no row can be written so that its prompt begins it, and no more is asked of it.
-NEVER_WRITTEN = {"deepseek_r1_distill", "deepseekv3"}
-#: Their prompts begin a reasoning, which they leave out of all answers but the last.
-_ONLY_REASONED = ("nemotron",)
-_NO_SYSTEM = {"gemma", "gemma_training"}
-_REWRITE_HISTORY = {"gptoss", "qwen3", "qwen3_5_nothink", "qwen3_5_think", "qwen3_6"}
 _GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
 _SEEN_IN_TEXT = {"empty_answer", "special_in_text", "duplicate_row", "eval_in_train"}
 _SEEN_IN_TEXT |= {"prompt_text_differs", "roles_refused", "template_refuses"}
 _ROOM = 8192
-
-ASK: Turn = {"role": "user", "content": "Who are you?"}
-SAY: Turn = {"role": "assistant", "content": "I am Twinkle."}
-ASK_MORE: Turn = {"role": "user", "content": "Is that so?"}
-SAY_MORE: Turn = {"role": "assistant", "content": "It is."}
-BE: Turn = {"role": "system", "content": "Be short."}
 
 
 @dataclass(frozen=True)
@@ -82,33 +75,6 @@ class Outcome:
     planted: int = 0
     caught: int = 0
     missed: list[str] = field(default_factory=list)
-
-
-def find_sound_rows(name: str) -> list[tuple[LossMask, Turns]]:
-    """Return what can be trained on with this template, said by hand."""
-    if name in NEVER_SOUND:
-        return []
-    say, say_more = sound_answers(name)
-    once, twice = [ASK, say], [ASK, say, ASK_MORE, say_more]
-    rows: list[tuple[LossMask, Turns]] = [("all-assistant", once), ("last-assistant", once)]
-    rows += [("all", once), ("last-assistant", twice)]
-    if name not in _REWRITE_HISTORY and not name.startswith(_ONLY_REASONED):
-        rows += [("all-assistant", twice), ("custom", [ASK, {**say, "weight": 0}, *twice[2:]])]
-    if name not in _NO_SYSTEM:
-        rows += [("all-assistant", [BE, *once])]
-    return rows
-
-
-def sound_answers(name: str) -> tuple[Turn, Turn]:
-    """Return two answers, with the reasoning that the prompt of some templates begins."""
-    if name.startswith(_ONLY_REASONED):
-        return {**SAY, "reasoning_content": "Hm."}, {**SAY_MORE, "reasoning_content": "Well."}
-    if name.startswith("deepseek"):
-        return (
-            {**SAY, "content": f"<think>\nHm.\n</think>\n\n{SAY['content']}"},
-            {**SAY_MORE, "content": f"<think>\nWell.\n</think>\n\n{SAY_MORE['content']}"},
-        )
-    return SAY, SAY_MORE
 
 
 def run_suite() -> dict[str, Outcome]:
@@ -241,7 +207,7 @@ def _strip_reasoning(name: str, template: ChatTemplate) -> Case | None:
     unread = replace(template, form=replace(template.form, reasoning_field="unread"))
     row = [ASK, {**SAY, "reasoning_content": "Let me see."}]
     # Without it, the answer of some does not follow their prompt, and they are refused for that.
-    is_written = template.has_marks or not name.startswith(_ONLY_REASONED)
+    is_written = template.has_marks or not name.startswith(ONLY_REASONED)
     return Case(unread, [row]) if is_written else None
 
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from pathlib import Path
 
 import pytest
 
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.templates.chat_template import ChatTemplate
-from twinkle_jupyter.templates.checks.fault import Fault, Finding, raise_refusals, sum_up_warnings
+from twinkle_jupyter.templates.checks.fault import (
+    FAULTS,
+    Fault,
+    Finding,
+    raise_refusals,
+    sum_up_warnings,
+)
 from twinkle_jupyter.templates.encode_rows import Record, encode_rows
 
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 SHORT = {"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "I."}]}
 LONG_ANSWER = {
     "messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "me " * 60}]
@@ -93,3 +102,10 @@ def test_a_row_that_the_template_cannot_write_is_named(template: ChatTemplate) -
     rows = encode_rows([SHORT, {"messages": ROLE * 2}], strict, "last-assistant", max_length=64)
     with pytest.raises(InvalidDataError, match=r"row 2: the model's template refuses .*Two only"):
         raise_refusals(rows.faults)
+
+
+def test_each_fault_has_a_heading_in_the_docs_and_its_severity_below() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    said = dict(re.findall(r"^## (\w+)\n\n(refuse|warn)", text, flags=re.MULTILINE))
+    assert said == dict(FAULTS)
+    assert len(re.findall(r"^## ", text, flags=re.MULTILINE)) == len(FAULTS)
