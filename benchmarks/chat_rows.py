@@ -20,7 +20,7 @@ from twinkle_jupyter.datasets.records import load_records
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 from twinkle_jupyter.templates.encode_rows import encode_rows
-from twinkle_jupyter.templates.loss_mask import Messages
+from twinkle_jupyter.templates.message_form import Messages
 
 DATA_SETS = ("self_cognition", "pirate")
 #: What transformers' loss leaves out.
@@ -52,10 +52,10 @@ def load_chat_rows(model_folder: Path, max_length: int = 512) -> list[ChatRow]:
     mixed = [one for group in zip_longest(*records) for one in group if one is not None]
     random.Random(0).shuffle(mixed)  # noqa: S311 - an order, not a secret
     conversations = cast("list[Mapping[str, Messages]]", mixed)
-    examples, _ = encode_rows(conversations, template, "all-assistant", max_length)
+    rows = encode_rows(conversations, template, "all-assistant", max_length)
     return [
         ChatRow((*one.tokens, one.targets[-1]), (False, *(weight != 0 for weight in one.weights)))
-        for one in examples
+        for one in rows.examples
     ]
 
 

@@ -45,7 +45,7 @@ _VOCABULARY = 400
 def build_tiny_model(folder: Path, kind: Kind = "llama", seed: int = 0) -> Path:
     """Write a model of this kind with random weights and a chat tokenizer; return `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = _train_tokenizer()
+    tokenizer = train_tokenizer()
     tokenizer.save(str(folder / "tokenizer.json"))
     turn_end, end_of_text = tokenizer.token_to_id(TURN_END), tokenizer.token_to_id(END_OF_TEXT)
     (folder / "tokenizer_config.json").write_text(
@@ -77,7 +77,8 @@ def build_tiny_model(folder: Path, kind: Kind = "llama", seed: int = 0) -> Path:
     return folder
 
 
-def _train_tokenizer() -> Tokenizer:
+def train_tokenizer() -> Tokenizer:
+    """Return a small byte-level tokenizer with the special tokens of ChatML."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

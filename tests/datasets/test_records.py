@@ -67,6 +67,54 @@ def test_an_alpaca_input_follows_its_instruction() -> None:
     ]
 
 
+def test_reasoning_calls_and_weights_of_a_message_are_kept() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": '{"at": 2}'}}
+    row = {
+        "messages": [
+            {"role": "user", "content": "Hi", "name": None},
+            {"role": "assistant", "content": None, "tool_calls": [call], "weight": 0},
+            {"role": "tool", "content": "2", "tool_call_id": "1", "name": "look"},
+            {"role": "assistant", "content": "Two", "thinking": "Hm", "unheard": "of"},
+        ],
+        "tools": [{"type": "function", "function": {"name": "look"}}],
+    }
+    (record,) = load_records([row]).records
+    assert record["messages"] == [
+        {"role": "user", "content": "Hi"},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{**call, "function": {"name": "look", "arguments": {"at": 2}}}],
+            "weight": 0,
+        },
+        {"role": "tool", "content": "2", "name": "look", "tool_call_id": "1"},
+        {"role": "assistant", "content": "Two", "reasoning_content": "Hm"},
+    ]
+    assert record["tools"] == row["tools"]
+    assert check_records([record]) == [record]
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"weight": -1}, "`weight` is -1, not a number from 0 on"),
+        ({"weight": True}, "`weight` is True, not a number from 0 on"),
+        ({"reasoning_content": 5}, "`reasoning_content` is not text"),
+        ({"tool_calls": "look"}, "`tool_calls` is not a list"),
+        ({"tool_calls": [{"name": "look"}]}, "call 1 has no `function` with a `name`"),
+        (
+            {"tool_calls": [{"function": {"name": "look", "arguments": "{"}}]},
+            "the arguments of call 1 are not an object, nor JSON of one",
+        ),
+    ],
+)
+def test_a_fault_of_a_field_is_named_with_its_message(
+    fields: dict[str, object], fault: str
+) -> None:
+    row = {"messages": [RECORD["messages"][0], {**RECORD["messages"][1], **fields}]}
+    assert refusal([row]) == f"`data` row 1, message 2: {fault}."
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from pathlib import Path
 
 import pytest
 
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.example import Example
-from twinkle_jupyter.templates.chat_template import ChatTemplate, EncodedConversation
-from twinkle_jupyter.templates.checks import Fault, check_examples, raise_refusals
-from twinkle_jupyter.templates.encode_rows import encode_rows
+from twinkle_jupyter.templates.chat_template import ChatTemplate
+from twinkle_jupyter.templates.checks.fault import (
+    FAULTS,
+    Fault,
+    Finding,
+    raise_refusals,
+    sum_up_warnings,
+)
+from twinkle_jupyter.templates.encode_rows import Record, encode_rows
 
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 SHORT = {"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "I."}]}
 LONG_ANSWER = {
     "messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "me " * 60}]
@@ -22,22 +31,23 @@ LONG_PROMPT = {
 ROLE = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "I."}]
 
 
-def found(template: ChatTemplate, *records: dict[str, list[dict[str, str]]]) -> list[object]:
-    _, faults = encode_rows(records, template, "all-assistant", max_length=64)
-    return [(fault.code, fault.row, fault.severity) for fault in faults]
+def found(template: ChatTemplate, *records: Record) -> list[object]:
+    rows = encode_rows(records, template, "all-assistant", max_length=64)
+    return [(fault.code, fault.row, fault.severity) for fault in rows.faults]
 
 
 def test_a_sound_row_becomes_its_example(template: ChatTemplate) -> None:
-    examples, faults = encode_rows([SHORT], template, "all-assistant", max_length=64)
+    rows = encode_rows([SHORT], template, "all-assistant", max_length=64)
     encoded = template.encode_conversation(SHORT["messages"])
-    assert (examples, faults) == ([Example.from_sequence(encoded.token_ids, encoded.weights)], [])
+    assert rows.examples == [Example.from_sequence(encoded.token_ids, encoded.weights)]
+    assert rows.faults == []
 
 
 def test_a_cut_answer_is_shown_and_keeps_its_start(template: ChatTemplate) -> None:
-    examples, faults = encode_rows([SHORT, LONG_ANSWER], template, "all-assistant", max_length=64)
-    assert [(f.code, f.row, f.severity) for f in faults] == [("answer_cut", 2, "warn")]
+    rows = encode_rows([SHORT, LONG_ANSWER], template, "all-assistant", max_length=64)
+    assert [(f.code, f.row, f.severity) for f in rows.faults] == [("answer_cut", 2, "warn")]
     whole = template.encode_conversation(LONG_ANSWER["messages"])
-    assert examples[1] == Example.from_sequence(whole.token_ids[:64], whole.weights[:64])
+    assert rows.examples[1] == Example.from_sequence(whole.token_ids[:64], whole.weights[:64])
 
 
 def test_a_row_of_which_nothing_is_left_to_learn_is_refused(template: ChatTemplate) -> None:
@@ -66,20 +76,36 @@ def test_an_answer_that_melts_into_its_prompt_is_shown(template: ChatTemplate) -
     record = {"messages": [ROLE[0], {"role": "assistant", "content": "s"}]}
     melting = dataclasses.replace(template, source=source)
     assert len(melting.tokenizer.encode("is", add_special_tokens=False).ids) == 1
-    assert found(melting, record) == [("prompt_differs", 1, "warn")]
+    assert found(melting, record) == [("prompt_tokens_differ", 1, "warn")]
 
 
-def test_refusals_name_five_rows_and_count_the_rest(template: ChatTemplate) -> None:
-    bare = EncodedConversation((1, 5, 6), (0.0, 0.0, 0.0), "")
-    faults = check_examples([bare] * 7, template, max_length=64)
+def test_refusals_name_five_rows_and_count_the_rest() -> None:
+    faults = [Finding("no_supervised_token", "nothing").in_row(row) for row in range(1, 8)]
     with pytest.raises(InvalidDataError, match=r"row 5: .*; and 2 more like these\.") as caught:
         raise_refusals(faults)
     assert "row 6" not in caught.value.message
     raise_refusals([Fault("answer_cut", "the answer is cut", 1, "warn")])
 
 
+def test_warnings_are_one_sentence_a_kind_with_the_rows() -> None:
+    cut = [Finding("answer_cut", "the answer is cut").in_row(row) for row in (3, 4, 4, 7, 8, 9)]
+    typed = Finding("special_in_text", "'<s>' is special", message=1).in_row(2)
+    assert sum_up_warnings([*cut, typed, Finding("doubled_bos", "twice").in_row(1)]) == [
+        "Row 3: the answer is cut (as in 4 more: 4, 7, 8, …). [answer_cut]",
+        "Row 2, message 1: '<s>' is special. [special_in_text]",
+    ]
+
+
 def test_a_row_that_the_template_cannot_write_is_named(template: ChatTemplate) -> None:
     guard = "{% if messages|length > 2 %}{{ raise_exception('Two only') }}{% endif %}"
     strict = dataclasses.replace(template, source=guard + template.source)
-    with pytest.raises(InvalidDataError, match=r"^Row 2, the model's template refuses"):
-        encode_rows([SHORT, {"messages": ROLE * 2}], strict, "last-assistant", max_length=64)
+    rows = encode_rows([SHORT, {"messages": ROLE * 2}], strict, "last-assistant", max_length=64)
+    with pytest.raises(InvalidDataError, match=r"row 2: the model's template refuses .*Two only"):
+        raise_refusals(rows.faults)
+
+
+def test_each_fault_has_a_heading_in_the_docs_and_its_severity_below() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    said = dict(re.findall(r"^## (\w+)\n\n(refuse|warn)", text, flags=re.MULTILINE))
+    assert said == dict(FAULTS)
+    assert len(re.findall(r"^## ", text, flags=re.MULTILINE)) == len(FAULTS)

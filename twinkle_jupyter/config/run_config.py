@@ -60,8 +60,13 @@ class RunConfig(BaseModel):
     grad_clip: float = Field(
         default=1.0, ge=0, le=1e6, description="largest gradient norm; 0 does not clip"
     )
-    loss_mask: Literal["all-assistant", "last-assistant"] = Field(
-        default="all-assistant", description="which of the assistant's turns are learned"
+    loss_mask: Literal["all-assistant", "last-assistant", "all", "custom"] = Field(
+        default="all-assistant",
+        description="what is learned: answers, the last answer, everything, or what each message's"
+        " `weight` says",
+    )
+    reasoning: Literal["keep", "strip"] = Field(
+        default="keep", description="what becomes of the reasoning before an answer"
     )
     eval_fraction: float = Field(
         default=0.0, ge=0, le=0.5, description="share of rows kept from training, for the eval loss"

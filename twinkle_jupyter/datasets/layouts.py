@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
+from twinkle_jupyter.datasets.turn_fields import take_fields
+
 Layout = Literal["chat", "prompt-completion", "alpaca", "sharegpt"]
 #: A message or record whose values nobody has checked yet.
 Loose: TypeAlias = dict[str, object]
@@ -57,6 +59,13 @@ def to_messages(row: Mapping[str, object], layout: Layout) -> object:
     return _alpaca_messages(row)
 
 
+def to_tools(row: Mapping[str, object]) -> object:
+    """Return the functions that may be called in the row, unchecked; None where it has none."""
+    tools = row.get("tools")
+    # A table has NaN where a row has nothing.
+    return None if isinstance(tools, float) else _parsed(tools) or None
+
+
 def _alpaca_messages(row: Mapping[str, object]) -> list[Loose]:
     instruction, extra = row["instruction"], row.get("input")
     if isinstance(instruction, str) and isinstance(extra, str) and extra.strip():
@@ -98,7 +107,7 @@ def _clean_message(message: Mapping[str, object], role_field: str, content_field
     content = message.get(content_field, message.get("content"))
     if role_field == "from" and isinstance(role, str):
         role = _SHAREGPT_ROLES.get(role, role)
-    return {"role": role, "content": _joined_text(content)}
+    return {"role": role, "content": _joined_text(content), **take_fields(message)}
 
 
 def _joined_text(content: object) -> object:

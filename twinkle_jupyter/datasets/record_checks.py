@@ -6,25 +6,26 @@ The same check runs in the kernel, before anything is sent, and in the service, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
+from twinkle_jupyter.datasets.turn_fields import (
+    Message,
+    calls_functions,
+    clean_message,
+    find_field_faults,
+)
 from twinkle_jupyter.errors import NOTHING_STARTED, InvalidDataError
 
 ROLES = ("system", "user", "assistant", "tool")
 _MAX_SHOWN = 5
 
 
-class Message(TypedDict):
-    """One turn of a conversation."""
-
-    role: str
-    content: str
-
-
 class Record(TypedDict):
     """One row of training data: a conversation."""
 
     messages: list[Message]
+    #: Functions that may be called, as JSON schemas.
+    tools: NotRequired[list[object]]
 
 
 def check_records(records: object, name: str = "records") -> list[Record]:
@@ -52,10 +53,14 @@ def check_records(records: object, name: str = "records") -> list[Record]:
             for fault in find_faults(record, f"row {row}")
         ],
     )
-    return [
-        {"messages": [{"role": m["role"], "content": m["content"]} for m in record["messages"]]}
-        for record in records
-    ]
+    return [_clean(record) for record in records]
+
+
+def _clean(record: Mapping[str, Sequence[Mapping[str, object]]]) -> Record:
+    cleaned: Record = {"messages": [clean_message(message) for message in record["messages"]]}
+    if record.get("tools"):
+        cleaned["tools"] = list(record["tools"])
+    return cleaned
 
 
 def raise_faults(name: str, faults: Sequence[str]) -> None:
@@ -85,7 +90,7 @@ def find_faults(record: object, place: str) -> list[str]:
         return [f"{place}: `messages` is {describe(messages)}, not a list"]
     if not messages:
         return [f"{place} has no messages"]
-    faults = list(_find_message_faults(messages, place))
+    faults = [*_find_message_faults(messages, place), *_find_tool_faults(record, place)]
     return faults or _find_turn_faults(messages, place)
 
 
@@ -114,16 +119,25 @@ def _find_message_faults(messages: Sequence[object], place: str) -> Iterator[str
             yield f"{here} has no `role`, which is one of {', '.join(ROLES)}"
         elif role not in ROLES:
             yield f"{here}: role {describe(role)} is not one of {', '.join(ROLES)}"
-        if "content" not in message:
+        if "content" not in message and not calls_functions(message):
             yield f"{here} has no `content`"
-        elif fault := _find_content_fault(content, is_answer=role == "assistant"):
+        elif fault := _find_content_fault(content, message):
             yield f"{here}: {fault}"
+        yield from (f"{here}: {fault}" for fault in find_field_faults(message))
 
 
-def _find_content_fault(content: object, *, is_answer: bool) -> str:
+def _find_tool_faults(record: Mapping[str, object], place: str) -> Iterator[str]:
+    tools = record.get("tools") or []
+    if not isinstance(tools, list) or not all(isinstance(tool, Mapping) for tool in tools):
+        yield f"{place}: `tools` is not a list of objects"
+
+
+def _find_content_fault(content: object, message: Mapping[str, object]) -> str:
+    if not content and calls_functions(message):
+        return ""
     if not isinstance(content, str):
         return f"the content is {describe(content)}, not text"
-    if is_answer and not content.strip():
+    if message.get("role") == "assistant" and not content.strip():
         return "the assistant's answer is empty"
     # Legal in JSON as an escape, but no tokenizer and no UTF-8 can take it.
     if any("\ud800" <= character <= "\udfff" for character in content):

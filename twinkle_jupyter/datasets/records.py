@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twinkle_jupyter.datasets.file_rows import PlacedRow, read_file_rows
-from twinkle_jupyter.datasets.layouts import Layout, describe_layouts, detect_layout, to_messages
+from twinkle_jupyter.datasets.layouts import (
+    Layout,
+    describe_layouts,
+    detect_layout,
+    to_messages,
+    to_tools,
+)
 from twinkle_jupyter.datasets.record_checks import (
     Record,
     check_records,
@@ -138,7 +144,8 @@ def _convert(rows: list[PlacedRow], name: str) -> LoadedRecords:
             faults.append(_say_no_layout(row.value, row.place))
         else:
             layouts.append(layout)
-            records.append({"messages": to_messages(row.value, layout)})
+            record = {"messages": to_messages(row.value, layout), "tools": to_tools(row.value)}
+            records.append(record)
             faults += find_faults(records[-1], row.place)
     raise_faults(name, faults)
     return LoadedRecords(check_records(records, name), layouts[0], name)

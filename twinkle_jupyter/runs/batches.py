@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.datasets.example_source import ExampleSource, split
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.templates.chat_template import ChatTemplate
-from twinkle_jupyter.templates.checks import raise_refusals
-from twinkle_jupyter.templates.encode_rows import encode_rows
-from twinkle_jupyter.templates.loss_mask import Messages
+from twinkle_jupyter.templates.checks.fault import raise_refusals, sum_up_warnings
+from twinkle_jupyter.templates.checks.row_faults import find_eval_in_train
+from twinkle_jupyter.templates.encode_rows import Record, RowEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +24,27 @@ class Batches:
     evaluation: tuple[Example, ...]
     total_steps: int
     source: ExampleSource
+    #: What a person should know of the rows, a sentence each.
+    warnings: tuple[str, ...] = ()
 
     @classmethod
-    def build(
-        cls, records: Sequence[Mapping[str, Messages]], template: ChatTemplate, config: RunConfig
-    ) -> Batches:
+    def build(cls, records: Sequence[Record], template: ChatTemplate, config: RunConfig) -> Batches:
         """Encode, check and split the rows.
 
         Raises:
             InvalidDataError: A row cannot be trained on as it is.
         """
-        examples, faults = encode_rows(
-            records, template, config.loss_mask, max_length=config.max_length
-        )
-        raise_refusals(faults)
-        train_indices, eval_indices = split(len(examples), config.eval_fraction, config.seed)
+        encoder = RowEncoder(template, config.loss_mask, config.max_length, config.reasoning)
+        rows = encoder.encode_all(records)
+        raise_refusals(rows.faults)
+        train_indices, eval_indices = split(len(rows.examples), config.eval_fraction, config.seed)
+        twice = find_eval_in_train(rows.digests, train_indices, eval_indices)
         return cls(
-            train=tuple(examples[index] for index in train_indices),
-            evaluation=tuple(examples[index] for index in eval_indices),
+            train=tuple(rows.examples[index] for index in train_indices),
+            evaluation=tuple(rows.examples[index] for index in eval_indices),
             total_steps=config.total_steps(len(train_indices)),
             source=ExampleSource(len(train_indices), config.batch_size, config.seed),
+            warnings=tuple(sum_up_warnings([*rows.faults, *twice])),
         )
 
     def batch(self, places: range) -> tuple[Example, ...]:

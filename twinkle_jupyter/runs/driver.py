@@ -21,9 +21,10 @@ from twinkle_jupyter.runs.checkpoint_saver import CheckpointSaver
 from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.runs.compute import ComputeProvider
 from twinkle_jupyter.runs.early_stopping import BestEval, find_best
-from twinkle_jupyter.runs.events import CommandTaken, Planned, Progress, StateChanged
+from twinkle_jupyter.runs.events import CommandTaken, Progress, StateChanged
 from twinkle_jupyter.runs.memory_plan import plan_memory
 from twinkle_jupyter.runs.patience import Patience
+from twinkle_jupyter.runs.plan_announcement import announce_plan
 from twinkle_jupyter.runs.probes import Probes
 from twinkle_jupyter.runs.recorder import Recorder
 from twinkle_jupyter.runs.row_of_run import RowOfRun
@@ -132,14 +133,7 @@ class RunDriver:
         memory_bytes = await asyncio.to_thread(
             plan_memory, model.folder, batches, config, model.settings
         )
-        await log.append(
-            Planned(
-                total_steps=steering.total_steps,
-                num_train_rows=len(batches.train),
-                num_eval_rows=len(batches.evaluation),
-                memory_bytes=memory_bytes,
-            )
-        )
+        await announce_plan(log, batches, steering.total_steps, memory_bytes)
         await self._row.change(total_steps=steering.total_steps)
         compute = await self._provider.compute(config.base_model, say)
         probes = Probes(steering, row.adapter_id, row.owner, template, log)

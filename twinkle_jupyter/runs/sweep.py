@@ -32,6 +32,7 @@ _ONE_VALUE = {
     "eval_fraction": _UNCOMPARABLE,
     "loss_mask": _UNCOMPARABLE,
     "max_length": _UNCOMPARABLE,
+    "reasoning": _UNCOMPARABLE,
 }
 #: Other settings are shortened to the first letters of their words.
 _SHORT = {"learning_rate": "lr", "schedule": "", "warmup_steps": "wu", "seed": "seed"}

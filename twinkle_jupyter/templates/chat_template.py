@@ -8,28 +8,41 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeAlias, cast
 
 from jinja2 import TemplateError
 from tokenizers import Tokenizer
 
-from twinkle_jupyter.config.model_folder import read_json_object, read_template_text
+from twinkle_jupyter.config.model_folder import read_template_text
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError
 from twinkle_jupyter.templates.loss_mask import (
     LossMask,
-    Messages,
     Span,
     choose_marked_spans,
+    count_same,
     find_learned_turns,
     find_turn_spans,
     weigh_tokens,
 )
+from twinkle_jupyter.templates.message_form import (
+    PLAIN_FORM,
+    MessageForm,
+    Messages,
+    Tools,
+    find_message_form,
+)
+from twinkle_jupyter.templates.tokenizer_files import (
+    read_end_ids,
+    read_special_tokens,
+    read_tokenizer,
+    read_vocabulary_size,
+)
 
 _Render: TypeAlias = "Callable[..., tuple[list[str], list[list[tuple[int, int]]]]]"
 
-_SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token")
 _MARK = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
@@ -45,6 +58,8 @@ class EncodedConversation:
     text: str
     #: Whether the sampler reads the same tokens before each learned answer.
     prompts_match: bool = True
+    #: What it reads that is not in `text`, of the first answer for which this is so; else empty.
+    unmatched: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +75,10 @@ class ChatTemplate:
     bos_token_id: int | None = None
     #: `bos_token`, `eos_token` and the like, for the template.
     special_tokens: Mapping[str, str] = field(default_factory=dict)
+    #: How it wants its messages.
+    form: MessageForm = PLAIN_FORM
+    #: How many tokens the model has weights for; None where that is not known.
+    vocabulary_size: int | None = None
 
     @classmethod
     def load(cls, model_folder: Path) -> Self:
@@ -74,105 +93,103 @@ class ChatTemplate:
                 f"Base model `{model_folder}` has no chat template.",
                 "Name an instruct model: its folder has a chat_template.jinja.",
             )
-        tokenizer = _read_tokenizer(model_folder)
-        special = _read_special_tokens(model_folder)
-        bare = cls(tokenizer, source, special_tokens=special)
-        stops = _read_end_ids(model_folder, tokenizer, special) | bare._find_turn_end()
-        bos = tokenizer.token_to_id(special["bos_token"]) if "bos_token" in special else None
-        return cls(tokenizer, source, stops, bos, special)
+        tokenizer = read_tokenizer(model_folder)
+        special = read_special_tokens(model_folder)
+        ends = read_end_ids(model_folder, tokenizer, special)
+        template = cls.build(tokenizer, source, special, ends)
+        return replace(template, vocabulary_size=read_vocabulary_size(model_folder))
 
-    def render(self, messages: Messages, *, with_prompt: bool = False) -> str:
+    @classmethod
+    def build(
+        cls,
+        tokenizer: Tokenizer,
+        source: str,
+        special_tokens: Mapping[str, str],
+        end_ids: frozenset[int] = frozenset(),
+    ) -> Self:
+        """Find out how a template wants its messages and ends an answer.
+
+        Args:
+            tokenizer: Has the template's special tokens.
+            source: Jinja.
+            special_tokens: `bos_token`, `eos_token` and the like.
+            end_ids: Of tokens that are known to end an answer.
+        """
+        bare = cls(tokenizer, source, end_ids, special_tokens=special_tokens)
+        form = find_message_form(lambda messages, form: replace(bare, form=form).render(messages))
+        bos = special_tokens.get("bos_token")
+        bos_id = tokenizer.token_to_id(bos) if bos else None
+        formed = replace(bare, form=form, bos_token_id=bos_id)
+        return replace(formed, stop_token_ids=end_ids | formed.find_turn_end())
+
+    def render(self, messages: Messages, *, with_prompt: bool = False, tools: Tools = ()) -> str:
         """Return the conversation as text; `with_prompt` also opens the assistant's next turn.
 
         Raises:
             InvalidDataError: The template refuses the conversation.
         """
-        return self._render(messages, with_prompt=with_prompt)[0]
+        return self._render(messages, with_prompt=with_prompt, tools=tools)[0]
 
-    def encode_prompt(self, messages: Messages) -> tuple[int, ...]:
+    def encode_prompt(self, messages: Messages, *, tools: Tools = ()) -> tuple[int, ...]:
         """Return what the model reads before it answers `messages`.
 
         Raises:
             InvalidDataError: The template refuses the conversation.
         """
-        return self._tokenise(self.render(messages, with_prompt=True))
+        return self.tokenise(self.render(messages, with_prompt=True, tools=tools))
 
     def encode_conversation(
-        self, messages: Messages, loss_mask: LossMask = "all-assistant"
+        self, messages: Messages, loss_mask: LossMask = "all-assistant", tools: Tools = ()
     ) -> EncodedConversation:
         """Return the whole conversation, weight 1 on what the assistant says and its stop token.
 
         Raises:
-            InvalidDataError: The template refuses the conversation, or writes earlier turns
-                otherwise once later ones follow, so that no mask would be true.
+            PromptDiffersError: The template writes earlier turns otherwise once later ones follow,
+                so that no mask would be true.
+            InvalidDataError: The template refuses the conversation.
         """
-        text, marks = self._render(messages, with_marks=self.has_marks)
-        turns = find_learned_turns(messages, loss_mask)
-        if self.has_marks:
-            spans = choose_marked_spans(messages, text, turns, marks, self.render)
-        else:
-            spans = find_turn_spans(messages, text, turns, self.render)
-        token_ids = self._tokenise(text)
+        text, spans = self.find_spans(messages, loss_mask, tools)
+        token_ids = self.tokenise(text)
         weights = weigh_tokens(
             token_ids,
             [self._span_of_tokens(span, text, token_ids) for span in spans],
             self.stop_token_ids,
             lambda ids: not self.tokenizer.decode(list(ids), skip_special_tokens=False).strip(),
         )
-        prompts = (self.encode_prompt(messages[:turn]) for turn in turns)
-        matches = all(token_ids[: len(prompt)] == prompt for prompt in prompts)
-        return EncodedConversation(token_ids, weights, text, matches)
+        answers = [
+            turn
+            for turn in find_learned_turns(messages, loss_mask)
+            if messages[turn]["role"] == "assistant"
+        ]
+        prompts = [self.render(messages[:i], with_prompt=True, tools=tools) for i in answers]
+        return EncodedConversation(
+            token_ids,
+            weights,
+            text,
+            all(_begins(token_ids, self.tokenise(prompt)) for prompt in prompts),
+            next((p[count_same(p, text) :] for p in prompts if not text.startswith(p)), ""),
+        )
 
-    def encode_text(self, text: str) -> tuple[int, ...]:
-        """Return a text as the tokenizer reads it by itself, with what it puts around it."""
-        return tuple(self.tokenizer.encode(text).ids)
-
-    def token_text(self, token_id: int) -> str:
-        """Return what one token stands for, a special one included."""
-        return self.tokenizer.decode([token_id], skip_special_tokens=False)
-
-    def decode(self, token_ids: Sequence[int]) -> str:
-        """Return the text of `token_ids`, special tokens left out."""
-        return self.tokenizer.decode(list(token_ids), skip_special_tokens=True)
-
-    @property
-    def has_marks(self) -> bool:
-        """Whether the template itself marks what the assistant generates."""
-        return _MARK.search(self.source) is not None
-
-    def _render(
-        self, messages: Messages, *, with_prompt: bool = False, with_marks: bool = False
+    def find_spans(
+        self, messages: Messages, loss_mask: LossMask, tools: Tools = ()
     ) -> tuple[str, list[Span]]:
-        from transformers.utils.chat_template_utils import render_jinja_template
+        """Return the conversation as text, and which characters of it are learned.
 
-        try:
-            # Its annotations know no template variables, and a str where a pair comes back.
-            render = cast("_Render", render_jinja_template)
-            texts, marks = render(
-                [[dict(message) for message in messages]],
-                chat_template=self.source,
-                return_assistant_tokens_mask=with_marks,
-                add_generation_prompt=with_prompt,
-                **self.special_tokens,
-            )
-        except TemplateError as error:
-            raise InvalidDataError(
-                f"the model's template refuses this conversation: {error}."
-            ) from error
-        return texts[0], [Span(*mark) for mark in marks[0]] if with_marks else []
-
-    def _tokenise(self, text: str) -> tuple[int, ...]:
-        return tuple(self.tokenizer.encode(text, add_special_tokens=False).ids)
-
-    def _span_of_tokens(self, span: Span, text: str, token_ids: tuple[int, ...]) -> Span:
-        """Turn characters into token positions, by what their prefixes become.
-
-        Character offsets would do, but tokenizers trim white space from them as they like.
+        Raises as `encode_conversation`.
         """
-        start = _count_common(self._tokenise(text[: span.start]), token_ids)
-        return Span(start, max(start, _count_common(self._tokenise(text[: span.end]), token_ids)))
+        text, marks = self._render(messages, with_marks=self.has_marks, tools=tools)
+        if loss_mask == "all":
+            return text, [Span(0, len(text))]
+        turns = find_learned_turns(messages, loss_mask)
+        render = partial(self.render, tools=tools)
+        end = self.special_tokens.get("eos_token", "")
+        if not self.has_marks:
+            return text, find_turn_spans(messages, text, turns, render, end)
+        asked = {i: weight for i, weight in turns.items() if messages[i]["role"] != "assistant"}
+        spans = choose_marked_spans(messages, text, turns, marks, render)
+        return text, spans + find_turn_spans(messages, text, asked, render, end)
 
-    def _find_turn_end(self) -> frozenset[int]:
+    def find_turn_end(self) -> frozenset[int]:
         """Return the special token that the template writes after an answer, if it writes one."""
         answer = "Xyzzy"
         try:
@@ -184,44 +201,98 @@ class ChatTemplate:
             return frozenset()
         _, _, tail = text.rpartition(answer)
         special = self.tokenizer.get_added_tokens_decoder()
-        return frozenset([i for i in self._tokenise(tail) if i in special][:1])
+        return frozenset([i for i in self.tokenise(tail) if i in special][:1])
+
+    def tokenise(self, text: str) -> tuple[int, ...]:
+        """Return the ids of a text that the template wrote."""
+        return tuple(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def encode_text(self, text: str) -> tuple[int, ...]:
+        """Return a text as the tokenizer reads it by itself, with what it puts around it."""
+        return tuple(self.tokenizer.encode(text).ids)
+
+    def token_text(self, token_id: int) -> str:
+        """Return what one token stands for, a special one included."""
+        return self.tokenizer.decode([token_id], skip_special_tokens=False)
+
+    def find_places(self, text: str) -> list[tuple[int, int]]:
+        """Return (T,) for each token of `text` its first character and the one after its last."""
+        return list(self.tokenizer.encode(text, add_special_tokens=False).offsets)
+
+    def count_shared(self, messages: Messages, token_ids: Sequence[int]) -> int:
+        """Count the tokens with which both `messages` and `token_ids` begin.
+
+        0 where the template refuses `messages`: some want a user's turn after the system's.
+        """
+        try:
+            text = self.render(messages)
+        except InvalidDataError:
+            return 0
+        return _count_common(self.tokenise(text), tuple(token_ids))
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Return the text of `token_ids`, special tokens left out."""
+        return self.tokenizer.decode(list(token_ids), skip_special_tokens=True)
+
+    @property
+    def unknown_token_id(self) -> int | None:
+        """What the tokenizer writes for text that it has no token for, if it has such a token."""
+        name = getattr(self.tokenizer.model, "unk_token", None)
+        return self.tokenizer.token_to_id(name) if name else None
+
+    @property
+    def special_token_ids(self) -> frozenset[int]:
+        """Tokens that mark something and say nothing."""
+        added = self.tokenizer.get_added_tokens_decoder()
+        return frozenset(i for i, token in added.items() if token.special)
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether the template itself marks what the assistant generates."""
+        return _MARK.search(self.source) is not None
+
+    def _render(
+        self,
+        messages: Messages,
+        *,
+        with_prompt: bool = False,
+        with_marks: bool = False,
+        tools: Tools = (),
+    ) -> tuple[str, list[Span]]:
+        from transformers.utils.chat_template_utils import render_jinja_template
+
+        try:
+            # Its annotations know no template variables, and a str where a pair comes back.
+            render = cast("_Render", render_jinja_template)
+            texts, marks = render(
+                [self.form.shape(messages)],
+                tools=[dict(tool) for tool in tools] or None,
+                chat_template=self.source,
+                return_assistant_tokens_mask=with_marks,
+                add_generation_prompt=with_prompt,
+                **self.special_tokens,
+            )
+        # A template that adds what cannot be added fails as Python does.
+        except (TemplateError, TypeError, ValueError, AttributeError, LookupError) as error:
+            raise InvalidDataError(
+                f"the model's template refuses this conversation: {error}."
+            ) from error
+        return texts[0], [Span(*mark) for mark in marks[0]] if with_marks else []
+
+    def _span_of_tokens(self, span: Span, text: str, token_ids: tuple[int, ...]) -> Span:
+        """Turn characters into token positions, by what their prefixes become.
+
+        Character offsets would do, but tokenizers trim white space from them as they like.
+        """
+        start = _count_common(self.tokenise(text[: span.start]), token_ids)
+        end = _count_common(self.tokenise(text[: span.end]), token_ids)
+        return Span(start, max(start, end), span.weight)
+
+
+def _begins(token_ids: tuple[int, ...], prompt: tuple[int, ...]) -> bool:
+    return token_ids[: len(prompt)] == prompt
 
 
 def _count_common(prefix: tuple[int, ...], token_ids: tuple[int, ...]) -> int:
     pairs = zip(prefix, token_ids, strict=False)
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(prefix), len(token_ids)))
-
-
-def _read_tokenizer(folder: Path) -> Tokenizer:
-    try:
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    # The Rust side raises plain Exception, for a missing file as for a cut one.
-    except Exception as error:
-        raise InvalidConfigError(
-            f"The tokenizer of base model `{folder}` cannot be read: {error}."
-        ) from error
-    # A tokenizer file may ask to cut or pad; max_length is the run's to choose.
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
-
-
-def _read_special_tokens(folder: Path) -> dict[str, str]:
-    tokens: dict[str, str] = {}
-    for file in ("special_tokens_map.json", "tokenizer_config.json"):
-        values = read_json_object(folder / file)
-        for name in _SPECIAL_NAMES:
-            value = values.get(name)
-            text = value.get("content") if isinstance(value, dict) else value
-            if isinstance(text, str):
-                tokens[name] = text
-    return tokens
-
-
-def _read_end_ids(folder: Path, tokenizer: Tokenizer, special: Mapping[str, str]) -> frozenset[int]:
-    ids: set[int] = set()
-    for file in ("generation_config.json", "config.json"):
-        value = read_json_object(folder / file).get("eos_token_id")
-        ids.update(i for i in (value if isinstance(value, list) else [value]) if type(i) is int)
-    eos = tokenizer.token_to_id(special["eos_token"]) if "eos_token" in special else None
-    return frozenset(ids if eos is None else ids | {eos})

@@ -1,8 +1,8 @@
 """Which tokens of a conversation are learned: what the assistant says, up to its stop token.
 
-Where a template marks its own generations, the marks decide. Elsewhere a turn is what the text
-gains when the turn is added to its prompt; that is only true of templates that write a turn the
-same whatever follows, which is checked and never assumed.
+Where a template marks its own generations, the marks decide, but for what the prompt already says.
+Elsewhere a turn is what the text gains when the turn is added to its prompt; that is only true of
+templates that write a turn the same whatever follows, which is checked and never assumed.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.templates.message_form import WEIGHT, Messages
 
-Messages: TypeAlias = Sequence[Mapping[str, str]]
-LossMask: TypeAlias = Literal["all-assistant", "last-assistant"]
+LossMask: TypeAlias = Literal["all-assistant", "last-assistant", "all", "custom"]
+
+
+class PromptDiffersError(InvalidDataError):
+    """The template writes an answer otherwise than its prompt begins, so no mask is certain."""
 
 
 class Render(Protocol):
@@ -31,56 +35,101 @@ class Span:
 
     start: int
     end: int
+    #: Loss weight of each token in it.
+    weight: float = 1.0
 
 
-def find_learned_turns(messages: Messages, loss_mask: LossMask) -> list[int]:
-    """Return the indexes of the messages that are learned."""
-    turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
-    return turns[-1:] if loss_mask == "last-assistant" else turns
+def find_learned_turns(messages: Messages, loss_mask: LossMask) -> dict[int, float]:
+    """Return the indexes of the messages that are learned, with the loss weight of each.
+
+    With `custom` a message's own `weight` decides; without one, an answer has 1 and all else 0.
+    """
+    turns = {i: 1.0 for i, message in enumerate(messages) if message["role"] == "assistant"}
+    if loss_mask == "last-assistant":
+        return dict(list(turns.items())[-1:])
+    if loss_mask == "custom":
+        turns |= {i: _weight_of(m) for i, m in enumerate(messages) if m.get(WEIGHT) is not None}
+        return {i: weight for i, weight in sorted(turns.items()) if weight > 0}
+    return turns
 
 
 def find_turn_spans(
-    messages: Messages, text: str, turns: Sequence[int], render: Render
+    messages: Messages,
+    text: str,
+    turns: Mapping[int, float],
+    render: Render,
+    end_of_text: str = "",
 ) -> list[Span]:
     """Return the characters of each turn: all that `text` has after its prompt, up to its end.
 
+    Args:
+        messages: The whole conversation.
+        text: How the template writes it.
+        turns: Loss weight by message.
+        render: Writes a part of the conversation.
+        end_of_text: What a template may write after a conversation, which no turn has in it.
+
     Raises:
-        InvalidDataError: The text of a prompt, or of the conversation up to a turn, is not how
+        PromptDiffersError: The text of a prompt, or of the conversation up to a turn, is not how
             `text` begins: the template writes earlier turns otherwise once later ones follow.
     """
     spans = []
-    for turn in turns:
-        prompt = render(messages[:turn], with_prompt=True)
+    for turn, weight in turns.items():
+        is_answer = messages[turn]["role"] == "assistant"
+        prompt = render(messages[:turn], with_prompt=is_answer) if turn else ""
+        if not is_answer and end_of_text:
+            prompt = prompt.removesuffix(end_of_text)
         # Nothing follows the last message, so its end needs no second rendering.
         whole = text if turn == len(messages) - 1 else render(messages[: turn + 1])
+        if end_of_text and not text.startswith(whole):
+            whole = whole.removesuffix(end_of_text)
         if not (text.startswith(prompt) and text.startswith(whole) and len(whole) > len(prompt)):
-            raise InvalidDataError(
+            raise PromptDiffersError(
                 f"message {turn + 1}: the model's template writes this answer otherwise than the"
                 " prompt before it leads to, so what to learn of it is not certain.",
                 "Train on the last answer only, with `--loss-mask last-assistant`."
                 if len(turns) > 1
-                else "Use a base model with another template.",
+                else "Use a base model with another template; of one whose prompt begins the"
+                " reasoning, give each answer its `reasoning_content`.",
             )
-        spans.append(Span(len(prompt), len(whole)))
+        spans.append(Span(len(prompt), len(whole), weight))
     return spans
 
 
 def choose_marked_spans(
-    messages: Messages, text: str, turns: Sequence[int], marks: Sequence[Span], render: Render
+    messages: Messages,
+    text: str,
+    turns: Mapping[int, float],
+    marks: Sequence[Span],
+    render: Render,
 ) -> list[Span]:
-    """Return those of the template's own marks that lie in one of the learned `turns`.
+    """Return those of the template's own marks that lie in learned answers.
 
-    Only whole conversations and the last turn are asked for, so that one border is enough.
+    A mark ends where the answer does. Where it begins the prompt has a say: a template may mark
+    the role's header too, which the model reads and is never asked for.
     """
-    if not marks or not turns:
-        return []
-    first = turns[0]
-    if all(message["role"] != "assistant" for message in messages[:first]):
-        return list(marks)
-    prompt = render(messages[:first], with_prompt=True)
-    if not text.startswith(prompt):
-        return list(marks[-1:])
-    return [mark for mark in marks if mark.start >= len(prompt)] or list(marks[-1:])
+    spans: list[Span] = []
+    answers = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
+    for i, following in zip(answers, [*answers[1:], None], strict=True):
+        if i not in turns:
+            continue
+        start = count_same(render(messages[:i], with_prompt=True), text)
+        # Where the header of the next answer begins, and no mark of this one.
+        end = len(text) if following is None else count_same(render(messages[:following]), text)
+        spans += [
+            Span(max(mark.start, start), mark.end, turns[i])
+            for mark in marks
+            if start < mark.end and mark.start < max(end, start + 1)
+        ]
+    return spans
+
+
+def count_same(beginning: str, text: str) -> int:
+    """Count the characters with which both texts begin."""
+    if text.startswith(beginning):
+        return len(beginning)
+    pairs = zip(beginning, text, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), len(text))
 
 
 def weigh_tokens(
@@ -89,7 +138,7 @@ def weigh_tokens(
     stop_token_ids: frozenset[int],
     is_blank: Callable[[Sequence[int]], bool],
 ) -> tuple[float, ...]:
-    """Return (T,) weights: 1 in `spans` of tokens, but for blanks after a span's stop token.
+    """Return (T,) weights: those of `spans` of tokens, but 0 for blanks after a stop token.
 
     Args:
         token_ids: (T,) the whole conversation.
@@ -104,5 +153,10 @@ def weigh_tokens(
         end = span.end
         if stops and is_blank(token_ids[stops[-1] + 1 : span.end]):
             end = stops[-1] + 1
-        weights[span.start : end] = [1.0] * (end - span.start)
+        weights[span.start : end] = [span.weight] * (end - span.start)
     return tuple(weights)
+
+
+def _weight_of(message: Mapping[str, object]) -> float:
+    weight = message[WEIGHT]
+    return float(weight) if isinstance(weight, int | float) else 0.0

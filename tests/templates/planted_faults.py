@@ -1,0 +1,275 @@
+"""Every fault of the list, planted into sound rows of each template that TRL ships.
+
+A plant changes the template, the row or the run's settings as people do it by mistake, and returns
+None where a template leaves no room for the mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
+
+from tests.templates.sound_rows import (
+    ASK,
+    ASK_MORE,
+    BE,
+    NEVER_WRITTEN,
+    ONLY_REASONED,
+    SAY,
+    Turns,
+    find_sound_rows,
+    sound_answers,
+)
+from tests.templates.trl_templates import EOS, build_template, build_tokenizer, read_sources
+from twinkle_jupyter.templates.chat_template import ChatTemplate
+from twinkle_jupyter.templates.checks.fault import Fault
+from twinkle_jupyter.templates.checks.row_faults import find_eval_in_train
+from twinkle_jupyter.templates.encode_rows import RowEncoder
+from twinkle_jupyter.templates.loss_mask import LossMask
+
+_GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
+_SEEN_IN_TEXT = {"empty_answer", "special_in_text", "duplicate_row", "eval_in_train"}
+_SEEN_IN_TEXT |= {"prompt_text_differs", "roles_refused", "template_refuses"}
+_ROOM = 8192
+
+
+@dataclass(frozen=True)
+class Case:
+    """Rows, and how they are trained on."""
+
+    template: ChatTemplate
+    rows: list[Turns]
+    loss_mask: LossMask = "all-assistant"
+    max_length: int = _ROOM
+    evaluation: tuple[int, ...] = ()
+
+    def find(self) -> list[Fault]:
+        encoder = RowEncoder(self.template, self.loss_mask, self.max_length)
+        rows = encoder.encode_all([{"messages": row} for row in self.rows])
+        train = [i for i in range(len(self.rows)) if i not in self.evaluation]
+        return [*rows.faults, *find_eval_in_train(rows.digests, train, self.evaluation)]
+
+
+@dataclass(frozen=True)
+class Plant:
+    """One mistake."""
+
+    code: str
+    severity: Literal["refuse", "warn"]
+    make: Callable[[str, ChatTemplate], Case | None]
+
+    @property
+    def needs_tokens(self) -> bool:
+        """Whether it can only be seen in a row that the template writes."""
+        return self.code not in _SEEN_IN_TEXT
+
+
+@dataclass
+class Outcome:
+    """What became of one mistake over all templates."""
+
+    planted: int = 0
+    caught: int = 0
+    missed: list[str] = field(default_factory=list)
+
+
+def run_suite() -> dict[str, Outcome]:
+    """Plant every mistake into every template; return what became of each."""
+    outcomes = {plant.code: Outcome() for plant in PLANTS}
+    for name, source in read_sources().items():
+        for plant in PLANTS:
+            if name in NEVER_WRITTEN and plant.needs_tokens:
+                continue
+            case = plant.make(name, build_template(source))
+            if case is None:
+                continue
+            outcome = outcomes[plant.code]
+            outcome.planted += 1
+            faults = case.find()
+            if any((f.code, f.severity) == (plant.code, plant.severity) for f in faults):
+                outcome.caught += 1
+            else:
+                outcome.missed.append(f"{name}: {[fault.code for fault in faults]}")
+    return outcomes
+
+
+def find_false_alarms() -> tuple[int, list[str]]:
+    """Check all sound rows; return their number and what was said against them."""
+    count, alarms = 0, []
+    for name, source in read_sources().items():
+        for loss_mask, row in find_sound_rows(name):
+            count += 1
+            faults = Case(build_template(source), [row], loss_mask).find()
+            alarms += [f"{name}, {loss_mask}, {len(row)}: {fault}" for fault in faults]
+    return count, alarms
+
+
+def _with_source(template: ChatTemplate, source: str) -> ChatTemplate:
+    return replace(template, source=source)
+
+
+def _without_marks(template: ChatTemplate) -> str:
+    return _GENERATION.sub("", template.source)
+
+
+def _cut_before_the_answer(name: str, template: ChatTemplate) -> Case:
+    row = [ASK, sound_answers(name)[0]]
+    return Case(template, [row], max_length=_learned(template, row)[0])
+
+
+def _learned(template: ChatTemplate, row: Turns) -> list[int]:
+    return [i for i, weight in enumerate(template.encode_conversation(row).weights) if weight]
+
+
+def _mark_nothing(name: str, template: ChatTemplate) -> Case:
+    source = _without_marks(template) + "{% generation %}{% endgeneration %}"
+    return Case(_with_source(template, source), [[ASK, sound_answers(name)[0]]])
+
+
+def _take_another_stop(name: str, template: ChatTemplate) -> Case:
+    unused = template.encode_text("<|endoftext|>")
+    row = [ASK, sound_answers(name)[0]]
+    return Case(replace(template, stop_token_ids=frozenset(unused)), [row])
+
+
+def _begin_twice(name: str, template: ChatTemplate) -> Case:
+    source = "{{ bos_token }}{{ bos_token }}" + template.source
+    return Case(_with_source(template, source), [[ASK, sound_answers(name)[0]]])
+
+
+def _cut_the_answer(name: str, template: ChatTemplate) -> Case:
+    row = [ASK, sound_answers(name)[0]]
+    return Case(template, [row], max_length=_learned(template, row)[-1])
+
+
+def _drop(role: str) -> Callable[[str, ChatTemplate], Case]:
+    def make(name: str, template: ChatTemplate) -> Case:
+        kept = f"{{% set messages = messages | rejectattr('role', 'equalto', '{role}') | list %}}"
+        say, say_more = sound_answers(name)
+        rows = [[BE, ASK, say]] if role == "system" else [[ASK, say, ASK_MORE, say_more]]
+        if role != "system":
+            kept = "{% set messages = messages if messages|length < 3 else messages[2:] %}"
+        return Case(_with_source(template, kept + template.source), rows, "last-assistant")
+
+    return make
+
+
+def _say_nothing(name: str, template: ChatTemplate) -> Case:
+    return Case(template, [[ASK, {**sound_answers(name)[0], "content": " "}]])
+
+
+def _prompt_otherwise(name: str, template: ChatTemplate) -> Case:
+    source = template.source + "{% if add_generation_prompt %}{{ '<hm>' }}{% endif %}"
+    return Case(_with_source(template, source), [[ASK, sound_answers(name)[0]]])
+
+
+def _melt(name: str, template: ChatTemplate) -> Case | None:
+    """Have the last character of the prompt be one token with the first of the answer."""
+    row = [ASK, sound_answers(name)[0]]
+    prompt, text = template.render(row[:1], with_prompt=True), template.render(row)
+    ends_in_mark = template.encode_prompt(row[:1])[-1] in template.special_token_ids
+    begins_with_mark = text[len(prompt) : len(prompt) + 1] in "<"
+    if ends_in_mark or begins_with_mark or not text.startswith(prompt):
+        return None
+    tokenizer: Tokenizer = build_tokenizer(template.source)
+    both = text[len(prompt) - 1 : len(prompt) + 1]
+    tokenizer.add_tokens([AddedToken(both, special=False, normalized=False)])
+    return Case(replace(template, tokenizer=tokenizer), [row])
+
+
+def _mark_everything(name: str, template: ChatTemplate) -> Case:
+    say, say_more = sound_answers(name)
+    source = "{% generation %}" + _without_marks(template) + "{% endgeneration %}"
+    return Case(_with_source(template, source), [[ASK, say, ASK_MORE, say_more]])
+
+
+def _ask_twice(name: str, template: ChatTemplate) -> Case:
+    guard = (
+        "{% for m in messages %}{% if loop.previtem and loop.previtem.role == m.role %}"
+        "{{ raise_exception('Roles must alternate') }}{% endif %}{% endfor %}"
+    )
+    row = [ASK, ASK_MORE, sound_answers(name)[0]]
+    return Case(_with_source(template, guard + template.source), [row])
+
+
+def _refuse(name: str, template: ChatTemplate) -> Case:
+    guard = "{% if messages|length > 2 %}{{ raise_exception('Two only') }}{% endif %}"
+    say, say_more = sound_answers(name)
+    row = [ASK, say, ASK_MORE, say_more]
+    return Case(_with_source(template, guard + template.source), [row], "last-assistant")
+
+
+def _strip_reasoning(name: str, template: ChatTemplate) -> Case | None:
+    unread = replace(template, form=replace(template.form, reasoning_field="unread"))
+    row = [ASK, {**SAY, "reasoning_content": "Let me see."}]
+    # Without it, the answer of some does not follow their prompt, and they are refused for that.
+    is_written = template.has_marks or not name.startswith(ONLY_REASONED)
+    return Case(unread, [row]) if is_written else None
+
+
+def _shrink(name: str, template: ChatTemplate) -> Case:
+    row = [ASK, sound_answers(name)[0]]
+    size = max(template.tokenizer.encode(template.render(row)).ids)
+    return Case(replace(template, vocabulary_size=size), [row])
+
+
+def _write_unknown(name: str, template: ChatTemplate) -> Case | None:
+    row = [{**ASK, "content": "Who? \U0001f99c"}, sound_answers(name)[0]]
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))  # noqa: S106 - of the vocabulary
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    trainer = trainers.BpeTrainer(special_tokens=["<unk>", EOS], show_progress=False)
+    tokenizer.train_from_iterator([template.render(row).replace("\U0001f99c", "")], trainer)
+    return Case(replace(template, tokenizer=tokenizer), [row])
+
+
+def _repeat(name: str, template: ChatTemplate) -> Case:
+    say, say_more = sound_answers(name)
+    return Case(template, [[ASK, say], [ASK_MORE, say_more], [ASK, say]])
+
+
+def _keep_what_is_trained_on(name: str, template: ChatTemplate) -> Case:
+    return replace(_repeat(name, template), evaluation=(2,))
+
+
+def _type_a_mark(name: str, template: ChatTemplate) -> Case:
+    mark = (
+        template.token_text(min(template.stop_token_ids, default=-1))
+        if (template.stop_token_ids)
+        else EOS
+    )
+    row = [{**ASK, "content": f"What is {mark}?"}, sound_answers(name)[0]]
+    return Case(template, [row])
+
+
+PLANTS = (
+    Plant("no_supervised_token", "refuse", _cut_before_the_answer),
+    Plant("no_supervised_token", "refuse", _mark_nothing),
+    Plant("answer_outside_mask", "refuse", _mark_nothing),
+    Plant("no_stop_token", "refuse", _take_another_stop),
+    Plant("doubled_bos", "refuse", _begin_twice),
+    Plant("answer_cut", "warn", _cut_the_answer),
+    Plant("system_dropped", "refuse", _drop("system")),
+    Plant("message_dropped", "refuse", _drop("user")),
+    Plant("empty_answer", "refuse", _say_nothing),
+    Plant("prompt_text_differs", "refuse", _prompt_otherwise),
+    Plant("prompt_tokens_differ", "warn", _melt),
+    Plant("mask_on_prompt", "refuse", _mark_everything),
+    Plant("roles_refused", "refuse", _ask_twice),
+    Plant("template_refuses", "refuse", _refuse),
+    Plant("reasoning_stripped", "refuse", _strip_reasoning),
+    Plant("outside_vocabulary", "refuse", _shrink),
+    Plant("unknown_token", "warn", _write_unknown),
+    Plant("duplicate_row", "warn", _repeat),
+    Plant("eval_in_train", "warn", _keep_what_is_trained_on),
+    Plant("special_in_text", "warn", _type_a_mark),
+)
+
+
+def count(outcomes: Mapping[str, Outcome]) -> tuple[int, int]:
+    """Return how many faults were planted, and how many of them were caught."""
+    planted = sum(outcome.planted for outcome in outcomes.values())
+    return planted, sum(outcome.caught for outcome in outcomes.values())

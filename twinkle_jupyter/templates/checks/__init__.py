@@ -1,0 +1,1 @@
+"""The fault list: what would train without complaint and teach something else."""
