@@ -44,6 +44,8 @@ class SamplingSettings:
     #: Subtracted from the logit of a token that the answer has, once, and for each time.
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
+    #: Added to the logits of these tokens.
+    logit_bias: tuple[tuple[int, float], ...] = ()
     #: The same seed gives the same tokens.
     seed: int = 0
 

@@ -33,5 +33,10 @@ def check_request(request: SampleRequest, num_input_tokens: int, max_positions: 
         raise InvalidDataError(
             f"The prompt has token id {unknown[0]}, which the base model does not have."
         )
+    biased = [t for t, _ in request.settings.logit_bias if not 0 <= t < num_input_tokens]
+    if biased:
+        raise InvalidDataError(
+            f"logit_bias has token id {biased[0]}, which the base model does not have."
+        )
     max_tokens = request.settings.max_tokens
     return max_tokens if max_positions is None else min(max_tokens, max_positions - len(prompt))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Protocol, cast
 
@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.store.interface import StateStore
+from twinkle_jupyter.templates.tool_form import CallForm, Conversation, Tools
 
 
 class PromptTemplate(Protocol):
@@ -21,8 +22,15 @@ class PromptTemplate(Protocol):
         """Ids that end an answer."""
         ...
 
-    def encode_prompt(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
-        """Return what the model reads before it answers.
+    @property
+    def call_form(self) -> CallForm | None:
+        """How it has functions called; None where it has no place for them."""
+        ...
+
+    def encode_prompt(
+        self, messages: Conversation, *, tools: Tools = (), opening: str = ""
+    ) -> tuple[int, ...]:
+        """Return what the model reads before it answers, and what its answer begins with.
 
         Raises:
             InvalidDataError: The template refuses the conversation.

@@ -26,6 +26,7 @@ from twinkle_jupyter.templates.loss_mask import (
     find_turn_spans,
     weigh_tokens,
 )
+from twinkle_jupyter.templates.tool_form import CallForm, Conversation, Tools, find_call_form
 
 _Render: TypeAlias = "Callable[..., tuple[list[str], list[list[tuple[int, int]]]]]"
 
@@ -60,6 +61,8 @@ class ChatTemplate:
     bos_token_id: int | None = None
     #: `bos_token`, `eos_token` and the like, for the template.
     special_tokens: Mapping[str, str] = field(default_factory=dict)
+    #: How it has functions called; None where it has no place for them.
+    call_form: CallForm | None = None
 
     @classmethod
     def load(cls, model_folder: Path) -> Self:
@@ -79,23 +82,37 @@ class ChatTemplate:
         bare = cls(tokenizer, source, special_tokens=special)
         stops = _read_end_ids(model_folder, tokenizer, special) | bare._find_turn_end()
         bos = tokenizer.token_to_id(special["bos_token"]) if "bos_token" in special else None
-        return cls(tokenizer, source, stops, bos, special)
+        return cls(tokenizer, source, stops, bos, special, find_call_form(bare.render))
 
-    def render(self, messages: Messages, *, with_prompt: bool = False) -> str:
+    def render(
+        self, messages: Conversation, *, with_prompt: bool = False, tools: Tools = ()
+    ) -> str:
         """Return the conversation as text; `with_prompt` also opens the assistant's next turn.
 
+        Args:
+            messages: Turns, by role and content.
+            with_prompt: Whether the assistant's turn is next.
+            tools: Functions that it may call, as JSON schemas.
+
         Raises:
             InvalidDataError: The template refuses the conversation.
         """
-        return self._render(messages, with_prompt=with_prompt)[0]
+        return self._render(messages, with_prompt=with_prompt, tools=tools)[0]
 
-    def encode_prompt(self, messages: Messages) -> tuple[int, ...]:
+    def encode_prompt(
+        self, messages: Conversation, *, tools: Tools = (), opening: str = ""
+    ) -> tuple[int, ...]:
         """Return what the model reads before it answers `messages`.
 
+        Args:
+            messages: Turns, by role and content.
+            tools: Functions that it may call, as JSON schemas.
+            opening: What its answer begins with.
+
         Raises:
             InvalidDataError: The template refuses the conversation.
         """
-        return self._tokenise(self.render(messages, with_prompt=True))
+        return self._tokenise(self.render(messages, with_prompt=True, tools=tools) + opening)
 
     def encode_conversation(
         self, messages: Messages, loss_mask: LossMask = "all-assistant"
@@ -141,7 +158,12 @@ class ChatTemplate:
         return _MARK.search(self.source) is not None
 
     def _render(
-        self, messages: Messages, *, with_prompt: bool = False, with_marks: bool = False
+        self,
+        messages: Conversation,
+        *,
+        with_prompt: bool = False,
+        with_marks: bool = False,
+        tools: Tools = (),
     ) -> tuple[str, list[Span]]:
         from transformers.utils.chat_template_utils import render_jinja_template
 
@@ -150,12 +172,14 @@ class ChatTemplate:
             render = cast("_Render", render_jinja_template)
             texts, marks = render(
                 [[dict(message) for message in messages]],
+                tools=[dict(tool) for tool in tools] or None,
                 chat_template=self.source,
                 return_assistant_tokens_mask=with_marks,
                 add_generation_prompt=with_prompt,
                 **self.special_tokens,
             )
-        except TemplateError as error:
+        # A template that adds what cannot be added fails as Python does.
+        except (TemplateError, TypeError, ValueError, AttributeError, KeyError) as error:
             raise InvalidDataError(
                 f"the model's template refuses this conversation: {error}."
             ) from error
