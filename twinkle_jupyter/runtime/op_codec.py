@@ -60,7 +60,8 @@ def encode_op(op: Op) -> Row:
                 "needs_gradient": op.needs_gradient,
             }
         case SaveCheckpoint():
-            return {"kind": "save_checkpoint", "folder": op.folder}
+            row = {"kind": "save_checkpoint", "folder": op.folder}
+            return {**row, "weights_only": True} if op.weights_only else row
         case Refusal():
             return {"kind": "refusal", "message": op.message, "hint": op.hint}
 
@@ -88,7 +89,8 @@ def decode_op(adapter_id: AdapterId, sequence_id: int, row: Row) -> Op:
             needs = cast("bool", row.get("needs_gradient", True))
             return OptimStep(adapter_id, sequence_id, AdamWSettings(**settings), needs)
         case "save_checkpoint":
-            return SaveCheckpoint(adapter_id, sequence_id, cast("str", row["folder"]))
+            folder, alone = cast("str", row["folder"]), cast("bool", row.get("weights_only", False))
+            return SaveCheckpoint(adapter_id, sequence_id, folder, alone)
         case "refusal":
             message, hint = cast("str", row["message"]), cast("str", row["hint"])
             return Refusal(adapter_id, sequence_id, message, hint)

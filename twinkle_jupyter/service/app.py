@@ -30,6 +30,7 @@ from twinkle_jupyter.service.openai import chat_routes, completion_routes, model
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.request_bodies import BodyLimit
 from twinkle_jupyter.service.tinker import (
+    download_routes,
     sampling_routes,
     session_routes,
     training_routes,
@@ -92,7 +93,10 @@ def create_app(
         app.include_router(
             routes.router, prefix="/api/v1", responses={"default": {"model": ErrorBody}}
         )
-    for tinker in (session_routes, training_routes, weights_routes, sampling_routes):
+    for tinker in (
+        *(session_routes, training_routes, sampling_routes),
+        *(download_routes, weights_routes),
+    ):
         app.include_router(tinker.router, prefix="/api/v1")
     for openai in (chat_routes, completion_routes, model_routes):
         for prefix in _OPENAI_PREFIXES:

@@ -14,7 +14,11 @@ from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S
 from twinkle_jupyter.service.tinker.route import TinkerRoute
 from twinkle_jupyter.service.tinker.sample_requests import read_order
 from twinkle_jupyter.service.tinker.state import State
-from twinkle_jupyter.wire.tinker_bodies import CreateSamplingSessionBody, SampleBody
+from twinkle_jupyter.wire.tinker_bodies import (
+    CreateSamplingSessionBody,
+    RetrieveManyBody,
+    SampleBody,
+)
 
 router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
 
@@ -54,9 +58,24 @@ async def sample(
         raise InvalidDataError("asample needs the sampling_session_id of create_sampling_session.")
     row = await state.sampling_sessions.get(owner, body.sampling_session_id)
     model = await patiently(lambda: parts.compute(row.base_model), ACCEPT_WAIT_S)
-    name = str(FutureName("sample", body.seq_id, row.sampling_session_id))
+    name = FutureName("sample", body.seq_id, row.sampling_session_id)
     state.samples.submit(owner, name, read_order(body, row, model, owner), model.sampler)
     return {
-        "request_id": name,
+        "request_id": str(name),
         "sample_sequence_ids": [f"{name}{number}" for number in range(body.num_samples)],
     }
+
+
+@router.post("/retrieve_futures")
+async def retrieve_futures(
+    body: RetrieveManyBody, state: State, owner: Owner
+) -> dict[str, JsonValue]:
+    """Wait until samples of a session are done; `retrieve_future` has what they are."""
+    await state.sampling_sessions.get(owner, body.target.sampling_session_id)
+    done = await state.samples.list_done(owner, body, state.futures.hold_s)
+    completions: list[JsonValue] = [
+        {"state": "failed" if one.has_failed else "finished", "request_id": one.request_id}
+        for one in done
+    ]
+    cursor = done[-1].cursor if done else body.prev_cursor
+    return {"completions": completions, "cursor": cursor}

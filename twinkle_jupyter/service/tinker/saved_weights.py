@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 from twinkle_jupyter.errors import InvalidDataError, NotFoundError
 from twinkle_jupyter.ids import AdapterId
@@ -27,7 +27,7 @@ from twinkle_jupyter.store.interface import JSON, Row, StateStore
 from twinkle_jupyter.wire.tinker_bodies import SaveWeightsBody
 
 _SCHEME = "tinker://"
-_KINDS: Mapping[str, WeightsKind] = {"weights": "weights", "sampler_weights": "sampler_weights"}
+_KINDS: Mapping[str, WeightsKind] = {kind: kind for kind in get_args(WeightsKind)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class WeightsPath:
         kind, _, name = rest.partition("/")
         if not text.startswith(_SCHEME) or kind not in _KINDS or not name or "/" in name:
             raise InvalidDataError(
-                f"path={text!r} is not tinker://<model_id>/weights/<name> or"
-                " tinker://<model_id>/sampler_weights/<name>."
+                f"path={text!r} is not tinker://<model_id>/<kind>/<name>, the kind being one of"
+                f" {', '.join(_KINDS)}."
             )
         return cls(adapter_id, _KINDS[kind], name)
 
@@ -55,11 +55,11 @@ async def plan_save(
     parts: ServiceParts, row: ClientAdapterRow, kind: WeightsKind, body: SaveWeightsBody, name: str
 ) -> Op:
     """Write down what an op is to save; return it, or what refuses it in its turn."""
-    adapter_id = AdapterId(row.adapter_id)
+    adapter_id, alone = AdapterId(row.adapter_id), kind != "weights"
     key = SavedWeightsRow.key(row.owner, row.adapter_id, kind, name)
     known = await _read(parts.store, key)
     if known is not None and known.sequence_id == body.seq_id:
-        return SaveCheckpoint(adapter_id, body.seq_id, known.folder)  # sent again
+        return SaveCheckpoint(adapter_id, body.seq_id, known.folder, alone)  # sent again
     whole = "" if known is None else await _whole_folder(known)
     if whole and not body.overwrite and known is not None and not known.has_expired:
         problem = f"Checkpoint {known.path!r} exists."
@@ -80,7 +80,7 @@ async def plan_save(
         expires_at=moment_after(body.ttl_seconds),
     )
     await parts.store.put(key, new.to_row())
-    return SaveCheckpoint(adapter_id, body.seq_id, str(folder))
+    return SaveCheckpoint(adapter_id, body.seq_id, str(folder), alone)
 
 
 async def finish_save(parts: ServiceParts, owner: str, path: WeightsPath) -> None:
@@ -132,6 +132,17 @@ async def list_saved(parts: ServiceParts, owner: str, adapter_id: str = "") -> l
             manifest = await asyncio.to_thread(read_manifest, Path(folder))
             found.append(SavedWeights(row.changed(folder=folder), manifest.size_bytes))
     return sorted(found, key=lambda one: one.row.created_at, reverse=True)
+
+
+async def delete_expired(parts: ServiceParts) -> int:
+    """Delete everybody's saved weights whose time is up; return how many there were."""
+    num_deleted = 0
+    for key, stored in await parts.store.list_rows(SavedWeightsRow.PREFIX):
+        row = SavedWeightsRow.from_row(stored)
+        if row.has_expired:
+            await _delete(parts.store, key, row)
+            num_deleted += 1
+    return num_deleted
 
 
 async def delete_saved(parts: ServiceParts, owner: str, path: WeightsPath) -> None:

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
 from twinkle_jupyter.service.tinker.futures import Futures
+from twinkle_jupyter.service.tinker.row_cleanup import RowCleanup
 from twinkle_jupyter.service.tinker.samples import Samples
 from twinkle_jupyter.service.tinker.sampling_sessions import SamplingSessions
 from twinkle_jupyter.service.tinker.session_keeper import SessionKeeper
@@ -26,18 +27,21 @@ class TinkerState:
     samples: Samples
     sampling_sessions: SamplingSessions
     keeper: SessionKeeper
+    cleanup: RowCleanup
 
     @classmethod
     def of(cls, parts: ServiceParts) -> Self:
         """Put it together."""
         sessions, adapters, samples = Sessions(parts.store), ClientAdapters(parts), Samples()
+        cleanup = RowCleanup(parts, sessions)
         return cls(
             sessions,
             adapters,
             Futures(parts, adapters, samples),
             samples,
             SamplingSessions(parts),
-            SessionKeeper(parts, sessions, adapters),
+            SessionKeeper(parts, sessions, adapters, cleanup),
+            cleanup,
         )
 
 

@@ -17,6 +17,7 @@ from twinkle_jupyter.service.adapter_files import is_loopback
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.tinker import loading, ops
+from twinkle_jupyter.service.tinker.client_adapters import name_model
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.route import TinkerRoute
 from twinkle_jupyter.service.tinker.samples import GoneError
@@ -31,11 +32,6 @@ from twinkle_jupyter.wire.tinker_bodies import (
 from twinkle_jupyter.wire.tinker_codec import PROTOBUF, decode_json, decode_protobuf
 
 router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
-
-
-def name_model(session_id: str, number: int) -> str:
-    """Return the id of a session's model of that number; a client works it out in the same way."""
-    return f"{session_id}:train:{number}"
 
 
 @router.post("/create_model")

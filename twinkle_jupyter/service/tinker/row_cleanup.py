@@ -1,0 +1,68 @@
+"""What sessions that are long over leave behind, and saved weights whose time is up: removed.
+
+Adapters stay, and what was saved of them: they are the user's until they delete them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import ClassVar
+
+from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.tinker.saved_weights import delete_expired
+from twinkle_jupyter.service.tinker.sessions import Sessions
+from twinkle_jupyter.store.artifacts import delete_folder
+from twinkle_jupyter.store.client_rows import SamplingSessionRow, SessionRow
+
+#: How long the rows of a session that is over can be looked at.
+KEPT = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What one run removed."""
+
+    num_sessions: int = 0
+    num_sampling_sessions: int = 0
+    num_checkpoints: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RowCleanup:
+    """Goes through all rows; may run on any replica, on several at once, and be cut short."""
+
+    parts: ServiceParts
+    sessions: Sessions
+
+    #: Often enough.
+    EVERY_S: ClassVar[float] = 3600.0
+
+    async def run_once(self) -> Removed:
+        """Remove what nobody can use any more; return how much that was."""
+        num_sessions = num_samplers = 0
+        before = (datetime.now(tz=UTC) - KEPT).isoformat()
+        for session in await self.sessions.everybodys():
+            if not session.is_put_away:
+                await self.sessions.note_open(session)  # of a version that took no note of it
+            elif session.heard_at < before:
+                num_samplers += await self._remove_samplers(session)
+                await self.sessions.remove(session)
+                num_sessions += 1
+        num_checkpoints = await delete_expired(self.parts)
+        return Removed(num_sessions, num_samplers, num_checkpoints)
+
+    async def _remove_samplers(self, session: SessionRow) -> int:
+        store = self.parts.store
+        rows = await store.list_rows(
+            SamplingSessionRow.prefix_of_session(session.owner, session.session_id)
+        )
+        for key, row in rows:
+            found = SamplingSessionRow.from_row(row)
+            # The row last: what is cut short is found again.
+            if found.has_own_weights:
+                await asyncio.to_thread(delete_folder, Path(found.folder))
+            await store.delete(key)
+        return len(rows)
