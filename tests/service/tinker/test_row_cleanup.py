@@ -26,6 +26,11 @@ def _change(live: LiveService, key: str, **changes: str) -> None:
     live.call(live.store.update(key, change))
 
 
+def _get(live: LiveService, key: str) -> Row:
+    [(_, row)] = live.call(live.store.list_rows(key))
+    return row
+
+
 def _clean(live: LiveService) -> Removed:
     removed = live.call(live.app.state.tinker.cleanup.run_once())
     assert isinstance(removed, Removed)
@@ -56,6 +61,8 @@ def test_a_session_that_is_long_over_leaves_its_adapters_and_what_was_saved(
     _keep(live)
     assert _clean(live).num_sessions == 0
     _change(live, SessionRow.key("anna", session), heard_at=LONG_AGO)
+    assert _clean(live).num_sessions == 0
+    _change(live, ClientAdapterRow.key("anna", model), used_at=LONG_AGO)
     assert folder.is_dir()
     assert _clean(live) == Removed(num_sessions=1, num_sampling_sessions=1)
     assert not folder.exists()
@@ -75,14 +82,15 @@ def test_a_session_that_still_holds_adapters_is_not_forgotten(
     _change(live, key, heard_at=LONG_AGO)
     assert _clean(live).num_sessions == 0
     # One of a version that took no notes is noted, and put away.
-    open_key = SessionRow.from_row(live.call(live.store.get(key)) or {}).open_key
+    open_key = SessionRow("anna", anna.session).open_key
     live.call(live.store.delete(open_key))
     _keep(live)
-    assert not (live.call(live.store.get(key)) or {})["is_put_away"]
+    assert not _get(live, key)["is_put_away"]
     _clean(live)
+    assert live.call(live.store.list_rows(open_key))
     _keep(live)
-    assert (live.call(live.store.get(key)) or {})["is_put_away"]
-    assert live.call(live.store.get(open_key)) is None
+    assert _get(live, key)["is_put_away"]
+    assert not live.call(live.store.list_rows(open_key))
 
 
 def test_saved_weights_whose_time_is_up_are_deleted(live: LiveService, anna: TinkerUser) -> None:

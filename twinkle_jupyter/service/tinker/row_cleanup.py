@@ -15,7 +15,7 @@ from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.tinker.saved_weights import delete_expired
 from twinkle_jupyter.service.tinker.sessions import Sessions
 from twinkle_jupyter.store.artifacts import delete_folder
-from twinkle_jupyter.store.client_rows import SamplingSessionRow, SessionRow
+from twinkle_jupyter.store.client_rows import ClientAdapterRow, SamplingSessionRow, SessionRow
 
 #: How long the rows of a session that is over can be looked at.
 KEPT = timedelta(days=7)
@@ -47,12 +47,17 @@ class RowCleanup:
         for session in await self.sessions.everybodys():
             if not session.is_put_away:
                 await self.sessions.note_open(session)  # of a version that took no note of it
-            elif session.heard_at < before:
+            elif session.heard_at < before and not await self._is_used(session, before):
                 num_samplers += await self._remove_samplers(session)
                 await self.sessions.remove(session)
                 num_sessions += 1
         num_checkpoints = await delete_expired(self.parts)
         return Removed(num_sessions, num_samplers, num_checkpoints)
+
+    async def _is_used(self, session: SessionRow, before: str) -> bool:
+        prefix = ClientAdapterRow.prefix_of_session(session.owner, session.session_id)
+        rows = await self.parts.store.list_rows(prefix)
+        return any(ClientAdapterRow.from_row(row).used_at >= before for _, row in rows)
 
     async def _remove_samplers(self, session: SessionRow) -> int:
         store = self.parts.store
