@@ -21,7 +21,7 @@ def _routes(service: Service) -> dict[tuple[str, str], list[str]]:
         for path, methods in service.app.openapi()["paths"].items()
         for method, route in methods.items()
     }
-    assert len(found) == 75
+    assert len(found) == 81
     return found
 
 

@@ -110,13 +110,13 @@ def test_a_link_that_is_over_changed_or_of_deleted_weights_answers_nothing(
     begin, _, link = url.rpartition("/")
     for wrong in (f"{link[:-3]}abc", link.replace(".", "A.", 1), "x", "a.b", "%E2%98%A0.x"):
         answer = _fetch(live, f"{begin}/{wrong}")
-        assert answer.status_code == 404
+        assert answer.status_code == 401
         assert "This link is over" in answer.json()["detail"]
     assert {_get(ben, path, what).status_code for what in ("archive", "external_weights_urls")} == {
         404
     }
     monkeypatch.setattr(downloads, "LIFE", timedelta(seconds=-1))
-    assert _fetch(live, _get(anna, path, "archive").headers["location"]).status_code == 404
+    assert _fetch(live, _get(anna, path, "archive").headers["location"]).status_code == 401
     monkeypatch.undo()
     anna.http.delete(f"/api/v1/training_runs/{model}/checkpoints/external_weights/out")
     assert _fetch(live, url).status_code == 404

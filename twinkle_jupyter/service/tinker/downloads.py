@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self, cast
 
-from twinkle_jupyter.errors import NotFoundError
+from twinkle_jupyter.errors import NotAllowedError
 from twinkle_jupyter.store.interface import StateStore
 
 #: What other programs load; the rest of a checkpoint is ours.
@@ -52,7 +52,7 @@ async def sign(store: StateStore, download: Download) -> str:
 
 
 async def read_signed(store: StateStore, link: str) -> Download:
-    """Return what a link is for; raises NotFoundError for one that is over, or nobody's."""
+    """Return what a link is for; raises NotAllowedError for one that is over, or nobody's."""
     content, _, signature = link.partition(".")
     is_ours = len(link) <= _MAX_LINK and hmac.compare_digest(
         signature.encode(), (await _signature(store, content)).encode()
@@ -63,7 +63,7 @@ async def read_signed(store: StateStore, link: str) -> Download:
         fields = None
     download = None if fields is None else Download(**cast("dict[str, str]", fields))
     if download is None or datetime.fromisoformat(download.expires_at) < datetime.now(tz=UTC):
-        raise NotFoundError("This link is over, or never was one.", "Ask for the weights again.")
+        raise NotAllowedError("This link is over, or never was one.", "Ask for the weights again.")
     return download
 
 
