@@ -6,12 +6,13 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.errors import ConflictError, NotFoundError
 from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.service.adapters import get_adapter_run
 from twinkle_jupyter.service.held_checkpoints import find_checkpoint
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.client_models import find_client_model
+from twinkle_jupyter.service.tinker.client_models import find_client_adapter, look_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class NamedCheckpoint:
     #: Empty for what no run has trained.
     run_id: str
     base_model: str
+    rank: int
+    alpha: float
     step: int
     folder: Path
 
@@ -38,12 +41,20 @@ async def find_named_checkpoint(
     run = await get_adapter_run(parts.store, owner, name)
     if run is not None:
         folder = await asyncio.to_thread(find_checkpoint, parts, run, step)
-        base_model = str(run.config["base_model"])
-        number = Checkpoints.step(folder.name)
-        return NamedCheckpoint(run.adapter, run.run_id, base_model, number, folder)
-    model = await find_client_model(parts, owner, name)
-    if model is None:
+        config = RunConfig.model_validate(run.config)
+        return NamedCheckpoint(
+            run.adapter,
+            run.run_id,
+            config.base_model,
+            config.rank,
+            config.lora_alpha,
+            Checkpoints.step(folder.name),
+            folder,
+        )
+    row = await find_client_adapter(parts, owner, name)
+    if row is None:
         raise NotFoundError(f"There is no adapter {name!r}.", "`%twinkle adapters` lists yours.")
+    model = await look_up(parts, row)
     if model.folder is None:
         raise ConflictError(
             f"Adapter {name!r} has no saved weights yet.",
@@ -54,4 +65,4 @@ async def find_named_checkpoint(
             f"Adapter {name!r} has no checkpoint of step {step}.",
             f"Its newest weights are of step {model.step}.",
         )
-    return NamedCheckpoint(name, "", model.row.base_model, model.step, model.folder)
+    return NamedCheckpoint(name, "", row.base_model, row.rank, row.alpha, model.step, model.folder)

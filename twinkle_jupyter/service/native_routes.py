@@ -16,8 +16,8 @@ from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
 from twinkle_jupyter.service.run_bodies import adapter_body, client_model_body, run_body
 from twinkle_jupyter.service.tinker.client_models import (
-    delete_client_model,
-    find_client_model,
+    delete_client_adapter,
+    find_client_adapter,
     list_client_models,
 )
 from twinkle_jupyter.service.training_on import find_first_weights
@@ -115,7 +115,7 @@ async def list_adapters(parts: Parts, owner: Owner) -> AdapterListBody:
 @router.delete("/adapters/{name}", status_code=204, tags=["adapters"])
 async def delete_adapter(name: str, parts: Parts, owner: Owner) -> None:
     """Delete an adapter's weights; its runs keep their curves."""
-    if (model := await find_client_model(parts, owner, name)) is not None:
-        await delete_client_model(parts, model)
+    if (row := await find_client_adapter(parts, owner, name)) is not None:
+        await delete_client_adapter(parts, row)
         return
     await adapter_rows.delete_adapter(parts, owner, name)

@@ -8,11 +8,12 @@ from typing import cast
 
 import pytest
 
-from tests.client.live_service import LiveService
+from tests.client.live_service import RECORDS, LiveService
 from tests.service.tinker.conftest import TinkerUser
 from twinkle_jupyter.client.client import Client
-from twinkle_jupyter.errors import ConflictError, NotFoundError
+from twinkle_jupyter.errors import ConflictError, InvalidConfigError, NotFoundError
 from twinkle_jupyter.service.named_checkpoints import NamedCheckpoint, find_named_checkpoint
+from twinkle_jupyter.service.training_on import find_first_weights
 from twinkle_jupyter.wire.native import AdapterBody
 
 QUESTION = [{"role": "user", "content": "Who are you?"}]
@@ -108,3 +109,17 @@ def test_a_model_is_deleted_once_its_client_has_gone(
     assert not live.config.client_weights_folder(model, "-", "-").parents[1].exists()
     with pytest.raises(NotFoundError, match="There is no adapter"):
         client.delete_adapter(model)
+
+
+def test_a_run_can_begin_with_what_a_client_trained(
+    live: LiveService, anna: TinkerUser, client: Client
+) -> None:
+    model = anna.create_model()
+    _step(anna, model, 1)
+    saved = anna.post("save_weights", model_id=model, seq_id=3, path="a").json()["request_id"]
+    anna.result(saved)
+    files = live.app.state.adapter_files
+    first = live.call(find_first_weights(live.app.state.parts, files, "anna", model))
+    assert (first.base_model, first.rank, first.alpha) == ("tiny", 4, 32.0)
+    with pytest.raises(InvalidConfigError, match="rank=8"):
+        client.start_run({"adapter": "x", "base_model": "tiny"}, RECORDS, from_adapter=model)

@@ -40,15 +40,20 @@ class ClientModel:
         return bool(self.row.to_load)
 
 
-async def find_client_model(parts: ServiceParts, owner: str, name: str) -> ClientModel | None:
+async def find_client_adapter(
+    parts: ServiceParts, owner: str, name: str
+) -> ClientAdapterRow | None:
     """Return this user's adapter of that id; None where there is none."""
     if ":" not in name:
         return None  # no client's, whose ids have one, and no run's has
     row = await parts.store.get(ClientAdapterRow.key(owner, name))
-    if row is None:
-        return None
-    adapter = ClientAdapterRow.from_row(row)
-    return await asyncio.to_thread(_look, adapter, await list_saved(parts, owner, name))
+    return None if row is None else ClientAdapterRow.from_row(row)
+
+
+async def look_up(parts: ServiceParts, row: ClientAdapterRow) -> ClientModel:
+    """Return an adapter with the newest of its weights that are on disk."""
+    saved = await list_saved(parts, row.owner, row.adapter_id)
+    return await asyncio.to_thread(_look, row, saved)
 
 
 async def list_client_models(parts: ServiceParts, owner: str) -> list[ClientModel]:
@@ -67,13 +72,13 @@ async def list_client_models(parts: ServiceParts, owner: str) -> list[ClientMode
     return await asyncio.to_thread(look)
 
 
-async def delete_client_model(parts: ServiceParts, model: ClientModel) -> None:
+async def delete_client_adapter(parts: ServiceParts, row: ClientAdapterRow) -> None:
     """Delete an adapter of a client's with all that was saved of it.
 
     Raises:
         ConflictError: Its client is still there.
     """
-    row, store = model.row, parts.store
+    store = parts.store
     session = await store.get(SessionRow.key(row.owner, row.session_id))
     if session is not None:
         found = SessionRow.from_row(session)
