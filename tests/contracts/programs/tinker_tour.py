@@ -210,6 +210,20 @@ if hasattr(model, "save_weights_external"):
     polled = [several.sample(prompt, 1, params) for _ in range(3)]
     told["polled"] = [list(one.result().sequences[0].tokens) for one in polled]
     several.holder._client_config = plain
+    # Any tokens scored in the prompt's places; here its own.
+    targets = torch.tensor([[token] for token in rows[0][1:]])
+    whole = types.ModelInput.from_ints(rows[0])
+    asked = several.sample(
+        whole,
+        1,
+        types.SamplingParams(max_tokens=1),
+        include_prompt_logprobs=True,
+        target_prompt_logprobs=types.TensorData.from_torch(targets),
+    ).result()
+    told["targets"] = [
+        asked.prompt_logprobs[1:],
+        asked.target_prompt_logprobs.to_torch()[:, 0].tolist(),
+    ]
 else:
     link = service.create_rest_client().get_checkpoint_archive_url_from_tinker_path(saved.path)
     with tarfile.open(fileobj=io.BytesIO(fetch(link.result().url))) as tar:

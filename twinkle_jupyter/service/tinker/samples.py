@@ -122,8 +122,12 @@ class Samples:
             async with self._places:
                 return await write_sample(sampler, order, number)
 
-        async with asyncio.TaskGroup() as tasks:
-            written = [tasks.create_task(write(number)) for number in range(order.num_samples)]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                written = [tasks.create_task(write(number)) for number in range(order.num_samples)]
+        except ExceptionGroup as group:
+            # The first ended the others; it is what the client is told.
+            raise group.exceptions[0] from None
         return [task.result() for task in written]
 
     def _note(self, owner: str, name: FutureName, task: asyncio.Task[list[SampledTokens]]) -> None:
