@@ -22,12 +22,13 @@ from twinkle_jupyter.store.records import KeyRow
 PREFIX = "tml-"
 #: Answered without a key.
 OPEN_PATHS = frozenset({"/healthz"})
-#: Below it are links that are signed themselves.
-OPEN_DOWNLOADS = "/api/v1/downloads/"
 #: Longer ones are not worth hashing.
 _MAX_KEY = 200
 
 _HINT = "In Jupyter: `%twinkle start`. Elsewhere: set TWINKLE_API_KEY."
+
+#: Below it are links that are signed themselves.
+OPEN_DOWNLOADS = "/api/v1/downloads/"
 
 
 async def create_key(store: StateStore, owner: str) -> str:

@@ -140,8 +140,6 @@ class ClientAdapterRow(ClientRow):
 class SavedWeightsRow(ClientRow):
     """A checkpoint that a client gave a name; there once its folder is whole."""
 
-    PREFIX: ClassVar[str] = "saved-weights/"
-
     adapter_id: str
     kind: WeightsKind
     name: str

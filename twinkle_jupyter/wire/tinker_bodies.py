@@ -225,8 +225,6 @@ class RetrieveManyBody(_Body):
     prev_cursor: int = Field(default=0, ge=0)
     #: Seconds; None for as long as may be.
     timeout: float | None = Field(default=None, ge=0)
-    #: Whose answers the client has.
-    retrieved_request_ids: list[str] = Field(default=[], max_length=10_000)
 
 
 class CreateSamplingSessionBody(_Body):

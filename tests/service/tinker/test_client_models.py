@@ -64,7 +64,7 @@ def test_a_model_answers_by_its_id_with_what_it_has_learnt_so_far(
     assert model in {one["id"] for one in anna.http.get("/v1/models").json()["data"]}
     # The same from the disk, once its client has gone.
     anna.post(f"sessions/{anna.session}/finish", reason={"type": "success"})
-    live.call(live.app.state.tinker.keeper.run_once())
+    live.call(live.app.state.tinker.keeper.look())
     away = _find(client, model)
     assert (away.state, away.step) == ("stored", 1)
     assert _answer(client, model) == trained

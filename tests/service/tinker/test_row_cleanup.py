@@ -7,12 +7,7 @@ import pytest
 from tests.client.live_service import LiveService
 from tests.service.tinker.conftest import TinkerUser
 from twinkle_jupyter.service.tinker.row_cleanup import Removed
-from twinkle_jupyter.store.client_rows import (
-    ClientAdapterRow,
-    SamplingSessionRow,
-    SavedWeightsRow,
-    SessionRow,
-)
+from twinkle_jupyter.store.client_rows import ClientAdapterRow, SamplingSessionRow, SessionRow
 from twinkle_jupyter.store.interface import Row
 
 LONG_AGO = "2026-01-01T00:00:00+00:00"
@@ -38,7 +33,7 @@ def _clean(live: LiveService) -> Removed:
 
 
 def _keep(live: LiveService) -> None:
-    live.call(live.app.state.tinker.keeper.run_once())
+    live.call(live.app.state.tinker.keeper.look())
 
 
 def _sample_unnamed(anna: TinkerUser, model: str, number: int) -> str:
@@ -90,18 +85,8 @@ def test_a_session_that_still_holds_adapters_is_not_forgotten(
     assert live.call(live.store.list_rows(open_key))
     _keep(live)
     assert _get(live, key)["is_put_away"]
+    _keep(live)
     assert not live.call(live.store.list_rows(open_key))
-
-
-def test_saved_weights_whose_time_is_up_are_deleted(live: LiveService, anna: TinkerUser) -> None:
-    model = anna.create_model()
-    for number, name in enumerate(("gone", "kept"), start=1):
-        body = {"model_id": model, "seq_id": number, "path": name, "ttl_seconds": 3600}
-        anna.result(anna.post("save_weights", **body).json()["request_id"])
-    _change(live, SavedWeightsRow.key("anna", model, "weights", "gone"), expires_at=LONG_AGO)
-    assert _clean(live).num_checkpoints == 1
-    left = live.config.client_weights_folder(model, "weights", "-").parent
-    assert [folder.name for folder in left.iterdir()] == ["kept-2"]
 
 
 def test_looking_after_sessions_reads_the_open_ones_alone(
@@ -110,7 +95,8 @@ def test_looking_after_sessions_reads_the_open_ones_alone(
     for _ in range(5):
         anna.begin()
         anna.post(f"sessions/{anna.session}/finish", reason={"type": "success"})
-    _keep(live)
+    for _ in "ab":  # puts away; finds put away
+        _keep(live)
     model = TinkerUser(anna.http)
     model.begin()
     asked = list[str]()

@@ -16,7 +16,7 @@ from twinkle_jupyter.store.interface import Row
 
 
 def _look(live: LiveService) -> None:
-    live.call(live.app.state.tinker.keeper.run_once())
+    live.call(live.app.state.tinker.keeper.look())
 
 
 def _is_trained(live: LiveService, model: str) -> bool:

@@ -6,13 +6,18 @@ One long poll of a client waits here for all its samples, where it would else wa
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 
-#: Kept of a client that does not ask.
-_MAX_KEPT = 8192
+from twinkle_jupyter.service.tinker.future_names import FutureName
+
+#: A copy of a client's sampler numbers its requests from a multiple of this on.
+IDS_OF_A_COPY = 1_000_000_000
+#: Kept of a client that does not ask, and for how long.
+_MAX_KEPT, _KEPT_S = 8192, 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class Completion:
     has_failed: bool
 
 
-#: Whose, of which sampling session, and of which of its clients' copies.
+#: Whose, of which sampling session, and of which of its client's copies.
 Queue = tuple[str, str, int]
 
 
@@ -33,18 +38,25 @@ class _Done:
     kept: deque[Completion] = field(default_factory=lambda: deque(maxlen=_MAX_KEPT))
     news: asyncio.Event = field(default_factory=asyncio.Event)
     num_waiting: int = 0
+    noted_at: float = 0.0
 
 
 class Completions:
     """Of one process. Cursors begin where no earlier process of this clock can have been."""
 
     def __init__(self) -> None:
+        #: Those that were noted longest ago first.
         self._queues: dict[Queue, _Done] = {}
         self._cursors = count(int(datetime.now(tz=UTC).timestamp() * 1_000_000))
 
-    def add(self, queue: Queue, request_id: str, *, has_failed: bool) -> None:
+    def note(self, owner: str, request_id: str, *, has_failed: bool) -> None:
         """A sample is done."""
-        done = self._queues.setdefault(queue, _Done())
+        self._forget_old()
+        name = FutureName.parse(request_id)
+        queue = (owner, name.target, name.sequence_id // IDS_OF_A_COPY)
+        done = self._queues.pop(queue, _Done())
+        self._queues[queue] = done
+        done.noted_at = time.monotonic()
         done.kept.append(Completion(next(self._cursors), request_id, has_failed))
         done.news.set()
 
@@ -53,7 +65,7 @@ class Completions:
 
         What was done up to the cursor is forgotten.
         """
-        done = self._queues.setdefault(queue, _Done())
+        done = self._queues.setdefault(queue, _Done(noted_at=time.monotonic()))
         while done.kept and done.kept[0].cursor <= after:
             done.kept.popleft()
         done.num_waiting += 1
@@ -66,16 +78,12 @@ class Completions:
             return []
         finally:
             done.num_waiting -= 1
-            if not done.kept and not done.num_waiting:
-                self._queues.pop(queue, None)
         return list(done.kept)
 
-    def forget(self, request_id: str, queue: Queue) -> None:
-        """Nobody will ask after this sample any more."""
-        done = self._queues.get(queue)
-        if done is None:
-            return
-        for completion in [one for one in done.kept if one.request_id == request_id]:
-            done.kept.remove(completion)
-        if not done.kept and not done.num_waiting:
-            del self._queues[queue]
+    def _forget_old(self) -> None:
+        before = time.monotonic() - _KEPT_S
+        for queue, done in list(self._queues.items()):
+            if done.noted_at > before:
+                break
+            if not done.num_waiting:
+                del self._queues[queue]

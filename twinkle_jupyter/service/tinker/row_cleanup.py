@@ -1,4 +1,4 @@
-"""What sessions that are long over leave behind, and saved weights whose time is up: removed.
+"""What sessions that are long over leave behind: removed.
 
 Adapters stay, and what was saved of them: they are the user's until they delete them.
 """
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.saved_weights import delete_expired
 from twinkle_jupyter.service.tinker.sessions import Sessions
 from twinkle_jupyter.store.artifacts import delete_folder
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SamplingSessionRow, SessionRow
@@ -27,12 +26,11 @@ class Removed:
 
     num_sessions: int = 0
     num_sampling_sessions: int = 0
-    num_checkpoints: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RowCleanup:
-    """Goes through all rows; may run on any replica, on several at once, and be cut short."""
+    """Goes through all sessions; may run on any replica, on several at once, and be cut short."""
 
     parts: ServiceParts
     sessions: Sessions
@@ -46,13 +44,13 @@ class RowCleanup:
         before = (datetime.now(tz=UTC) - KEPT).isoformat()
         for session in await self.sessions.everybodys():
             if not session.is_put_away:
-                await self.sessions.note_open(session)  # of a version that took no note of it
+                # Of a version that took no note of it.
+                await self.sessions.note_open(session.owner, session.session_id)
             elif session.heard_at < before and not await self._is_used(session, before):
                 num_samplers += await self._remove_samplers(session)
                 await self.sessions.remove(session)
                 num_sessions += 1
-        num_checkpoints = await delete_expired(self.parts)
-        return Removed(num_sessions, num_samplers, num_checkpoints)
+        return Removed(num_sessions, num_samplers)
 
     async def _is_used(self, session: SessionRow, before: str) -> bool:
         prefix = ClientAdapterRow.prefix_of_session(session.owner, session.session_id)

@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from twinkle_jupyter.errors import NotFoundError, QuotaExceededError, TwinkleError
 from twinkle_jupyter.runtime.handles import SamplerHandle
 from twinkle_jupyter.service.error_bodies import log_unexpected
-from twinkle_jupyter.service.tinker.completions import Completion, Completions, Queue
-from twinkle_jupyter.service.tinker.future_names import FutureName
+from twinkle_jupyter.service.tinker.completions import Completions
 from twinkle_jupyter.service.tinker.reply import Reply
 from twinkle_jupyter.service.tinker.sample_requests import SampleOrder, write_sample
-from twinkle_jupyter.wire.tinker_bodies import RetrieveManyBody
 from twinkle_jupyter.wire.tinker_codec import PROTOBUF
 from twinkle_jupyter.wire.tinker_samples import SampledTokens, encode_json, encode_protobuf
 
@@ -30,8 +28,6 @@ _MAX_WAITING = 512
 #: Seconds that an answer is kept.
 _KEPT_S = 600.0
 _MAX_KEPT = 4096
-#: A copy of a client's sampler numbers its requests from a multiple of this on.
-IDS_OF_A_COPY = 1_000_000_000
 
 
 class GoneError(TwinkleError):
@@ -51,24 +47,28 @@ class Samples:
     def __init__(self) -> None:
         self._samples: OrderedDict[tuple[str, str], _Sample] = OrderedDict()
         self._places = asyncio.Semaphore(_MAX_WRITING)
+        #: For who waits for many at once.
         self.completions = Completions()
 
-    def submit(
-        self, owner: str, name: FutureName, order: SampleOrder, sampler: SamplerHandle
-    ) -> None:
+    def submit(self, owner: str, name: str, order: SampleOrder, sampler: SamplerHandle) -> None:
         """Begin to write an answer; the same name again changes nothing.
 
         Raises:
             QuotaExceededError: There are as many as the service takes.
         """
         self._forget_old()
-        key = (owner, str(name))
+        key = (owner, name)
         if key in self._samples:
             return
         if sum(not one.task.done() for one in self._samples.values()) >= _MAX_WAITING:
             raise QuotaExceededError(f"{_MAX_WAITING} samples are being written.", "Try again.")
         task = asyncio.get_running_loop().create_task(self._write(order, sampler))
-        task.add_done_callback(lambda done: self._note(owner, name, done))
+        # Asking for the exception keeps asyncio from complaining where nobody comes for it.
+        task.add_done_callback(
+            lambda done: self.completions.note(
+                owner, name, has_failed=done.cancelled() or done.exception() is not None
+            )
+        )
         self._samples[key] = _Sample(task, order, time.monotonic())
 
     async def retrieve(
@@ -97,20 +97,6 @@ class Samples:
             return Reply(encode_protobuf(samples, sample.order.prompt), PROTOBUF)
         return Reply(json.dumps(encode_json(samples, sample.order.prompt)).encode())
 
-    async def list_done(
-        self, owner: str, body: RetrieveManyBody, hold_s: float
-    ) -> list[Completion]:
-        """Return which samples of a session are done since the client asked last."""
-        session_id = body.target.sampling_session_id
-        queue = (owner, session_id, body.target.cloned_sampler_id)
-        for name in body.retrieved_request_ids:
-            sample = self._samples.get((owner, name))
-            # Named by who has the answer: it is not asked for again.
-            if sample is not None and sample.task.done():
-                del self._samples[owner, name]
-        timeout_s = hold_s if body.timeout is None else min(body.timeout, hold_s)
-        return await self.completions.wait(queue, body.prev_cursor, timeout_s)
-
     def cancel(self, owner: str, name: str) -> None:
         """Stop writing it, within a token; what is not known stays so."""
         sample = self._samples.get((owner, name))
@@ -125,15 +111,9 @@ class Samples:
         try:
             async with asyncio.TaskGroup() as tasks:
                 written = [tasks.create_task(write(number)) for number in range(order.num_samples)]
-        except ExceptionGroup as group:
-            # The first ended the others; it is what the client is told.
-            raise group.exceptions[0] from None
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from errors
         return [task.result() for task in written]
-
-    def _note(self, owner: str, name: FutureName, task: asyncio.Task[list[SampledTokens]]) -> None:
-        # Asking for the exception keeps asyncio from complaining where nobody comes for it.
-        has_failed = task.cancelled() or task.exception() is not None
-        self.completions.add(_queue(owner, name), str(name), has_failed=has_failed)
 
     def _forget_old(self) -> None:
         oldest = time.monotonic() - _KEPT_S
@@ -141,8 +121,3 @@ class Samples:
             is_old = sample.asked_at < oldest or len(self._samples) > _MAX_KEPT
             if is_old and sample.task.done():
                 del self._samples[key]
-                self.completions.forget(key[1], _queue(key[0], FutureName.parse(key[1])))
-
-
-def _queue(owner: str, name: FutureName) -> Queue:
-    return owner, name.target, name.sequence_id // IDS_OF_A_COPY

@@ -58,10 +58,10 @@ async def sample(
         raise InvalidDataError("asample needs the sampling_session_id of create_sampling_session.")
     row = await state.sampling_sessions.get(owner, body.sampling_session_id)
     model = await patiently(lambda: parts.compute(row.base_model), ACCEPT_WAIT_S)
-    name = FutureName("sample", body.seq_id, row.sampling_session_id)
+    name = str(FutureName("sample", body.seq_id, row.sampling_session_id))
     state.samples.submit(owner, name, read_order(body, row, model, owner), model.sampler)
     return {
-        "request_id": str(name),
+        "request_id": name,
         "sample_sequence_ids": [f"{name}{number}" for number in range(body.num_samples)],
     }
 
@@ -71,8 +71,13 @@ async def retrieve_futures(
     body: RetrieveManyBody, state: State, owner: Owner
 ) -> dict[str, JsonValue]:
     """Wait until samples of a session are done; `retrieve_future` has what they are."""
-    await state.sampling_sessions.get(owner, body.target.sampling_session_id)
-    done = await state.samples.list_done(owner, body, state.futures.hold_s)
+    target, hold_s = body.target, state.futures.hold_s
+    await state.sampling_sessions.get(owner, target.sampling_session_id)
+    done = await state.samples.completions.wait(
+        (owner, target.sampling_session_id, target.cloned_sampler_id),
+        body.prev_cursor,
+        hold_s if body.timeout is None else min(body.timeout, hold_s),
+    )
     completions: list[JsonValue] = [
         {"state": "failed" if one.has_failed else "finished", "request_id": one.request_id}
         for one in done

@@ -134,17 +134,6 @@ async def list_saved(parts: ServiceParts, owner: str, adapter_id: str = "") -> l
     return sorted(found, key=lambda one: one.row.created_at, reverse=True)
 
 
-async def delete_expired(parts: ServiceParts) -> int:
-    """Delete everybody's saved weights whose time is up; return how many there were."""
-    num_deleted = 0
-    for key, stored in await parts.store.list_rows(SavedWeightsRow.PREFIX):
-        row = SavedWeightsRow.from_row(stored)
-        if row.has_expired:
-            await _delete(parts.store, key, row)
-            num_deleted += 1
-    return num_deleted
-
-
 async def delete_saved(parts: ServiceParts, owner: str, path: WeightsPath) -> None:
     """Delete saved weights; raises NotFoundError where there are none."""
     row = await find_saved(parts, owner, path)

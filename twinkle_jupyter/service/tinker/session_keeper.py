@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from typing import ClassVar
 
 from twinkle_jupyter.errors import NotFoundError, TwinkleError
 from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
-from twinkle_jupyter.service.tinker.row_cleanup import Removed, RowCleanup
 from twinkle_jupyter.service.tinker.sessions import Sessions
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SessionRow
 
 _LOGGER = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 15.0
 
 
 class SessionKeeper:
@@ -25,44 +24,30 @@ class SessionKeeper:
         parts: Of the service.
         sessions: Everybody's.
         adapters: That clients train.
-        cleanup: Of what is left of them later.
     """
 
-    #: Often enough: it looks at the sessions that are open.
-    EVERY_S: ClassVar[float] = 15.0
-
-    def __init__(
-        self,
-        parts: ServiceParts,
-        sessions: Sessions,
-        adapters: ClientAdapters,
-        cleanup: RowCleanup,
-    ) -> None:
+    def __init__(self, parts: ServiceParts, sessions: Sessions, adapters: ClientAdapters) -> None:
         self._parts = parts
         self._sessions = sessions
         self._adapters = adapters
-        self._cleanup = cleanup
 
     async def run(self) -> None:
-        """Look from time to time, and clean up less often; until cancelled."""
-        next_cleanup = time.monotonic()
+        """Look from time to time; until cancelled."""
         while True:
-            await asyncio.sleep(self.EVERY_S)
+            await asyncio.sleep(_LOOK_EVERY_S)
             try:
-                await self.run_once()
-                if time.monotonic() >= next_cleanup:
-                    next_cleanup = time.monotonic() + self._cleanup.EVERY_S
-                    _log_removed(await self._cleanup.run_once())
+                await self.look()
             except TwinkleError as error:
                 _LOGGER.warning("sessions could not be looked after: %s", error)
             except Exception:
                 # The service, whose task this is, goes on without it.
                 _LOGGER.exception("looking after sessions failed")
 
-    async def run_once(self) -> None:
+    async def look(self) -> None:
         """Put away what belongs to sessions that have ended or been silent for long."""
         for session in await self._sessions.list_over(self._parts.config.session_timeout_s):
-            theirs = await self._adapters.of_session(session.owner, session.session_id)
+            rows = await self._adapters.of(session.owner)
+            theirs = [row for row in rows if row.session_id == session.session_id]
             if all([await self._put_away(row) for row in theirs]):
                 await self._sessions.put_away(session)
                 _log_end(session, len(theirs))
@@ -84,13 +69,3 @@ class SessionKeeper:
 def _log_end(session: SessionRow, num_adapters: int) -> None:
     how = session.finished or "silence"
     _LOGGER.info("session %s is over (%s); %d put away", session.session_id, how, num_adapters)
-
-
-def _log_removed(removed: Removed) -> None:
-    if removed != Removed():
-        _LOGGER.info(
-            "removed %d old sessions, %d samplers of theirs and %d expired checkpoints",
-            removed.num_sessions,
-            removed.num_sampling_sessions,
-            removed.num_checkpoints,
-        )

@@ -57,6 +57,7 @@ async def create_session(
 ) -> dict[str, JsonValue]:
     """Begin a session."""
     row = await state.sessions.open(owner, body)
+    await state.sessions.note_open(owner, row.session_id)
     return {"type": "create_session", "session_id": row.session_id}
 
 
@@ -64,6 +65,7 @@ async def create_session(
 async def beat(body: SessionBody, state: State, owner: Owner) -> dict[str, JsonValue]:
     """Take note that a client is there."""
     await state.sessions.heard(owner, body.session_id)
+    await state.sessions.note_open(owner, body.session_id)
     return {"type": "session_heartbeat"}
 
 

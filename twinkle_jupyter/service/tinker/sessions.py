@@ -34,7 +34,6 @@ class Sessions:
             display_name=body.display_name or "",
             sdk_version=body.sdk_version,
         )
-        await self.note_open(row)  # a note of nothing is found to be one
         await self.store.put(SessionRow.key(owner, row.session_id), row.to_row())
         return row
 
@@ -44,6 +43,19 @@ class Sessions:
         row = SessionRow(owner, session_id, finished="success", is_put_away=True)
         await self.store.put_if_absent(SessionRow.key(owner, session_id), row.to_row())
         return session_id
+
+    async def note_open(self, owner: str, session_id: str) -> None:
+        """Take note that the session may hold adapters in slots."""
+        await self.store.put_if_absent(SessionRow(owner, session_id).open_key, {})
+
+    async def everybodys(self) -> list[SessionRow]:
+        """Return all sessions of all users."""
+        return [SessionRow.from_row(r) for _, r in await self.store.list_rows(SessionRow.PREFIX)]
+
+    async def remove(self, row: SessionRow) -> None:
+        """Forget a session."""
+        await self.store.delete(row.open_key)
+        await self.store.delete(SessionRow.key(row.owner, row.session_id))
 
     async def get(self, owner: str, session_id: str) -> SessionRow:
         """Return this user's session; raises NotFoundError where there is none."""
@@ -60,8 +72,7 @@ class Sessions:
 
     async def heard(self, owner: str, session_id: str) -> None:
         """The client is there."""
-        row = await self._change(owner, session_id, heard_at=now(), is_put_away=False)
-        await self.note_open(row)
+        await self._change(owner, session_id, heard_at=now(), is_put_away=False)
 
     async def finish(self, owner: str, session_id: str, how: str) -> None:
         """The client has ended it."""
@@ -75,36 +86,20 @@ class Sessions:
             found = await self.store.get(SessionRow.key_of_open(open_key))
             row = None if found is None else SessionRow.from_row(found)
             if row is None or row.is_put_away:
+                # One that is heard of at this moment is noted again by its next heartbeat.
                 await self.store.delete(open_key)
             elif row.finished or row.heard_at < before:
                 over.append(row)
         return over
 
-    async def everybodys(self) -> list[SessionRow]:
-        """Return all sessions of all users."""
-        return [SessionRow.from_row(r) for _, r in await self.store.list_rows(SessionRow.PREFIX)]
-
-    async def note_open(self, row: SessionRow) -> None:
-        """Take note that the session may hold adapters in slots."""
-        await self.store.put_if_absent(row.open_key, {})
-
-    async def remove(self, row: SessionRow) -> None:
-        """Forget a session."""
-        await self.store.delete(row.open_key)
-        await self.store.delete(SessionRow.key(row.owner, row.session_id))
-
     async def put_away(self, row: SessionRow) -> None:
         """Its adapters are on disk."""
-        # In this order: a heartbeat in between notes the session again, or the next one does.
-        await self.store.delete(row.open_key)
         await self._change(row.owner, row.session_id, is_put_away=True)
 
-    async def _change(self, owner: str, session_id: str, **changes: JSON) -> SessionRow:
+    async def _change(self, owner: str, session_id: str, **changes: JSON) -> None:
         def change(row: Row | None) -> Row:
             if row is None:
                 raise NotFoundError(f"There is no session {session_id!r}.")
             return SessionRow.from_row(row).changed(**changes).to_row()
 
-        return SessionRow.from_row(
-            await self.store.update(SessionRow.key(owner, session_id), change)
-        )
+        await self.store.update(SessionRow.key(owner, session_id), change)

@@ -33,15 +33,14 @@ class TinkerState:
     def of(cls, parts: ServiceParts) -> Self:
         """Put it together."""
         sessions, adapters, samples = Sessions(parts.store), ClientAdapters(parts), Samples()
-        cleanup = RowCleanup(parts, sessions)
         return cls(
             sessions,
             adapters,
             Futures(parts, adapters, samples),
             samples,
             SamplingSessions(parts),
-            SessionKeeper(parts, sessions, adapters, cleanup),
-            cleanup,
+            SessionKeeper(parts, sessions, adapters),
+            RowCleanup(parts, sessions),
         )
 
 
