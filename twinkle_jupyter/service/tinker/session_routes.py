@@ -57,7 +57,6 @@ async def create_session(
 ) -> dict[str, JsonValue]:
     """Begin a session."""
     row = await state.sessions.open(owner, body)
-    await state.sessions.note_open(owner, row.session_id)
     return {"type": "create_session", "session_id": row.session_id}
 
 

@@ -34,6 +34,7 @@ class Sessions:
             display_name=body.display_name or "",
             sdk_version=body.sdk_version,
         )
+        await self.note_open(owner, row.session_id)  # a note of nothing is found to be one
         await self.store.put(SessionRow.key(owner, row.session_id), row.to_row())
         return row
 
