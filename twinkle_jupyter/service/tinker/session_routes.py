@@ -64,7 +64,6 @@ async def create_session(
 async def beat(body: SessionBody, state: State, owner: Owner) -> dict[str, JsonValue]:
     """Take note that a client is there."""
     await state.sessions.heard(owner, body.session_id)
-    await state.sessions.note_open(owner, body.session_id)
     return {"type": "session_heartbeat"}
 
 

@@ -74,6 +74,7 @@ class Sessions:
     async def heard(self, owner: str, session_id: str) -> None:
         """The client is there."""
         await self._change(owner, session_id, heard_at=now(), is_put_away=False)
+        await self.note_open(owner, session_id)
 
     async def finish(self, owner: str, session_id: str, how: str) -> None:
         """The client has ended it."""
