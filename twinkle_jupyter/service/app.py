@@ -42,6 +42,11 @@ from twinkle_jupyter.wire.native import ErrorBody, HealthBody
 
 #: Clients of the OpenAI protocol look in the first; those that came by another in these.
 _OPENAI_PREFIXES = ("/v1", "/oai/api/v1", "/api/v1")
+#: Those of longer paths before those that take any path.
+_TINKER_ROUTES = (
+    *(session_routes, training_routes, sampling_routes),
+    *(download_routes, weights_routes),
+)
 
 _health = APIRouter(tags=["service"])
 
@@ -93,10 +98,7 @@ def create_app(
         app.include_router(
             routes.router, prefix="/api/v1", responses={"default": {"model": ErrorBody}}
         )
-    for tinker in (
-        *(session_routes, training_routes, sampling_routes),
-        *(download_routes, weights_routes),
-    ):
+    for tinker in _TINKER_ROUTES:
         app.include_router(tinker.router, prefix="/api/v1")
     for openai in (chat_routes, completion_routes, model_routes):
         for prefix in _OPENAI_PREFIXES:
