@@ -42,13 +42,14 @@ from twinkle_jupyter.wire.native import ErrorBody, HealthBody
 
 #: Clients of the OpenAI protocol look in the first; those that came by another in these.
 _OPENAI_PREFIXES = ("/v1", "/oai/api/v1", "/api/v1")
+
+_health = APIRouter(tags=["service"])
+
 #: Those of longer paths before those that take any path.
 _TINKER_ROUTES = (
     *(session_routes, training_routes, sampling_routes),
     *(download_routes, weights_routes),
 )
-
-_health = APIRouter(tags=["service"])
 
 
 @_health.get("/healthz")
