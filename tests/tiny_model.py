@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,10 +42,17 @@ _TEXT = (
 _VOCABULARY = 400
 
 
-def build_tiny_model(folder: Path, kind: Kind = "llama", seed: int = 0) -> Path:
-    """Write a model of this kind with random weights and a chat tokenizer; return `folder`."""
+def build_tiny_model(
+    folder: Path, kind: Kind = "llama", seed: int = 0, words: Sequence[str] = ()
+) -> Path:
+    """Write a model of this kind with random weights and a chat tokenizer; return `folder`.
+
+    It can learn which token follows which, and little more: what it is to say has `words` of its
+    own.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = train_tokenizer()
+    tokenizer.add_tokens(list(words))
     tokenizer.save(str(folder / "tokenizer.json"))
     turn_end, end_of_text = tokenizer.token_to_id(TURN_END), tokenizer.token_to_id(END_OF_TEXT)
     (folder / "tokenizer_config.json").write_text(

@@ -34,6 +34,7 @@ def test_a_stock_client_does_everything(service: Service, tiny_model: Path, tmp_
         _check_training(tours[-1], str(tiny_model))
         _check_checkpoints(tours[-1], str(tiny_model))
         _check_sampling(tours[-1])
+        _check_files(tours[-1], is_newest=client == CLIENTS[0])
         messages = json.loads(run_program(python, MESSAGES, key=connection.api_key))
         _check_messages(messages, is_newest=client == CLIENTS[0])
     # Whatever the client, the numbers are the same to the last bit.
@@ -89,6 +90,21 @@ def _check_checkpoints(told: dict[str, object], base_model: str) -> None:
     assert told["weights_info"] == [base_model, 4]
     assert told["expires"] == [True]
     assert "sampler_weights/s" not in cast("list[str]", told["left"])
+
+
+def _check_files(told: dict[str, object], *, is_newest: bool) -> None:
+    files = cast("dict[str, int]", told["files"])
+    assert {"adapter_config.json", "adapter_model.safetensors"} <= files.keys()
+    assert files["adapter_model.safetensors"] > 1000
+    if is_newest:
+        run, kind, name = str(told["copied"]).removeprefix("tinker://").split("/")
+        assert (kind, name, told["copy_step"]) == ("weights", "first", 6)
+        assert run != told["run_id"]
+        polled = cast("list[list[int]]", told["polled"])
+        assert [len(one) for one in polled] == [4, 4, 4]
+        assert polled[0] == polled[1] == polled[2]
+        own, chosen = cast("list[list[float]]", told["targets"])
+        assert chosen == pytest.approx(own)
 
 
 def _check_sampling(told: dict[str, object]) -> None:

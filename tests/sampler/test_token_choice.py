@@ -110,6 +110,12 @@ def test_what_was_said_becomes_less_likely() -> None:
     assert [each.choose(logits, 0) for _ in range(6)] == [0, 1, 0, 1, 0, 2]
 
 
+def test_a_bias_is_added_to_the_logits() -> None:
+    biased = SamplingSettings(logit_bias=((3, 3.0), (0, -100.0), (99, 5.0)))
+    assert set(_draw(biased, 3)) == {3}
+    assert set(_draw(SamplingSettings(temperature=1.0, logit_bias=((0, -100.0),)))) == {1, 2, 3}
+
+
 def test_settings_without_meaning_are_named_all_at_once() -> None:
     wrong = SamplingSettings(max_tokens=0, temperature=-1.0, top_p=0.0, top_k=-2, min_p=2.0)
     expected = "with max_tokens=0, temperature=-1, top_p=0, top_k=-2, min_p=2"

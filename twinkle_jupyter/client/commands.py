@@ -19,7 +19,8 @@ from twinkle_jupyter.wire.native import CheckpointBody, CheckpointListBody, RunB
 ACT_S = 120.0
 
 #: An adapter's name or a run id.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+#: Of a run or an adapter; those of Tinker clients have colons.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -132,6 +133,6 @@ def checked_name(name: str) -> str:
     if _NAME.fullmatch(name) is None:
         raise NotFoundError(
             f"There is no run or adapter {name!r}.",
-            "Names have letters, digits, `.`, `_` and `-`; `%twinkle runs` lists yours.",
+            "Names have letters, digits, `.`, `_`, `-` and `:`; `%twinkle runs` lists yours.",
         )
     return name

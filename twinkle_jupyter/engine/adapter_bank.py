@@ -48,6 +48,16 @@ class AdapterState:
         moments = (torch.zeros_like(self.exp_avg), torch.zeros_like(self.exp_avg_sq))
         return AdapterState(self.spec, self.parameters, *moments, gradient=None, step=0)
 
+    def without_optimizer(self) -> AdapterState:
+        """Return the weights alone, (P,), with moments of no numbers."""
+        none = self.parameters.new_empty(0)
+        return AdapterState(self.spec, self.parameters, none, none, gradient=None, step=self.step)
+
+    @property
+    def has_optimizer(self) -> bool:
+        """Whether training can go on from it."""
+        return bool(self.exp_avg.numel())
+
     def map_tensors(self, function: Callable[[Tensor], Tensor]) -> AdapterState:
         """Return the same adapter with `function` of each tensor."""
         return replace(

@@ -2,7 +2,8 @@
 
 adapter_config.json        as `peft.PeftModel.from_pretrained` reads it
 adapter_model.safetensors  weights under PEFT's names
-optimizer.safetensors      AdamW's moments, and a gradient that no step has used yet
+optimizer.safetensors      AdamW's moments, and a gradient that no step has used yet; not beside
+                           weights that were saved alone
 trainer_state.json         step, spec and base model
 manifest.json              written last, by `store.artifacts`
 """
@@ -82,7 +83,8 @@ def save_checkpoint(
 
     def write(target: Path) -> None:
         write_peft_files(target, state.spec, layout, state.parameters, base_model_name)
-        save_file(moments, target / _OPTIMIZER_FILE)
+        if state.has_optimizer:
+            save_file(moments, target / _OPTIMIZER_FILE)
         _write_json(target / _STATE_FILE, dict(trainer_state))
         for name, text in (more or {}).items():
             (target / name).write_text(text, encoding="utf-8")
@@ -111,10 +113,13 @@ def load_checkpoint(
 
     Raises:
         NotFoundError: There is no complete checkpoint in `folder`.
-        InvalidDataError: Its files were changed, or it belongs to another base model.
+        InvalidDataError: Its files were changed, it belongs to another base model, or it has the
+            weights alone.
     """
     spec, step = read_spec(folder, base_model_fingerprint)
     layout = layout_of(spec)
+    if not (folder / _OPTIMIZER_FILE).is_file():
+        raise InvalidDataError(f"Checkpoint {folder.name!r} has no optimizer to train on with.")
     moments = _read_tensors(folder / _OPTIMIZER_FILE)
     sizes = {name: tuple(tensor.shape) for name, tensor in moments.items()}
     if not {"exp_avg", "exp_avg_sq"} <= sizes.keys() or set(sizes.values()) != {

@@ -125,9 +125,10 @@ class StepEngine:
         weights = state.parameters.detach().to("cpu", torch.float32, copy=True)
         return state.spec, state.step, weights
 
-    def copy_adapter(self, adapter_id: AdapterId) -> AdapterState:
+    def copy_adapter(self, adapter_id: AdapterId, *, weights_only: bool = False) -> AdapterState:
         """Copy everything that the adapter is; raises NotFoundError where there is none."""
-        return self.adapters.peek(adapter_id).map_tensors(torch.clone)
+        state = self.adapters.peek(adapter_id)
+        return (state.without_optimizer() if weights_only else state).map_tensors(torch.clone)
 
     def write_checkpoint(
         self, folder: Path, state: AdapterState, more: Mapping[str, str] | None = None

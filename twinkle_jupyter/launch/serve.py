@@ -164,9 +164,13 @@ def _duties(store: StateStore, tinker: TinkerState) -> list[Duty]:
     async def delete(_: int) -> None:
         await delete_expired(store)
 
+    async def remove(_: int) -> None:
+        await tinker.cleanup.run_once()
+
     return [
         Duty("putting away what silent sessions train", _SESSIONS_EVERY_S, put_away),
         Duty("deleting weights whose time is over", _WEIGHTS_EVERY_S, delete),
+        Duty("removing sessions that are long over", tinker.cleanup.EVERY_S, remove),
     ]
 
 

@@ -78,11 +78,11 @@ def sample(session: Session, arguments: Namespace) -> None:
 def adapters(session: Session, _: Namespace) -> None:
     """List the adapters."""
     rows = [
-        (one.name, one.state, str(one.step), str(one.rank), one.base_model, one.folder)
+        (one.name, one.origin, one.state, str(one.step), str(one.rank), one.base_model, one.folder)
         for one in session.service.running().adapters()
     ]
     note = "" if rows else "There is no adapter yet: `%twinkle train DATA` makes one."
-    headings = ("adapter", "state", "step", "rank", "base model", "folder")
+    headings = ("adapter", "of", "state", "step", "rank", "base model", "folder")
     session.face.table(Table("Adapters", headings, rows, note))
 
 

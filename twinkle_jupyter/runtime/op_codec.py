@@ -62,7 +62,8 @@ def encode_op(op: Op) -> Row:
                 "effect": op.effect,
             }
         case SaveCheckpoint():
-            return {"kind": "save_checkpoint", "folder": op.folder}
+            row = {"kind": "save_checkpoint", "folder": op.folder}
+            return {**row, "weights_only": True} if op.weights_only else row
         case Refusal():
             return {"kind": "refusal", "message": op.message, "hint": op.hint}
 
@@ -91,7 +92,8 @@ def decode_op(adapter_id: AdapterId, sequence_id: int, row: Row) -> Op:
             effect = cast("StepEffect", row.get("effect", "step"))
             return OptimStep(adapter_id, sequence_id, AdamWSettings(**settings), needs, effect)
         case "save_checkpoint":
-            return SaveCheckpoint(adapter_id, sequence_id, cast("str", row["folder"]))
+            folder, alone = cast("str", row["folder"]), cast("bool", row.get("weights_only", False))
+            return SaveCheckpoint(adapter_id, sequence_id, folder, alone)
         case "refusal":
             message, hint = cast("str", row["message"]), cast("str", row["hint"])
             return Refusal(adapter_id, sequence_id, message, hint)

@@ -77,7 +77,7 @@ def carry_out(
             copies: dict[AdapterId, AdapterState] = {}
             for op in ops:
                 try:
-                    copy = engine.copy_adapter(op.adapter_id)
+                    copy = engine.copy_adapter(op.adapter_id, weights_only=op.weights_only)
                 except TwinkleError as error:
                     outcomes.append(error)
                 else:

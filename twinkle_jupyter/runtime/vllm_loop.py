@@ -263,6 +263,11 @@ def _prepare(parts: _Parts, request: SampleRequest) -> tuple[AdapterFolder | Non
     from twinkle_jupyter.sampler.request_checks import check_request
 
     max_tokens = check_request(request, parts.num_input_tokens, parts.max_positions)
+    if request.prompt_targets:
+        raise InvalidConfigError(
+            "vLLM scores no tokens of a prompt but its own and the likeliest.",
+            "Take sampler_engine=torch for that.",
+        )
     return parts.files.find(request), max_tokens
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Generic
 
 import torch
+from torch import Tensor
 
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.sampler.decoder import Logits, Reading, Row
@@ -53,6 +54,7 @@ class Answer(Generic[Row]):
         self.num_read = 0
         self._scores: list[float] = []
         self._top_scores: list[TopTokens] = []
+        self._target_scores: list[tuple[float, ...]] = []
 
     @property
     def num_unread(self) -> int:
@@ -62,7 +64,8 @@ class Answer(Generic[Row]):
     @property
     def scores_prompt(self) -> bool:
         """Whether every token of the prompt has to be read with logits."""
-        return self.request.scores_prompt or self.request.num_top_prompt > 0
+        request = self.request
+        return request.scores_prompt or request.num_top_prompt > 0 or bool(request.prompt_targets)
 
     def read(self, count: int) -> Reading[Row]:
         """Return what a decoder has to do for the next `count` tokens."""
@@ -133,10 +136,22 @@ class Answer(Generic[Row]):
         first = len(self._scores) + 1
         following = torch.tensor(self.request.prompt[first : first + len(logits.values)])
         scores = logits.values - logits.totals[:, None]
+        targets = self.request.prompt_targets[first - 1 : first - 1 + len(scores)]
         self._scores += scores.gather(1, following[:, None])[:, 0].tolist()
+        if targets:
+            self._target_scores += _score_targets(scores, torch.tensor(targets))
         self._top_scores += find_top(scores, self.request.num_top_prompt)
 
     def _prompt_scores(self) -> PromptScores | None:
         if not self.scores_prompt:
             return None
-        return PromptScores(tuple(self._scores), tuple(self._top_scores))
+        return PromptScores(
+            tuple(self._scores), tuple(self._top_scores), tuple(self._target_scores)
+        )
+
+
+def _score_targets(scores: Tensor, targets: Tensor) -> list[tuple[float, ...]]:
+    """Return what (N, V) scores say of (N, K) tokens; not a number where there is no token."""
+    is_there = (targets >= 0) & (targets < scores.shape[1])
+    found = scores.gather(1, targets.where(is_there, 0))
+    return [tuple(row) for row in found.where(is_there, torch.nan).tolist()]

@@ -44,6 +44,8 @@ class SamplingSettings:
     #: Subtracted from the logit of a token that the answer has, once, and for each time.
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
+    #: Added to the logits of these tokens.
+    logit_bias: tuple[tuple[int, float], ...] = ()
     #: The same seed gives the same tokens.
     seed: int = 0
 
@@ -70,6 +72,9 @@ class SampleRequest:
     #: Likeliest tokens to name at each position of the prompt, and of the answer.
     num_top_prompt: int = 0
     num_top: int = 0
+    #: (T - 1, K) tokens to score in the place of each token of the prompt after the first; -1 for
+    #: none. Empty for no such tokens at all.
+    prompt_targets: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,8 @@ class PromptScores:
     logprobs: tuple[float, ...]
     #: (T - 1,) the likeliest tokens of each of these positions; empty if none were asked for.
     top: tuple[TopTokens, ...] = ()
+    #: (T - 1, K) of the request's `prompt_targets`; not a number for -1.
+    targets: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

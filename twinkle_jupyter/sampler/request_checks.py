@@ -33,5 +33,21 @@ def check_request(request: SampleRequest, num_input_tokens: int, max_positions: 
         raise InvalidDataError(
             f"The prompt has token id {unknown[0]}, which the base model does not have."
         )
+    targets = request.prompt_targets
+    if targets and len(targets) != len(prompt) - 1:
+        raise InvalidDataError(
+            f"There are {len(targets)} rows of tokens to score for a prompt of {len(prompt)}"
+            " tokens; there is one for each token after the first."
+        )
+    wrong = [t for row in targets for t in row if not -1 <= t < num_input_tokens]
+    if wrong:
+        raise InvalidDataError(
+            f"A token to score has id {wrong[0]}, which the base model does not have."
+        )
+    biased = [t for t, _ in request.settings.logit_bias if not 0 <= t < num_input_tokens]
+    if biased:
+        raise InvalidDataError(
+            f"logit_bias has token id {biased[0]}, which the base model does not have."
+        )
     max_tokens = request.settings.max_tokens
     return max_tokens if max_positions is None else min(max_tokens, max_positions - len(prompt))

@@ -1,8 +1,8 @@
 """Which token comes next, from the logits of one position.
 
-In this order, as `transformers` has it: penalties, temperature, top-k, top-p, min-p. A token is
-drawn from what is kept by its cumulative distribution and one number of the answer's own generator,
-so that an answer does not depend on its company.
+In this order, as `transformers` has it: penalties and bias, temperature, top-k, top-p, min-p. A
+token is drawn from what is kept by its cumulative distribution and one number of the answer's own
+generator, so that an answer does not depend on its company.
 """
 
 from __future__ import annotations
@@ -74,6 +74,8 @@ class TokenChooser:
         self._generator = torch.Generator().manual_seed(settings.seed)
         self._seen = set(prompt) if settings.repetition_penalty != 1 else set[int]()
         self._counts: Counter[int] = Counter()
+        self._biased = torch.tensor([token for token, _ in settings.logit_bias], dtype=torch.long)
+        self._bias = torch.tensor([bias for _, bias in settings.logit_bias])
 
     def choose(self, logits: Tensor, likeliest: int) -> int:
         """Return the next token; it counts as said.
@@ -115,6 +117,11 @@ class TokenChooser:
             counts = torch.tensor(list(self._counts.values()), dtype=logits.dtype)
             less = settings.presence_penalty + settings.frequency_penalty * counts
             logits = logits.index_add(0, said, -less)
+        if len(self._bias):
+            # Some models read more tokens than they write.
+            are_there = self._biased < len(logits)
+            bias = self._bias[are_there].to(logits.dtype)
+            logits = logits.index_add(0, self._biased[are_there], bias)
         return logits
 
 

@@ -53,6 +53,7 @@ def read_params(request: SampleRequest, max_tokens: int) -> SamplingParams:
         repetition_penalty=settings.repetition_penalty,
         presence_penalty=settings.presence_penalty,
         frequency_penalty=settings.frequency_penalty,
+        logit_bias=dict(settings.logit_bias) or None,
         seed=settings.seed % 2**32,
         stop_token_ids=sorted(request.stop_tokens),
         # Our templates say what ends an answer.

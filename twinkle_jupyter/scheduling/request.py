@@ -85,6 +85,8 @@ class SaveCheckpoint:
     sequence_id: int
     #: Absolute folder on the trainer's machine.
     folder: str
+    #: Leave the optimizer out: it is to be sampled from, and not to be trained on.
+    weights_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,9 @@ _KEY_ID = re.compile(r"[0-9a-f]{4,64}")
 
 _HINT = "In Jupyter: `%twinkle start`. Elsewhere: set TWINKLE_API_KEY."
 
+#: Below it are links that are signed themselves.
+OPEN_DOWNLOADS = "/api/v1/downloads/"
+
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
@@ -110,7 +113,9 @@ class ApiKeyGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let through, or refuse."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        path = scope.get("path", "")
+        is_open = path in OPEN_PATHS or path.startswith(OPEN_DOWNLOADS)
+        if scope["type"] != "http" or is_open:
             await self._app(scope, receive, send)
             return
         try:

@@ -17,11 +17,10 @@ from typing import ClassVar, Self, cast
 from urllib.parse import quote
 
 from twinkle_jupyter.errors import ConflictError, NotFoundError, TwinkleError
-from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.service.adapter_files import AdapterFiles, ExportJob, check_folders_are_ours
-from twinkle_jupyter.service.adapters import get_adapter_run
 from twinkle_jupyter.service.error_bodies import log_unexpected
-from twinkle_jupyter.service.held_checkpoints import find_checkpoint, hold_checkpoint
+from twinkle_jupyter.service.held_checkpoints import hold_checkpoint
+from twinkle_jupyter.service.named_checkpoints import find_named_checkpoint
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.store import hold
 from twinkle_jupyter.store.interface import Row
@@ -114,13 +113,8 @@ class Exports:
                 export of this user is under way.
             InvalidConfigError: Nothing can be written there, or the service is not the user's own.
         """
-        run = await get_adapter_run(self._parts.store, owner, name)
-        if run is None:
-            raise NotFoundError(
-                f"There is no adapter {name!r}.", "`%twinkle adapters` lists yours."
-            )
+        found = await find_named_checkpoint(self._parts, owner, name, wanted.step)
         await check_folders_are_ours(self._parts, owner)
-        checkpoint = await asyncio.to_thread(find_checkpoint, self._parts, run, wanted.step)
         folder = Path(wanted.folder)
         await asyncio.to_thread(check_new_folder, folder)
         # What is held of an export that another process begins is not to be swept.
@@ -130,21 +124,22 @@ class Exports:
             export = ExportRow(
                 export_id=f"export_{secrets.token_hex(8)}",
                 owner=owner,
-                adapter=run.adapter,
-                run_id=run.run_id,
-                step=Checkpoints.step(checkpoint.name),
+                adapter=found.adapter,
+                run_id=found.run_id,
+                step=found.step,
                 format=wanted.format,
                 folder=str(folder),
             )
             held = self._held_folder(export.export_id)
-            await asyncio.to_thread(hold_checkpoint, checkpoint, held)
+            await asyncio.to_thread(hold_checkpoint, found.folder, held)
             await self._parts.store.put(ExportRow.key(owner, export.export_id), export.to_row())
         job = ExportJob(
-            base_model=str(run.config["base_model"]),
+            base_model=found.base_model,
             checkpoint=held,
             folder=folder,
             format=wanted.format,
-            name=run.adapter,
+            # A file may be called after it.
+            name=found.adapter.replace(":", "-"),
             weight_type=wanted.weight_type,
         )
         task = asyncio.create_task(self._bring_forward(export, job), name=export.export_id)

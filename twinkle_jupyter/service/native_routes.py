@@ -14,7 +14,12 @@ from twinkle_jupyter.service.adapter_files import AdapterFiles
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
-from twinkle_jupyter.service.run_bodies import adapter_body, run_body
+from twinkle_jupyter.service.run_bodies import adapter_body, client_model_body, run_body
+from twinkle_jupyter.service.tinker.client_models import (
+    delete_client_adapter,
+    find_client_adapter,
+    list_client_models,
+)
 from twinkle_jupyter.service.training_on import find_first_weights
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.records import BaseModelRow, PhaseRow
@@ -105,12 +110,17 @@ async def stop_run(request: Request, run: str, parts: Parts, owner: Owner) -> Ru
 
 @router.get("/adapters", tags=["adapters"])
 async def list_adapters(parts: Parts, owner: Owner) -> AdapterListBody:
-    """List all adapters by name, each as its newest run has it."""
+    """List all adapters: by name as their newest runs have them, then those of Tinker clients."""
     runs = await adapter_rows.list_adapter_runs(parts.store, owner)
-    return AdapterListBody(adapters=tuple(adapter_body(parts, run) for run in runs))
+    bodies = [adapter_body(parts, run) for run in runs]
+    bodies += [client_model_body(one) for one in await list_client_models(parts, owner)]
+    return AdapterListBody(adapters=tuple(bodies))
 
 
 @router.delete("/adapters/{name}", status_code=204, tags=["adapters"])
 async def delete_adapter(name: str, parts: Parts, owner: Owner) -> None:
     """Delete an adapter's weights; its runs keep their curves."""
+    if (row := await find_client_adapter(parts, owner, name)) is not None:
+        await delete_client_adapter(parts, row)
+        return
     await adapter_rows.delete_adapter(parts, owner, name)

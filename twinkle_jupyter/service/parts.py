@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Protocol, cast
 
@@ -12,7 +12,9 @@ from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.service.quotas import Quotas
 from twinkle_jupyter.store.interface import StateStore
-from twinkle_jupyter.templates.chat_template import EncodedConversation
+from twinkle_jupyter.templates.encoded_conversation import EncodedConversation
+from twinkle_jupyter.templates.message_form import Messages, Tools
+from twinkle_jupyter.templates.tool_form import CallForm
 
 
 class PromptTemplate(Protocol):
@@ -23,15 +25,22 @@ class PromptTemplate(Protocol):
         """Ids that end an answer."""
         ...
 
-    def encode_prompt(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
-        """Return what the model reads before it answers.
+    @property
+    def call_form(self) -> CallForm | None:
+        """How it has functions called; None where it has no place for them."""
+        ...
+
+    def encode_prompt(
+        self, messages: Messages, *, tools: Tools = (), opening: str = ""
+    ) -> tuple[int, ...]:
+        """Return what the model reads before it answers, and what its answer begins with.
 
         Raises:
             InvalidDataError: The template refuses the conversation.
         """
         ...
 
-    def encode_conversation(self, messages: Sequence[Mapping[str, str]]) -> EncodedConversation:
+    def encode_conversation(self, messages: Messages) -> EncodedConversation:
         """Return a whole conversation with the weight of each token.
 
         Raises:

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.steering import settings_of
+from twinkle_jupyter.service.tinker.client_models import ClientModel
 from twinkle_jupyter.store.records import RunRow
 from twinkle_jupyter.wire.native import AdapterBody, RunBody
 
@@ -53,6 +54,23 @@ def adapter_body(parts: ServiceParts, run: RunRow) -> AdapterBody:
         state=run.state,
         step=run.step,
         folder=_checkpoint_folder(parts, run),
+    )
+
+
+def client_model_body(model: ClientModel) -> AdapterBody:
+    """Return an adapter that a Tinker client trains."""
+    row = model.row
+    return AdapterBody(
+        name=row.adapter_id,
+        adapter_id=row.adapter_id,
+        base_model=row.base_model,
+        rank=row.rank,
+        alpha=row.alpha,
+        run_id="",
+        state="stored" if model.is_stored else "active",
+        step=model.step,
+        folder=str(model.folder or ""),
+        origin="tinker",
     )
 
 

@@ -217,7 +217,7 @@ def _check(
         raise InvalidConfigError("A run that repeats another one begins as that one did, anew.")
     if repeats:
         check_repeats(repeats, checked, clean)
-    settings = checked.model_dump_json() + (first.run_id if first else "")
+    settings = checked.model_dump_json() + (first.run_id or first.name if first else "")
     settings += repeats.model_dump_json() if repeats else ""
     digest = hashlib.sha256(f"{settings}\n{fingerprint(clean)}".encode()).hexdigest()
     lines = "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in clean)

@@ -19,6 +19,8 @@ from twinkle_jupyter.service.adapters import get_adapter_run, list_adapter_runs
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.quotas import Admission
 from twinkle_jupyter.service.runs import BASE, find_run
+from twinkle_jupyter.service.tinker.client_models import find_client_adapter, look_up
+from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.store.records import RunRow
 from twinkle_jupyter.wire.native import SampleBody
 
@@ -84,6 +86,8 @@ async def find_source(parts: ServiceParts, owner: str, model: str) -> SampleSour
     """
     if model == BASE:
         return SampleSource(await parts.compute(parts.config.base_model), owner)
+    if (row := await find_client_adapter(parts, owner, model)) is not None:
+        return await _find_client_weights(parts, row)
     run = await _find_adapter(parts, owner, model)
     compute = await parts.compute(str(run.config["base_model"]))
     version, checkpoint = await _newest_weights(parts, compute, run)
@@ -114,6 +118,25 @@ async def open_sample(parts: ServiceParts, owner: str, body: SampleBody) -> Open
     )
     admission = await parts.quotas.admit_prompts(owner, [prompt])
     return OpenSample(source.compute.sampler, source.request(prompt, settings), admission)
+
+
+async def _find_client_weights(parts: ServiceParts, row: ClientAdapterRow) -> SampleSource:
+    """Return the weights that its trainer has now, or else the newest on disk."""
+    compute, adapter_id = await parts.compute(row.base_model), AdapterId(row.adapter_id)
+    if not row.to_load:
+        try:
+            version = await compute.sampler.hold_newest(compute.trainer, adapter_id)
+            return SampleSource(compute, row.owner, adapter_id, version)
+        except NotFoundError:
+            pass  # not in the trainer now
+    model = await look_up(parts, row)
+    if model.folder is None:
+        raise ConflictError(
+            f"Adapter {row.adapter_id!r} has no weights yet.", "Its client has not trained it."
+        )
+    # Weights in a folder never change: the folder is their name.
+    folder = str(model.folder)
+    return SampleSource(compute, row.owner, AdapterId(folder), checkpoint=folder)
 
 
 async def _find_adapter(parts: ServiceParts, owner: str, name: str) -> RunRow:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twinkle_jupyter.config.run_config import RunConfig
-from twinkle_jupyter.errors import InvalidConfigError, NotFoundError
+from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.runs.checkpoints import ORIGIN
 from twinkle_jupyter.service.adapter_files import AdapterFiles
-from twinkle_jupyter.service.adapters import get_adapter_run
-from twinkle_jupyter.service.held_checkpoints import find_checkpoint, hold_checkpoint
+from twinkle_jupyter.service.held_checkpoints import hold_checkpoint
+from twinkle_jupyter.service.named_checkpoints import find_named_checkpoint
 from twinkle_jupyter.service.parts import ServiceParts
 
 
@@ -29,7 +29,7 @@ class FirstWeights:
     #: Of the adapter.
     name: str
     run_id: str
-    #: Of its checkpoint.
+    #: Of its checkpoint; `run_id` is empty where no run has trained it.
     base_model: str
     rank: int
     alpha: float
@@ -54,14 +54,12 @@ class FirstWeights:
         """Write the weights at step 0 into the folder of the new run.
 
         Raises:
-            ConflictError: The adapter has no checkpoint, or has just let go of it.
+            NotFoundError: The adapter is gone.
+            ConflictError: It has no checkpoint, or has just let go of it.
         """
-        run = await get_adapter_run(self.parts.store, owner, self.name)
-        if run is None:
-            raise NotFoundError(f"Adapter {self.name!r} is gone.")
-        checkpoint = await asyncio.to_thread(find_checkpoint, self.parts, run, None)
+        found = await find_named_checkpoint(self.parts, owner, self.name, None)
         held = run_folder / "held"
-        await asyncio.to_thread(hold_checkpoint, checkpoint, held)
+        await asyncio.to_thread(hold_checkpoint, found.folder, held)
         try:
             await self.files.import_peft(held, self.base_model, run_folder / ORIGIN)
         finally:
@@ -77,11 +75,5 @@ async def find_first_weights(
         NotFoundError: This user has no such adapter.
         ConflictError: It has no checkpoint yet.
     """
-    run = await get_adapter_run(parts.store, owner, name)
-    if run is None:
-        raise NotFoundError(f"There is no adapter {name!r}.", "`%twinkle adapters` lists yours.")
-    await asyncio.to_thread(find_checkpoint, parts, run, None)
-    config = RunConfig.model_validate(run.config)
-    return FirstWeights(
-        parts, files, name, run.run_id, config.base_model, config.rank, config.lora_alpha
-    )
+    found = await find_named_checkpoint(parts, owner, name, None)
+    return FirstWeights(parts, files, name, found.run_id, found.base_model, found.rank, found.alpha)

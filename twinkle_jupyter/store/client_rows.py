@@ -13,7 +13,7 @@ from urllib.parse import quote
 from twinkle_jupyter.store.interface import JSON, Row
 from twinkle_jupyter.store.records import now
 
-WeightsKind = Literal["weights", "sampler_weights"]
+WeightsKind = Literal["weights", "sampler_weights", "external_weights"]
 
 
 def _key(kind: str, owner: str, name: str) -> str:
@@ -63,10 +63,23 @@ class SessionRow(ClientRow):
 
     PREFIX: ClassVar[str] = "session/"
 
+    #: Of empty rows, one for each session that may hold adapters in slots.
+    OPEN_PREFIX: ClassVar[str] = "open-session/"
+
     @staticmethod
     def key(owner: str, session_id: str) -> str:
         """Where the row is kept; all of an owner's are under `key(owner, "")`."""
         return _key("session", owner, session_id)
+
+    @property
+    def open_key(self) -> str:
+        """Where it is noted that the session may hold adapters in slots."""
+        return _key("open-session", self.owner, self.session_id)
+
+    @classmethod
+    def key_of_open(cls, open_key: str) -> str:
+        """Return where the row of a noted session is kept."""
+        return f"{cls.PREFIX}{open_key.removeprefix(cls.OPEN_PREFIX)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,20 @@ class ClientAdapterRow(ClientRow):
     def key(owner: str, adapter_id: str) -> str:
         """Where the row is kept; all of an owner's are under `key(owner, "")`."""
         return _key("client-adapter", owner, adapter_id)
+
+    @staticmethod
+    def id_of(session_id: str, number: int) -> str:
+        """Return the id of a Tinker session's model of that number, as its client works it out."""
+        return f"{session_id}:train:{number}"
+
+    @classmethod
+    def prefix_of_session(cls, owner: str, session_id: str) -> str:
+        """What the keys of a session's adapters begin with, and perhaps those of others."""
+        return cls.key(owner, session_id)
+
+    def has_loaded(self, sequence_id: int) -> bool:
+        """Whether this op of the client's, which loads weights, was carried out or has failed."""
+        return str(sequence_id) in self.failed_loads or self.id_offset >= sequence_id
 
     @property
     def is_put_away(self) -> bool:
@@ -196,3 +223,13 @@ class SamplingSessionRow(ClientRow):
     def key(owner: str, sampling_session_id: str) -> str:
         """Where the row is kept; all of an owner's are under `key(owner, "")`."""
         return _key("sampling-session", owner, sampling_session_id)
+
+    @classmethod
+    def prefix_of_session(cls, owner: str, session_id: str) -> str:
+        """What the keys of a session's begin with."""
+        return cls.key(owner, f"{session_id}:sample:")
+
+    @property
+    def has_own_weights(self) -> bool:
+        """Whether its weights have no name, and go with it."""
+        return bool(self.adapter_id and self.folder and not self.model_path)

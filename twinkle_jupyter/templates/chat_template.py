@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 
 from twinkle_jupyter.config.model_folder import read_template_text
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError
+from twinkle_jupyter.templates.encoded_conversation import EncodedConversation
 from twinkle_jupyter.templates.loss_mask import (
     LossMask,
     Span,
@@ -40,26 +41,11 @@ from twinkle_jupyter.templates.tokenizer_files import (
     read_tokenizer,
     read_vocabulary_size,
 )
+from twinkle_jupyter.templates.tool_form import CallForm, find_call_form
 
 _Render: TypeAlias = "Callable[..., tuple[list[str], list[list[tuple[int, int]]]]]"
 
 _MARK = re.compile(r"\{%-?\s*generation\s*-?%\}")
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedConversation:
-    """A whole conversation as tokens, with the loss weight of each."""
-
-    #: (T,) ids.
-    token_ids: tuple[int, ...]
-    #: (T,) 1.0 where the token is to be learned, else 0.0.
-    weights: tuple[float, ...]
-    #: What was tokenised.
-    text: str
-    #: Whether the sampler reads the same tokens before each learned answer.
-    prompts_match: bool = True
-    #: What it reads that is not in `text`, of the first answer for which this is so; else empty.
-    unmatched: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +65,8 @@ class ChatTemplate:
     form: MessageForm = PLAIN_FORM
     #: How many tokens the model has weights for; None where that is not known.
     vocabulary_size: int | None = None
+    #: How it has functions called; None where it has no place for them.
+    call_form: CallForm | None = None
 
     @classmethod
     def load(cls, model_folder: Path) -> Self:
@@ -120,23 +108,39 @@ class ChatTemplate:
         bos = special_tokens.get("bos_token")
         bos_id = tokenizer.token_to_id(bos) if bos else None
         formed = replace(bare, form=form, bos_token_id=bos_id)
-        return replace(formed, stop_token_ids=end_ids | formed.find_turn_end())
+        return replace(
+            formed,
+            stop_token_ids=end_ids | formed.find_turn_end(),
+            call_form=find_call_form(formed.render),
+        )
 
     def render(self, messages: Messages, *, with_prompt: bool = False, tools: Tools = ()) -> str:
         """Return the conversation as text; `with_prompt` also opens the assistant's next turn.
+
+        Args:
+            messages: Turns, by role and content.
+            with_prompt: Whether the assistant's turn is next.
+            tools: Functions that it may call, as JSON schemas.
 
         Raises:
             InvalidDataError: The template refuses the conversation.
         """
         return self._render(messages, with_prompt=with_prompt, tools=tools)[0]
 
-    def encode_prompt(self, messages: Messages, *, tools: Tools = ()) -> tuple[int, ...]:
+    def encode_prompt(
+        self, messages: Messages, *, tools: Tools = (), opening: str = ""
+    ) -> tuple[int, ...]:
         """Return what the model reads before it answers `messages`.
+
+        Args:
+            messages: Turns, by role and content.
+            tools: Functions that it may call, as JSON schemas.
+            opening: What its answer begins with.
 
         Raises:
             InvalidDataError: The template refuses the conversation.
         """
-        return self.tokenise(self.render(messages, with_prompt=True, tools=tools))
+        return self.tokenise(self.render(messages, with_prompt=True, tools=tools) + opening)
 
     def encode_conversation(
         self, messages: Messages, loss_mask: LossMask = "all-assistant", tools: Tools = ()
@@ -228,7 +232,7 @@ class ChatTemplate:
             text = self.render(messages)
         except InvalidDataError:
             return 0
-        return _count_common(self.tokenise(text), tuple(token_ids))
+        return count_same(self.tokenise(text), tuple(token_ids))
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """Return the text of `token_ids`, special tokens left out."""
@@ -284,15 +288,10 @@ class ChatTemplate:
 
         Character offsets would do, but tokenizers trim white space from them as they like.
         """
-        start = _count_common(self.tokenise(text[: span.start]), token_ids)
-        end = _count_common(self.tokenise(text[: span.end]), token_ids)
+        start = count_same(self.tokenise(text[: span.start]), token_ids)
+        end = count_same(self.tokenise(text[: span.end]), token_ids)
         return Span(start, max(start, end), span.weight)
 
 
 def _begins(token_ids: tuple[int, ...], prompt: tuple[int, ...]) -> bool:
     return token_ids[: len(prompt)] == prompt
-
-
-def _count_common(prefix: tuple[int, ...], token_ids: tuple[int, ...]) -> int:
-    pairs = zip(prefix, token_ids, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(prefix), len(token_ids)))

@@ -8,12 +8,13 @@ from typing import Literal, TypeAlias
 
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.example import Example
-from twinkle_jupyter.templates.chat_template import ChatTemplate, EncodedConversation
+from twinkle_jupyter.templates.chat_template import ChatTemplate
 from twinkle_jupyter.templates.checks.fault import Fault, Finding
 from twinkle_jupyter.templates.checks.kept_words import KeptWords
 from twinkle_jupyter.templates.checks.row_faults import digest_row, find_duplicates
 from twinkle_jupyter.templates.checks.text_faults import SpecialText
 from twinkle_jupyter.templates.checks.token_faults import find_token_faults
+from twinkle_jupyter.templates.encoded_conversation import EncodedConversation
 from twinkle_jupyter.templates.loss_mask import LossMask, PromptDiffersError, find_learned_turns
 from twinkle_jupyter.templates.message_form import Messages, Tools, strip_reasoning
 

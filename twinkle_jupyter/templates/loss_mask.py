@@ -124,9 +124,9 @@ def choose_marked_spans(
     return spans
 
 
-def count_same(beginning: str, text: str) -> int:
-    """Count the characters with which both texts begin."""
-    if text.startswith(beginning):
+def count_same(beginning: str | tuple[int, ...], text: str | tuple[int, ...]) -> int:
+    """Count the characters, or tokens, with which both begin."""
+    if text[: len(beginning)] == beginning:
         return len(beginning)
     pairs = zip(beginning, text, strict=False)
     return next((i for i, (a, b) in enumerate(pairs) if a != b), len(text))

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from twinkle_jupyter.errors import InvalidDataError
-from twinkle_jupyter.templates.chat_template import ChatTemplate, EncodedConversation
+from twinkle_jupyter.templates.chat_template import ChatTemplate
 from twinkle_jupyter.templates.checks.fault import Fault, FaultJson
 from twinkle_jupyter.templates.encode_rows import Record, RowEncoder
+from twinkle_jupyter.templates.encoded_conversation import EncodedConversation
 from twinkle_jupyter.templates.loss_mask import LossMask
 from twinkle_jupyter.templates.message_form import Messages, Tools
 

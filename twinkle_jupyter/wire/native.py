@@ -165,7 +165,10 @@ class RunListBody(_Answer):
 
 
 class AdapterBody(_Answer):
-    """One adapter, as its newest run left it."""
+    """One adapter, as its newest run left it; or one that a Tinker client trains.
+
+    That one has no run: `step` and `folder` are those of its newest weights on disk.
+    """
 
     name: str
     adapter_id: str
@@ -173,14 +176,16 @@ class AdapterBody(_Answer):
     rank: int
     alpha: float
     run_id: str
-    state: RunState
+    state: RunState | Literal["active", "stored"]
     step: int
     #: Absolute folder of its newest checkpoint; empty before the first.
     folder: str
+    #: Who trains it.
+    origin: Literal["run", "tinker"] = "run"
 
 
 class AdapterListBody(_Answer):
-    """All adapters of a user, by name."""
+    """All adapters of a user."""
 
     adapters: tuple[AdapterBody, ...]
 

@@ -6,9 +6,12 @@ honour are refused by whoever reads them.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+TokenId = Annotated[int, Field(ge=0)]
+Bias = Annotated[float, Field(ge=-100, le=100)]
 
 
 class _Body(BaseModel):
@@ -22,11 +25,61 @@ class TextPart(_Body):
     text: str = ""
 
 
+class CalledFunction(_Body):
+    """A function that an answer called."""
+
+    name: str = Field(min_length=1, max_length=64)
+    #: A JSON object, as text.
+    arguments: str = "{}"
+
+
+class ToolCall(_Body):
+    """One call of an answer."""
+
+    id: str = ""
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
 class Message(_Body):
     """One turn of a conversation."""
 
     role: str = Field(min_length=1, max_length=32)
     content: str | list[TextPart] | None = None
+    #: Of the assistant's turn: what it called.
+    tool_calls: list[ToolCall] | None = None
+    #: Of a turn of `tool`: which call it answers, and of which function.
+    tool_call_id: str | None = None
+    name: str | None = None
+
+
+class FunctionSchema(_Body):
+    """A function that may be called."""
+
+    name: str = Field(pattern=r"^[\w.-]{1,64}$")
+    description: str | None = None
+    #: A JSON schema of its arguments.
+    parameters: dict[str, JsonValue] = {}
+
+
+class Tool(_Body):
+    """What may be called; there are only functions."""
+
+    type: Literal["function"] = "function"
+    function: FunctionSchema
+
+
+class FunctionName(_Body):
+    """A function by its name."""
+
+    name: str
+
+
+class ChosenTool(_Body):
+    """The one function to call."""
+
+    type: Literal["function"] = "function"
+    function: FunctionName
 
 
 class StreamOptions(_Body):
@@ -55,12 +108,8 @@ class GenerationBody(_Body):
     #: Not OpenAI's, but what other servers of its protocol take.
     min_p: float | None = Field(default=None, ge=0, le=1)
     repetition_penalty: float | None = Field(default=None, gt=0, le=10)
-    logit_bias: dict[str, JsonValue] | None = None
-
-    @property
-    def not_there(self) -> list[str]:
-        """Settings that were asked for and change nothing here."""
-        return ["logit_bias"] if self.logit_bias else []
+    #: By token id; -100 all but rules it out.
+    logit_bias: dict[TokenId, Bias] | None = Field(default=None, max_length=1024)
 
 
 class ResponseFormat(_Body):
@@ -76,7 +125,9 @@ class ChatBody(GenerationBody):
     max_completion_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
-    tools: list[JsonValue] | None = None
+    tools: list[Tool] | None = Field(default=None, max_length=128)
+    tool_choice: Literal["none", "auto", "required"] | ChosenTool | None = None
+    parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
 
 
@@ -90,7 +141,7 @@ class CompletionBody(GenerationBody):
     suffix: str | None = None
 
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "tool_calls"]
 
 
 class Usage(BaseModel):

@@ -177,6 +177,22 @@ class SaveForSamplerBody(SaveWeightsBody):
     sampling_session_seq_id: _Number | None = None
 
 
+class SaveExternalBody(SaveWeightsBody):
+    """`POST save_weights_external`: for other programs."""
+
+    age_encryption_recipients: list[str] | None = None
+
+
+class CopyWeightsBody(_Body):
+    """`POST copy_weights`."""
+
+    source_path: str
+    destination_project_id: str | None = None
+    session_id: Identifier | None = None
+    model_seq_id: int | None = Field(default=None, ge=0)
+    ttl_seconds: Ttl | None = None
+
+
 class LoadWeightsBody(_Body):
     """`POST load_weights`: into a model, or as a new one of a session."""
 
@@ -194,6 +210,24 @@ class RetrieveBody(_Body):
     """`POST retrieve_future` and `POST cancel_future`."""
 
     request_id: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
+class FuturesTargetBody(_Body):
+    """One sampling session, or a copy of it."""
+
+    type: Literal["sampling_session"] = "sampling_session"
+    sampling_session_id: Identifier
+    cloned_sampler_id: int = Field(default=0, ge=0)
+
+
+class RetrieveManyBody(_Body):
+    """`POST retrieve_futures`."""
+
+    target: FuturesTargetBody
+    #: Everything up to here was told before.
+    prev_cursor: int = Field(default=0, ge=0)
+    #: Seconds; None for as long as may be.
+    timeout: float | None = Field(default=None, ge=0)
 
 
 class CreateSamplingSessionBody(_Body):
@@ -231,7 +265,7 @@ class SampleBody(_Body):
     topk_sample_logprobs: int = Field(default=0, ge=0, le=100)
     prompt_logprobs_last_n: int | None = Field(default=None, ge=0)
     prompt_alt_tokens_k: int = 0
-    target_prompt_logprobs: JsonValue = None
+    target_prompt_logprobs: TensorBody | None = None
 
 
 class PathBody(_Body):

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from pydantic import JsonValue
 
 from twinkle_jupyter.wire.tinker_schema import new_message
+from twinkle_jupyter.wire.tinker_tensors import FLOAT32
 
 _STOP, _LENGTH = 0, 1
 #: What stands where there are fewer than k tokens.
@@ -29,6 +30,8 @@ class PromptPart:
     num_top: int
     #: Only the last tokens; None for all.
     last_n: int | None
+    #: Further tokens to score in each place.
+    num_targets: int = 0
 
     @property
     def first(self) -> int:
@@ -46,6 +49,11 @@ class Scores(Protocol):
 
     @property
     def top(self) -> tuple[Top, ...]:
+        """One row a token, or none."""
+        ...
+
+    @property
+    def targets(self) -> tuple[tuple[float, ...], ...]:
         """One row a token, or none."""
         ...
 
@@ -79,6 +87,11 @@ def encode_protobuf(samples: Sequence[SampledTokens], prompt: PromptPart) -> byt
         message.prompt_logprobs = np.asarray(_prompt_logprobs(samples, prompt), "<f4").tobytes()
     if prompt.num_top:
         _write_top(message.topk_prompt_logprobs, _prompt_top(samples, prompt), prompt.num_top)
+    if prompt.num_targets:
+        found = np.asarray(_prompt_targets(samples), "<f4")
+        message.target_prompt_logprobs.dense = found.tobytes()
+        message.target_prompt_logprobs.dtype = FLOAT32
+        message.target_prompt_logprobs.shape.extend([prompt.num_tokens - 1, prompt.num_targets])
     return cast("bytes", message.SerializeToString())
 
 
@@ -99,6 +112,13 @@ def encode_json(samples: Sequence[SampledTokens], prompt: PromptPart) -> dict[st
     if prompt.num_top:
         rows = _prompt_top(samples, prompt)
         content["topk_prompt_logprobs"] = [[list(cell) for cell in row] or None for row in rows]
+    if prompt.num_targets:
+        flat = [value for row in _prompt_targets(samples) for value in row]
+        content["target_prompt_logprobs"] = {
+            "data": [None if math.isnan(value) else value for value in flat],
+            "dtype": "float32",
+            "shape": [prompt.num_tokens - 1, prompt.num_targets],
+        }
     return content
 
 
@@ -116,6 +136,11 @@ def _prompt_top(samples: Sequence[SampledTokens], prompt: PromptPart) -> list[To
     scores = samples[0].prompt_scores
     known = [] if scores is None else scores.top
     return [row if place >= prompt.first else () for place, row in enumerate(((), *known))]
+
+
+def _prompt_targets(samples: Sequence[SampledTokens]) -> tuple[tuple[float, ...], ...]:
+    scores = samples[0].prompt_scores
+    return () if scores is None else scores.targets
 
 
 def _write_top(message: Message, rows: Sequence[Top], width: int) -> None:

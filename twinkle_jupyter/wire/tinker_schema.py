@@ -68,6 +68,7 @@ MESSAGES: dict[str, dict[int, str]] = {
         2: "optional bytes prompt_logprobs",
         3: "TopkLogprobs topk_prompt_logprobs",
         4: "int32 prompt_cache_hit_tokens",
+        5: "Tensor target_prompt_logprobs",
     },
     "SampledSequence": {
         1: "enum stop_reason",

@@ -50,8 +50,8 @@ def read_tensor(tensor: Message, name: str) -> Array:
     )
 
 
-def read_json_tensor(tensor: TensorBody, name: str) -> Array:
-    """As `read_tensor`, from JSON."""
+def read_json_tensor(tensor: TensorBody, name: str, fill: int = 0) -> Array:
+    """As `read_tensor`, from JSON; `fill` is what a sparse matrix does not have."""
     places = (tensor.shape, tensor.sparse_crow_indices, tensor.sparse_col_indices)
     whole = [*(number for part in places for number in part or ())]
     if tensor.dtype == "int64":
@@ -65,7 +65,12 @@ def read_json_tensor(tensor: TensorBody, name: str) -> Array:
     if tensor.sparse_crow_indices is None:
         return _shaped(flat, shape, name)
     rows = np.asarray(tensor.sparse_crow_indices, "<i8")
-    return _dense(flat, rows, np.asarray(tensor.sparse_col_indices or [], "<i8"), shape, name)
+    columns = np.asarray(tensor.sparse_col_indices or [], "<i8")
+    dense = _dense(flat, rows, columns, shape, name)
+    if fill:
+        is_there = _dense(np.ones_like(flat), rows, columns, shape, name)
+        dense[is_there == 0] = fill
+    return dense
 
 
 def from_bytes(raw: bytes, dtype: str, name: str) -> Array:

@@ -1,6 +1,7 @@
 """A user's program for the OpenAI protocol, run by the stock client: prints what it was answered.
 
-Knows nothing of this project. `python openai_tour.py URL BASE_MODEL ADAPTER TINKER_PATH`
+Knows nothing of this project. `python openai_tour.py URL BASE_MODEL ADAPTER TINKER_PATH TOOL`, TOOL
+being the schema of a function that the saved model was trained to call.
 """
 
 import json
@@ -9,7 +10,7 @@ import sys
 
 import openai
 
-url, base_model, adapter, path = sys.argv[1:]
+url, base_model, adapter, path, tool = sys.argv[1:]
 client = openai.OpenAI(base_url=f"{url}/v1", api_key=os.environ["TINKER_API_KEY"], max_retries=0)
 messages = [{"role": "user", "content": "Who are you?"}]
 told = {}
@@ -93,6 +94,44 @@ told["parts"] = (
     .message.content
 )
 
+# Functions: called by themselves and by order, whole and streamed, and answered.
+tools = [json.loads(tool)]
+question = [{"role": "user", "content": "Rain in Paris?"}]
+
+
+def ask(messages=question, **more):
+    settings = {"model": path, "max_tokens": 100, "temperature": 0, "tools": tools, **more}
+    return client.chat.completions.create(messages=messages, **settings)
+
+
+def called(choice):
+    calls = [[c.function.name, json.loads(c.function.arguments)] for c in choice.message.tool_calls]
+    return [choice.finish_reason, choice.message.content or None, calls]
+
+
+answer = ask().choices[0]
+told["called"] = called(answer)
+named = {"type": "function", "function": {"name": "weather"}}
+told["had_to_call"] = [called(ask(tool_choice=choice).choices[0]) for choice in ("required", named)]
+with client.chat.completions.stream(
+    model=path, messages=question, max_tokens=100, temperature=0, tools=tools
+) as stream:
+    told["call_streamed"] = called(stream.get_final_completion().choices[0])
+deltas = [c.choices[0].delta for c in ask(stream=True) if c.choices]
+told["call_deltas"] = [
+    [one.index, one.function.name, one.function.arguments]
+    for delta in deltas
+    for one in delta.tool_calls or []
+]
+uncalled = ask(tool_choice="none", max_tokens=4).choices[0]
+told["not_called"] = [uncalled.message.tool_calls, uncalled.finish_reason]
+told["cut_call"] = [ask(max_tokens=2).choices[0].finish_reason]
+result = {"role": "tool", "tool_call_id": answer.message.tool_calls[0].id, "content": "sunny"}
+told["after_call"] = [
+    ask([*question, answer.message, result], max_tokens=4).usage.prompt_tokens,
+    ask(max_tokens=1).usage.prompt_tokens,
+]
+
 # Completions: several prompts and answers, and the harness's way of scoring a text.
 done = client.completions.create(
     model=base_model, prompt=["One fish,", "Two"], n=2, max_tokens=4, temperature=0
@@ -120,8 +159,10 @@ told["completion_streamed"] = "".join(
 
 told["no_model"] = refusal(lambda: chat("nobody"))
 told["no_key"] = refusal(client.with_options(api_key="tml-none").models.list)
-told["no_tools"] = refusal(lambda: chat(tools=[{"type": "function", "function": {"name": "f"}}]))
-told["bias"] = refusal(lambda: chat(logit_bias={"5": 1}))
+told["wrong_tool"] = refusal(lambda: chat(tools=[{"type": "function", "function": {"name": "?"}}]))
+told["wrong_bias"] = refusal(lambda: chat(logit_bias={"1000000": 1}))
+told["form"] = refusal(lambda: chat(response_format={"type": "json_object"}))
+told["biased"] = chat(logit_bias={"74": 100}, max_tokens=3).choices[0].message.content
 told["penalty"] = refusal(lambda: chat(frequency_penalty=3))
 told["penalised"] = chat(
     presence_penalty=2, frequency_penalty=2, extra_body={"min_p": 0.1}, max_tokens=12

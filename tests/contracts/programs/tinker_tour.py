@@ -3,8 +3,11 @@
 Knows nothing of this project. `python tinker_tour.py URL BASE_MODEL`
 """
 
+import io
 import json
 import sys
+import tarfile
+import urllib.request
 
 import tinker
 import torch
@@ -23,6 +26,11 @@ def now(client):
 def datum(ids, weights=None):
     inputs = {"target_tokens": ids[1:], "weights": weights or [1.0] * (len(ids) - 1)}
     return types.Datum(model_input=types.ModelInput.from_ints(ids[:-1]), loss_fn_inputs=inputs)
+
+
+def fetch(url):
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310
+        return answer.read()
 
 
 def refusal(call):
@@ -183,6 +191,43 @@ told["unnamed"] = list(
     .sequences[0]
     .tokens
 )
+
+# Copies for other programs: newer clients have a link to each file, older ones an archive.
+if hasattr(model, "save_weights_external"):
+    exported = model.save_weights_external("peft").result().path
+    copier = service.create_rest_client()
+    links = copier.get_external_weights_urls(exported).result()
+    told["files"] = {name: len(fetch(url)) for name, url in links.urls.items()}
+    told["copied"] = copier.copy_weights(saved.path, "anywhere").result()
+    again = now(service.create_training_client_from_state_with_optimizer(told["copied"]))
+    told["copy_step"] = step(again, data)[1].metrics["step"]
+    service.create_rest_client().delete_checkpoint_from_tinker_path(exported).result()
+    # As a server may have them asked for: all samples by one poll.
+    several = now(service.create_sampling_client(base_model=base_model))
+    plain = several.holder.get_client_config()
+    several.holder._client_config = plain.model_copy(update={"sample_use_retrieve_futures": True})
+    params = types.SamplingParams(max_tokens=4, seed=3, stop=[])
+    polled = [several.sample(prompt, 1, params) for _ in range(3)]
+    told["polled"] = [list(one.result().sequences[0].tokens) for one in polled]
+    several.holder._client_config = plain
+    # Any tokens scored in the prompt's places; here its own.
+    targets = torch.tensor([[token] for token in rows[0][1:]])
+    whole = types.ModelInput.from_ints(rows[0])
+    asked = several.sample(
+        whole,
+        1,
+        types.SamplingParams(max_tokens=1),
+        include_prompt_logprobs=True,
+        target_prompt_logprobs=types.TensorData.from_torch(targets),
+    ).result()
+    told["targets"] = [
+        asked.prompt_logprobs[1:],
+        asked.target_prompt_logprobs.to_torch()[:, 0].tolist(),
+    ]
+else:
+    link = service.create_rest_client().get_checkpoint_archive_url_from_tinker_path(saved.path)
+    with tarfile.open(fileobj=io.BytesIO(fetch(link.result().url))) as tar:
+        told["files"] = {member.name: member.size for member in tar}
 
 # Listing.
 rest = service.create_rest_client()

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.runtime.handles import PromptScores, SampleRequest, SamplingSettings, TopTokens
 from twinkle_jupyter.service.sampling import SampleSource
 from twinkle_jupyter.service.several_answers import MAX_TOKENS, nth_answer, seed_of
@@ -127,13 +126,7 @@ class Generation:
 
 
 def read_settings(body: GenerationBody, max_tokens: int | None) -> SamplingSettings:
-    """Return how tokens are chosen, with the protocol's defaults.
-
-    Raises:
-        InvalidConfigError: Something was asked for that is not there.
-    """
-    if body.not_there:
-        raise InvalidConfigError(f"{', '.join(body.not_there)} is not there.", "Leave it out.")
+    """Return how tokens are chosen, with the protocol's defaults."""
     return SamplingSettings(
         max_tokens=max_tokens or MAX_TOKENS,
         temperature=1.0 if body.temperature is None else body.temperature,
@@ -143,6 +136,7 @@ def read_settings(body: GenerationBody, max_tokens: int | None) -> SamplingSetti
         repetition_penalty=body.repetition_penalty or 1.0,
         presence_penalty=body.presence_penalty or 0.0,
         frequency_penalty=body.frequency_penalty or 0.0,
+        logit_bias=tuple((body.logit_bias or {}).items()),
         seed=seed_of(body.seed),
     )
 

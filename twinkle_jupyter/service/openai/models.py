@@ -12,6 +12,7 @@ from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.patience import patiently
 from twinkle_jupyter.service.runs import BASE, find_run
 from twinkle_jupyter.service.sampling import SampleSource, find_source
+from twinkle_jupyter.service.tinker.client_models import list_client_models
 from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, find_saved, list_saved
 from twinkle_jupyter.store.records import BaseModelRow
 from twinkle_jupyter.wire.openai import ModelCard
@@ -61,6 +62,8 @@ async def list_models(parts: ServiceParts, owner: str) -> list[ModelCard]:
     ]
     runs = await list_adapter_runs(parts.store, owner)
     named = [(run.adapter, run.created_at) for run in runs if run.checkpoint or not run.is_over]
+    trained = await list_client_models(parts, owner)
+    named += [(one.row.adapter_id, one.row.created_at) for one in trained]
     named += [(one.row.path, one.row.created_at) for one in await list_saved(parts, owner)]
     return cards + [_card(name, created_at, owner) for name, created_at in named]
 

@@ -128,6 +128,13 @@ class ClientAdapters:
         found = [ClientAdapterRow.from_row(row) for _, row in rows]
         return sorted(found, key=lambda row: row.created_at, reverse=True)
 
+    async def of_session(self, owner: str, session_id: str) -> list[ClientAdapterRow]:
+        """Return the adapters of one session of this user's."""
+        prefix = ClientAdapterRow.prefix_of_session(owner, session_id)
+        rows = await self._parts.store.list_rows(prefix)
+        found = [ClientAdapterRow.from_row(row) for _, row in rows]
+        return [row for row in found if row.session_id == session_id]
+
     async def trainer_of(self, row: ClientAdapterRow) -> TrainerHandle:
         """Return the trainer of its base model; raises ServiceUnavailableError without one."""
         return (await self._parts.compute(row.base_model)).trainer
@@ -168,7 +175,7 @@ class ClientAdapters:
     async def begin_load(self, row: ClientAdapterRow, weights: WeightsToLoad) -> None:
         """Write down that the adapter becomes a checkpoint, between two of the client's ops."""
         is_pending = row.to_load.get("sequence_id") == weights.sequence_id
-        if is_pending or has_loaded(row, weights.sequence_id):
+        if is_pending or row.has_loaded(weights.sequence_id):
             return  # sent again
         await self.made(row)
         await self._change(row, to_load=weights.to_row())
@@ -291,8 +298,3 @@ class ClientAdapters:
 def _plain(value: object) -> object:
     """A store brings a tuple back as a list."""
     return tuple(value) if isinstance(value, list) else value
-
-
-def has_loaded(row: ClientAdapterRow, sequence_id: int) -> bool:
-    """Whether this op of the client's, which loads weights, was carried out or has failed."""
-    return str(sequence_id) in row.failed_loads or row.id_offset >= sequence_id

@@ -24,7 +24,7 @@ from twinkle_jupyter.runtime.handles import (
 from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.patience import patiently
-from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters, has_loaded
+from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.reply import JSON_TYPE, Reply
 from twinkle_jupyter.service.tinker.samples import Samples
@@ -35,6 +35,11 @@ from twinkle_jupyter.wire.tinker_codec import PROTOBUF, encode_loss_output
 
 #: A client reads for 45 s; before that it is told to ask again.
 HOLD_S = 30.0
+_SAVES = {
+    "weights": "save_weights",
+    "sampler_weights": "save_weights_for_sampler",
+    "external_weights": "save_weights_external",
+}
 
 
 class Futures:
@@ -102,13 +107,13 @@ class Futures:
             case OptimStepResult() if name.kind == "optim_step":
                 return Reply.of({"metrics": _metrics(answer, float.fromhex(name.detail))})
             case CheckpointSaved() if name.kind == "save_weights":
-                return await self._finish_save(row, name.detail)
+                return await self._finish_save(row, name.detail, answer)
             case _:
                 raise ConflictError(f"seq_id={name.sequence_id} was another request.")
 
     async def _find_load(self, row: ClientAdapterRow, name: FutureName) -> Reply:
         number = name.sequence_id
-        if not has_loaded(row, number) or not row.is_made:
+        if not row.has_loaded(number) or not row.is_made:
             row = await self._adapters.made(row)
         failure = row.failed_loads.get(str(number)) if number else None
         if failure is not None:
@@ -116,13 +121,15 @@ class Futures:
         path: JSON = name.detail
         return Reply.of({"type": "load_weights", "path": path, "model_id": row.adapter_id})
 
-    async def _finish_save(self, row: ClientAdapterRow, detail: str) -> Reply:
+    async def _finish_save(
+        self, row: ClientAdapterRow, detail: str, saved: CheckpointSaved
+    ) -> Reply:
         if "/" not in detail:
             return Reply.of({"path": None, "sampling_session_id": detail})
         path = f"tinker://{row.adapter_id}/{detail}"
         await finish_save(self._parts, row.owner, WeightsPath.parse(path))
-        kind = "save_weights" if detail.startswith("weights/") else "save_weights_for_sampler"
-        return Reply.of({"type": kind, "path": path})
+        kind = _SAVES[detail.partition("/")[0]]
+        return Reply.of({"type": kind, "path": path, "size_bytes": saved.size_bytes})
 
     async def _outcome(self, row: ClientAdapterRow, sequence_id: int) -> OpAnswer:
         row = await self._adapters.get(row.owner, row.adapter_id)

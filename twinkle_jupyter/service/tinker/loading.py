@@ -76,6 +76,6 @@ async def _find(parts: ServiceParts, owner: str, text: str) -> SavedWeightsRow:
     path = WeightsPath.parse(text)
     if path.kind != "weights":
         raise InvalidDataError(
-            f"Checkpoint {text!r} was saved to sample from; save_state saves one to train on from."
+            f"Checkpoint {text!r} is weights alone; save_state saves what can be trained on from."
         )
     return await find_saved(parts, owner, path)

@@ -18,6 +18,7 @@ from twinkle_jupyter.service.stop_texts import StopTexts
 from twinkle_jupyter.store.client_rows import SamplingSessionRow
 from twinkle_jupyter.wire.tinker_bodies import SampleBody
 from twinkle_jupyter.wire.tinker_samples import PromptPart, SampledTokens
+from twinkle_jupyter.wire.tinker_tensors import MAX_TARGETS, read_json_tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,9 @@ def read_order(
         if chunk.type != "encoded_text":
             raise InvalidDataError(f"prompt has a chunk of {chunk.type}; models here read text.")
         tokens += chunk.tokens
-    if body.prompt_alt_tokens_k or body.target_prompt_logprobs is not None:
-        raise InvalidDataError("prompt_alt_tokens_k and target_prompt_logprobs are not there.")
+    if body.prompt_alt_tokens_k:
+        raise InvalidDataError("prompt_alt_tokens_k is not there.")
+    targets = _read_targets(body, len(tokens))
     params = body.sampling_params
     stop_tokens, stop_texts = _read_stop(params.stop, model.template.stop_token_ids)
     settings = SamplingSettings(
@@ -67,14 +69,31 @@ def read_order(
         scores_prompt=bool(body.prompt_logprobs),
         num_top_prompt=body.topk_prompt_logprobs,
         num_top=body.topk_sample_logprobs,
+        prompt_targets=targets,
     )
     prompt = PromptPart(
         len(tokens),
         bool(body.prompt_logprobs),
         body.topk_prompt_logprobs,
         body.prompt_logprobs_last_n,
+        len(targets[0]) if targets else 0,
     )
     return SampleOrder(request, body.num_samples, stop_texts, prompt)
+
+
+def _read_targets(body: SampleBody, num_tokens: int) -> tuple[tuple[int, ...], ...]:
+    """Return the tokens to score in each place of the prompt after the first."""
+    tensor, name = body.target_prompt_logprobs, "target_prompt_logprobs"
+    if tensor is None:
+        return ()
+    targets = read_json_tensor(tensor, name, fill=-1)
+    rows = num_tokens - 1
+    if targets.ndim != 2 or len(targets) != rows or not 0 < targets.shape[1] <= MAX_TARGETS:
+        raise InvalidDataError(
+            f"{name} has shape {list(targets.shape)}; it is [{rows}, 1 to {MAX_TARGETS}] for a"
+            f" prompt of {num_tokens} tokens."
+        )
+    return tuple(tuple(int(token) for token in row) for row in targets)
 
 
 def _read_stop(
@@ -93,7 +112,7 @@ async def write_sample(sampler: SamplerHandle, order: SampleOrder, number: int) 
     """Return the answer of that number; the first one brings the prompt's scores."""
     request = nth_answer(order.request, number)
     if number:
-        request = replace(request, scores_prompt=False, num_top_prompt=0)
+        request = replace(request, scores_prompt=False, num_top_prompt=0, prompt_targets=())
     sample, stops = SampledTokens(), StopTexts(order.stop_texts)
     async with aclosing(sampler.sample(request)) as deltas:
         async for delta in deltas:

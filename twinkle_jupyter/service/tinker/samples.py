@@ -21,6 +21,7 @@ from twinkle_jupyter.errors import (
 from twinkle_jupyter.runtime.handles import SamplerHandle
 from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.quotas import Admission, Quotas
+from twinkle_jupyter.service.tinker.completions import Completions
 from twinkle_jupyter.service.tinker.presence import Presence
 from twinkle_jupyter.service.tinker.reply import Reply
 from twinkle_jupyter.service.tinker.sample_news import SampleKey, SampleNews
@@ -90,6 +91,8 @@ class Samples:
         self._places = asyncio.Semaphore(_MAX_WRITING)
         self._presence = Presence(store)
         self._news = SampleNews(store, self._cancel_own)
+        #: For who waits for many at once.
+        self.completions = Completions()
 
     async def submit(
         self, owner: str, name: str, order: SampleOrder, sampler: SamplerHandle
@@ -198,6 +201,7 @@ class Samples:
                     done = row.changed(state="cancelled")
                 writing.is_over = True
                 await self._keep(row, done)
+                self.completions.note(*key, has_failed=done.state != "done")
         finally:
             self._writing.pop(key, None)
             self._presence.end()

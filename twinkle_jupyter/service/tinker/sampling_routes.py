@@ -14,7 +14,11 @@ from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S
 from twinkle_jupyter.service.tinker.route import TinkerRoute
 from twinkle_jupyter.service.tinker.sample_requests import read_order
 from twinkle_jupyter.service.tinker.state import State
-from twinkle_jupyter.wire.tinker_bodies import CreateSamplingSessionBody, SampleBody
+from twinkle_jupyter.wire.tinker_bodies import (
+    CreateSamplingSessionBody,
+    RetrieveManyBody,
+    SampleBody,
+)
 
 router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
 
@@ -60,3 +64,23 @@ async def sample(
         "request_id": name,
         "sample_sequence_ids": [f"{name}{number}" for number in range(body.num_samples)],
     }
+
+
+@router.post("/retrieve_futures")
+async def retrieve_futures(
+    body: RetrieveManyBody, state: State, owner: Owner
+) -> dict[str, JsonValue]:
+    """Wait until samples of a session are done; `retrieve_future` has what they are."""
+    target, hold_s = body.target, state.futures.hold_s
+    await state.sampling_sessions.get(owner, target.sampling_session_id)
+    done = await state.samples.completions.wait(
+        (owner, target.sampling_session_id, target.cloned_sampler_id),
+        body.prev_cursor,
+        hold_s if body.timeout is None else min(body.timeout, hold_s),
+    )
+    completions: list[JsonValue] = [
+        {"state": "failed" if one.has_failed else "finished", "request_id": one.request_id}
+        for one in done
+    ]
+    cursor = done[-1].cursor if done else body.prev_cursor
+    return {"completions": completions, "cursor": cursor}

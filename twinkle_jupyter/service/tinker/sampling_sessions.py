@@ -67,9 +67,10 @@ class SamplingSessions:
             raise NotFoundError(f"There is no sampling session {sampling_session_id!r}.")
         return SamplingSessionRow.from_row(row)
 
-    async def of(self, owner: str) -> list[SamplingSessionRow]:
-        """Return this user's sessions."""
-        rows = await self.parts.store.list_rows(SamplingSessionRow.key(owner, ""))
+    async def of_session(self, owner: str, session_id: str) -> list[SamplingSessionRow]:
+        """Return those of one session of this user's."""
+        prefix = SamplingSessionRow.prefix_of_session(owner, session_id)
+        rows = await self.parts.store.list_rows(prefix)
         return [SamplingSessionRow.from_row(row) for _, row in rows]
 
     async def plan_unnamed(
@@ -93,14 +94,16 @@ class SamplingSessions:
         key = SamplingSessionRow.key(adapter.owner, row.sampling_session_id)
         await self.parts.store.put(key, row.to_row())
         await self._drop_oldest(adapter)
-        op = SaveCheckpoint(AdapterId(adapter.adapter_id), sequence_id, str(folder))
+        op = SaveCheckpoint(
+            AdapterId(adapter.adapter_id), sequence_id, str(folder), weights_only=True
+        )
         return row, op
 
     async def _drop_oldest(self, adapter: ClientAdapterRow) -> None:
         theirs = [
             row
-            for row in await self.of(adapter.owner)
-            if row.adapter_id == adapter.adapter_id and not row.model_path
+            for row in await self.of_session(adapter.owner, adapter.session_id)
+            if row.adapter_id == adapter.adapter_id and row.has_own_weights
         ]
         theirs.sort(key=lambda row: row.created_at)
         for row in theirs[:-MAX_UNNAMED]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 from twinkle_jupyter.errors import InvalidDataError, NotFoundError
 from twinkle_jupyter.ids import AdapterId
@@ -29,7 +29,7 @@ from twinkle_jupyter.wire.tinker_bodies import SaveWeightsBody
 _SCHEME = "tinker://"
 #: What clients of the Twinkle protocol call the same.
 _SCHEMES = (_SCHEME, "twinkle://")
-_KINDS: Mapping[str, WeightsKind] = {"weights": "weights", "sampler_weights": "sampler_weights"}
+_KINDS: Mapping[str, WeightsKind] = {kind: kind for kind in get_args(WeightsKind)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class WeightsPath:
         kind, _, name = rest.partition("/")
         if scheme is None or kind not in _KINDS or not name or "/" in name:
             raise InvalidDataError(
-                f"path={text!r} is not tinker://<model_id>/weights/<name> or"
-                " tinker://<model_id>/sampler_weights/<name>."
+                f"path={text!r} is not tinker://<model_id>/<kind>/<name>, the kind being one of"
+                f" {', '.join(_KINDS)}."
             )
         return cls(adapter_id, _KINDS[kind], name)
 
@@ -58,11 +58,11 @@ async def plan_save(
     parts: ServiceParts, row: ClientAdapterRow, kind: WeightsKind, body: SaveWeightsBody, name: str
 ) -> Op:
     """Write down what an op is to save; return it, or what refuses it in its turn."""
-    adapter_id = AdapterId(row.adapter_id)
+    adapter_id, alone = AdapterId(row.adapter_id), kind != "weights"
     key = SavedWeightsRow.key(row.owner, row.adapter_id, kind, name)
     known = await _read(parts.store, key)
     if known is not None and known.sequence_id == body.seq_id:
-        return SaveCheckpoint(adapter_id, body.seq_id, known.folder)  # sent again
+        return SaveCheckpoint(adapter_id, body.seq_id, known.folder, alone)  # sent again
     whole = "" if known is None else await _whole_folder(known)
     if whole and not body.overwrite and known is not None and not known.has_expired:
         problem = f"Checkpoint {known.path!r} exists."
@@ -83,7 +83,7 @@ async def plan_save(
         expires_at=moment_after(body.ttl_seconds),
     )
     await parts.store.put(key, new.to_row())
-    return SaveCheckpoint(adapter_id, body.seq_id, str(folder))
+    return SaveCheckpoint(adapter_id, body.seq_id, str(folder), alone)
 
 
 async def finish_save(parts: ServiceParts, owner: str, path: WeightsPath) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from twinkle_jupyter.errors import NotFoundError, TwinkleError
@@ -13,8 +12,6 @@ from twinkle_jupyter.service.tinker.sessions import Sessions
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SessionRow
 
 _LOGGER = logging.getLogger(__name__)
-
-_LOOK_EVERY_S = 15.0
 
 
 class SessionKeeper:
@@ -31,23 +28,10 @@ class SessionKeeper:
         self._sessions = sessions
         self._adapters = adapters
 
-    async def run(self) -> None:
-        """Look from time to time; until cancelled."""
-        while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            try:
-                await self.look()
-            except TwinkleError as error:
-                _LOGGER.warning("sessions could not be looked after: %s", error)
-            except Exception:
-                # The service, whose task this is, goes on without it.
-                _LOGGER.exception("looking after sessions failed")
-
     async def look(self) -> None:
         """Put away what belongs to sessions that have ended or been silent for long."""
         for session in await self._sessions.list_over(self._parts.config.sessions.timeout_s):
-            rows = await self._adapters.of(session.owner)
-            theirs = [row for row in rows if row.session_id == session.session_id]
+            theirs = await self._adapters.of_session(session.owner, session.session_id)
             if all([await self._put_away(row) for row in theirs]):
                 await self._sessions.put_away(session)
                 _log_end(session, len(theirs))

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
 from twinkle_jupyter.service.tinker.futures import Futures
+from twinkle_jupyter.service.tinker.row_cleanup import RowCleanup
 from twinkle_jupyter.service.tinker.samples import Samples
 from twinkle_jupyter.service.tinker.sampling_sessions import SamplingSessions
 from twinkle_jupyter.service.tinker.session_keeper import SessionKeeper
@@ -26,6 +27,7 @@ class TinkerState:
     samples: Samples
     sampling_sessions: SamplingSessions
     keeper: SessionKeeper
+    cleanup: RowCleanup
 
     @classmethod
     def of(cls, parts: ServiceParts) -> Self:
@@ -39,6 +41,7 @@ class TinkerState:
             samples,
             SamplingSessions(parts),
             SessionKeeper(parts, sessions, adapters),
+            RowCleanup(parts, sessions),
         )
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Annotated, cast
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header
 from pydantic import JsonValue
 
+from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import Refusal
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.parts import Parts, ServiceParts
+from twinkle_jupyter.service.tinker import copying
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.ops import accept
 from twinkle_jupyter.service.tinker.paging import Limit, Offset, cursor
@@ -29,12 +31,16 @@ from twinkle_jupyter.service.tinker.saved_weights import (
 from twinkle_jupyter.service.tinker.state import State, TinkerState
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsKind
 from twinkle_jupyter.wire.tinker_bodies import (
+    CopyWeightsBody,
     PathBody,
+    SaveExternalBody,
     SaveForSamplerBody,
     SaveWeightsBody,
     TtlBody,
     is_name,
 )
+
+_TYPES = {"weights": "training", "sampler_weights": "sampler", "external_weights": "external"}
 
 router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
 
@@ -61,6 +67,44 @@ async def save_weights_for_sampler(
     await accept(state.adapters, row, op)
     detail = session.sampling_session_id
     return FutureName("save_weights", body.seq_id, row.adapter_id, detail).as_body()
+
+
+@router.post("/save_weights_external")
+async def save_weights_external(
+    body: SaveExternalBody, parts: Parts, state: State, owner: Owner
+) -> dict[str, JsonValue]:
+    """Save weights for other programs, as PEFT has them."""
+    row = await state.adapters.get(owner, body.model_id)
+    if body.age_encryption_recipients:
+        problem = "age_encryption_recipients is not there: weights are saved as they are."
+        await accept(state.adapters, row, Refusal(AdapterId(row.adapter_id), body.seq_id, problem))
+        detail = f"external_weights/{body.path}"
+        return FutureName("save_weights", body.seq_id, row.adapter_id, detail).as_body()
+    return await _save(parts, state, row, "external_weights", body)
+
+
+@router.post("/copy_weights")
+async def copy_weights(
+    body: CopyWeightsBody,
+    parts: Parts,
+    state: State,
+    owner: Owner,
+    x_idempotency_key: Annotated[str, Header()] = "",
+) -> dict[str, JsonValue]:
+    """Copy weights of the user's to a new model, of a session of theirs or of one of its own."""
+    session_id, number = body.session_id, body.model_seq_id
+    if session_id is not None and number is not None:
+        await state.sessions.get(owner, session_id)
+    elif body.destination_project_id is not None:
+        # There are no projects: what is a user's is in one place.
+        await find_saved(parts, owner, WeightsPath.parse(body.source_path))
+        session_id, number = await state.sessions.open_for_copy(owner, x_idempotency_key), 0
+    else:
+        raise InvalidDataError(
+            "copy_weights needs session_id and model_seq_id, or destination_project_id."
+        )
+    model_id = ClientAdapterRow.id_of(session_id, number)
+    return {"tinker_path": await copying.copy_weights(parts, state.adapters, owner, model_id, body)}
 
 
 async def _save(
@@ -183,7 +227,7 @@ def _checkpoint(saved: SavedWeights) -> dict[str, JsonValue]:
     row = saved.row
     return {
         "checkpoint_id": f"{row.kind}/{row.name}",
-        "checkpoint_type": "training" if row.kind == "weights" else "sampler",
+        "checkpoint_type": _TYPES[row.kind],
         "time": row.created_at,
         "tinker_path": row.path,
         "size_bytes": saved.size_bytes,

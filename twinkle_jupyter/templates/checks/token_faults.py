@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from twinkle_jupyter.templates.chat_template import ChatTemplate, EncodedConversation
+from twinkle_jupyter.templates.chat_template import ChatTemplate
 from twinkle_jupyter.templates.checks.fault import Finding
+from twinkle_jupyter.templates.encoded_conversation import EncodedConversation
 
 
 def find_token_faults(

@@ -1,0 +1,112 @@
+"""Adapters that clients train, as those see them that ask for them by name beside the clients."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from twinkle_jupyter.config.model_folder import read_json_object
+from twinkle_jupyter.errors import ConflictError, ServiceUnavailableError
+from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.tinker.saved_weights import (
+    SavedWeights,
+    WeightsPath,
+    delete_saved,
+    list_saved,
+)
+from twinkle_jupyter.store.artifacts import has_folder
+from twinkle_jupyter.store.client_rows import ClientAdapterRow, SessionRow
+
+#: Written by whoever saves an adapter, beside its weights.
+_STATE_FILE = "trainer_state.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientModel:
+    """One of them, and the newest of its weights that are on disk."""
+
+    row: ClientAdapterRow
+    #: None before the first.
+    folder: Path | None = None
+    step: int = 0
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether it is in no slot now, and comes back with its next op."""
+        return bool(self.row.to_load)
+
+
+async def find_client_adapter(
+    parts: ServiceParts, owner: str, name: str
+) -> ClientAdapterRow | None:
+    """Return this user's adapter of that id; None where there is none."""
+    if ":" not in name:
+        return None  # no client's, whose ids have one, and no run's has
+    row = await parts.store.get(ClientAdapterRow.key(owner, name))
+    return None if row is None else ClientAdapterRow.from_row(row)
+
+
+async def look_up(parts: ServiceParts, row: ClientAdapterRow) -> ClientModel:
+    """Return an adapter with the newest of its weights that are on disk."""
+    saved = await list_saved(parts, row.owner, row.adapter_id)
+    return await asyncio.to_thread(_look, row, saved)
+
+
+async def list_client_models(parts: ServiceParts, owner: str) -> list[ClientModel]:
+    """Return all of this user's, newest first."""
+    rows = await parts.store.list_rows(ClientAdapterRow.key(owner, ""))
+    adapters = [ClientAdapterRow.from_row(row) for _, row in rows]
+    adapters.sort(key=lambda row: row.created_at, reverse=True)
+    saved = await list_saved(parts, owner) if adapters else []
+
+    def look() -> list[ClientModel]:
+        return [
+            _look(row, [one for one in saved if one.row.adapter_id == row.adapter_id])
+            for row in adapters
+        ]
+
+    return await asyncio.to_thread(look)
+
+
+async def delete_client_adapter(parts: ServiceParts, row: ClientAdapterRow) -> None:
+    """Delete an adapter of a client's with all that was saved of it.
+
+    Raises:
+        ConflictError: Its client is still there.
+    """
+    store = parts.store
+    session = await store.get(SessionRow.key(row.owner, row.session_id))
+    if session is not None:
+        found = SessionRow.from_row(session)
+        if not found.finished and not found.is_put_away:
+            raise ConflictError(
+                f"Adapter {row.adapter_id!r} belongs to a Tinker client that is still there.",
+                "End the client's session first; half an hour of silence does so, too.",
+            )
+    for one in await list_saved(parts, row.owner, row.adapter_id):
+        await delete_saved(parts, row.owner, WeightsPath.parse(one.row.path))
+    # Last: what is cut short is found again.
+    await store.delete(ClientAdapterRow.key(row.owner, row.adapter_id))
+    folder = parts.config.client_weights_folder(row.adapter_id, "-", "-").parents[1]
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    try:
+        compute = await parts.compute(row.base_model)
+    except ServiceUnavailableError:
+        return  # nothing is loaded, so nothing holds the weights
+    await compute.trainer.remove_adapter(AdapterId(row.adapter_id))
+    await compute.sampler.remove_adapter(AdapterId(row.adapter_id))
+
+
+def _look(row: ClientAdapterRow, saved: list[SavedWeights]) -> ClientModel:
+    """Find the newest weights on disk: what it was put away as, or else what was saved last."""
+    away = [Path(str(where["folder"])) for where in (row.to_load, row.parked) if where]
+    folders = [*away, *(Path(one.row.folder) for one in saved)]
+    folder = next((one for one in folders if has_folder(one)), None)
+    if folder is None:
+        return ClientModel(row)
+    step = cast("int", read_json_object(folder / _STATE_FILE).get("step", 0))
+    return ClientModel(row, folder, step)
