@@ -125,10 +125,15 @@ class ClientAdapterRow(ClientRow):
         """Where the row is kept; all of an owner's are under `key(owner, "")`."""
         return _key("client-adapter", owner, adapter_id)
 
+    @staticmethod
+    def name_model(session_id: str, number: int | str) -> str:
+        """Return the id of a session's adapter of that number, as a client works it out, too."""
+        return f"{session_id}:train:{number}"
+
     @classmethod
     def prefix_of_session(cls, owner: str, session_id: str) -> str:
         """What the keys of a session's adapters begin with."""
-        return cls.key(owner, f"{session_id}:train:")
+        return cls.key(owner, cls.name_model(session_id, ""))
 
     @property
     def weights_to_load(self) -> WeightsToLoad | None:

@@ -112,12 +112,6 @@ class ClientAdapters:
         found = [ClientAdapterRow.from_row(row) for _, row in rows]
         return sorted(found, key=lambda row: row.created_at, reverse=True)
 
-    async def of_session(self, owner: str, session_id: str) -> list[ClientAdapterRow]:
-        """Return the adapters of one session of this user's."""
-        prefix = ClientAdapterRow.prefix_of_session(owner, session_id)
-        rows = await self._parts.store.list_rows(prefix)
-        return [ClientAdapterRow.from_row(row) for _, row in rows]
-
     async def trainer_of(self, row: ClientAdapterRow) -> TrainerHandle:
         """Return the trainer of its base model; raises ServiceUnavailableError without one."""
         return (await self._parts.compute(row.base_model)).trainer
@@ -273,8 +267,3 @@ class ClientAdapters:
 def has_loaded(row: ClientAdapterRow, sequence_id: int) -> bool:
     """Whether this op of the client's, which loads weights, was carried out or has failed."""
     return str(sequence_id) in row.failed_loads or row.id_offset >= sequence_id
-
-
-def name_model(session_id: str, number: int) -> str:
-    """Return the id of a session's model of that number; a client works it out in the same way."""
-    return f"{session_id}:train:{number}"

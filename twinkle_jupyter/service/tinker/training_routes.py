@@ -17,11 +17,11 @@ from twinkle_jupyter.service.adapter_files import is_loopback
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.tinker import loading, ops
-from twinkle_jupyter.service.tinker.client_adapters import name_model
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.route import TinkerRoute
 from twinkle_jupyter.service.tinker.samples import GoneError
 from twinkle_jupyter.service.tinker.state import State
+from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.wire.tinker_bodies import (
     CreateModelBody,
     LoadWeightsBody,
@@ -38,7 +38,7 @@ router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
 async def create_model(body: CreateModelBody, state: State, owner: Owner) -> dict[str, JsonValue]:
     """Begin an adapter."""
     await state.sessions.get(owner, body.session_id)
-    model_id = name_model(body.session_id, body.model_seq_id)
+    model_id = ClientAdapterRow.name_model(body.session_id, body.model_seq_id)
     await state.adapters.add(owner, model_id, body)
     return FutureName("create_model", 0, model_id).as_body()
 
@@ -126,7 +126,7 @@ async def load_weights(
     if body.session_id is None or body.model_seq_id is None:
         raise InvalidDataError("Either model_id and seq_id, or session_id and model_seq_id.")
     await state.sessions.get(owner, body.session_id)
-    model_id = name_model(body.session_id, body.model_seq_id)
+    model_id = ClientAdapterRow.name_model(body.session_id, body.model_seq_id)
     return (await loading.load_new(parts, state.adapters, owner, model_id, body)).as_body()
 
 

@@ -14,7 +14,6 @@ from twinkle_jupyter.runtime.handles import Refusal
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.parts import Parts, ServiceParts
 from twinkle_jupyter.service.tinker import copying
-from twinkle_jupyter.service.tinker.client_adapters import name_model
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.ops import accept
 from twinkle_jupyter.service.tinker.paging import Limit, Offset, cursor
@@ -104,7 +103,7 @@ async def copy_weights(
         raise InvalidDataError(
             "copy_weights needs session_id and model_seq_id, or destination_project_id."
         )
-    model_id = name_model(session_id, number)
+    model_id = ClientAdapterRow.name_model(session_id, number)
     return {"tinker_path": await copying.copy_weights(parts, state.adapters, owner, model_id, body)}
 
 
