@@ -135,8 +135,8 @@ class ClientAdapterRow(ClientRow):
         return _key("client-adapter", owner, adapter_id)
 
     @staticmethod
-    def id_of(session_id: str, number: int) -> str:
-        """Return the id of a Tinker session's model of that number, as its client works it out."""
+    def name_model(session_id: str, number: int | str) -> str:
+        """Return the id of a Tinker session's adapter of that number, as its client has it."""
         return f"{session_id}:train:{number}"
 
     @classmethod

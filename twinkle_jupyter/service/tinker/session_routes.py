@@ -90,10 +90,10 @@ async def list_sessions(
 async def get_session(session_id: str, state: State, owner: Owner) -> dict[str, JsonValue]:
     """Say what belongs to a session."""
     row = await state.sessions.get(owner, session_id)
-    adapters = await state.adapters.of_session(owner, session_id)
+    adapters = await state.adapters.of(owner)
     samplers = await state.sampling_sessions.of_session(owner, session_id)
     return {
-        "training_run_ids": [one.adapter_id for one in adapters],
+        "training_run_ids": [a.adapter_id for a in adapters if a.session_id == session_id],
         "sampler_ids": [one.sampling_session_id for one in samplers],
         "user_metadata": cast("JsonValue", row.user_metadata),
         "display_name": row.display_name or None,

@@ -41,7 +41,7 @@ router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
 async def create_model(body: CreateModelBody, state: State, owner: Owner) -> dict[str, JsonValue]:
     """Begin an adapter."""
     await state.sessions.get(owner, body.session_id)
-    model_id = ClientAdapterRow.id_of(body.session_id, body.model_seq_id)
+    model_id = ClientAdapterRow.name_model(body.session_id, body.model_seq_id)
     await state.adapters.add(owner, model_id, body)
     return FutureName("create_model", 0, model_id).as_body()
 
@@ -130,7 +130,7 @@ async def load_weights(
     if body.session_id is None or body.model_seq_id is None:
         raise InvalidDataError("Either model_id and seq_id, or session_id and model_seq_id.")
     await state.sessions.get(owner, body.session_id)
-    model_id = ClientAdapterRow.id_of(body.session_id, body.model_seq_id)
+    model_id = ClientAdapterRow.name_model(body.session_id, body.model_seq_id)
     return (await loading.load_new(parts, state.adapters, owner, model_id, body)).as_body()
 
 

@@ -103,7 +103,7 @@ async def copy_weights(
         raise InvalidDataError(
             "copy_weights needs session_id and model_seq_id, or destination_project_id."
         )
-    model_id = ClientAdapterRow.id_of(session_id, number)
+    model_id = ClientAdapterRow.name_model(session_id, number)
     return {"tinker_path": await copying.copy_weights(parts, state.adapters, owner, model_id, body)}
 
 
