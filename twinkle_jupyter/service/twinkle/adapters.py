@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from twinkle_jupyter.errors import ConflictError, InvalidConfigError, NotFoundError
@@ -10,6 +9,7 @@ from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
 from twinkle_jupyter.service.tinker.sessions import Sessions
 from twinkle_jupyter.service.twinkle.route import need_session
+from twinkle_jupyter.service.twinkle.templates import check_base_model
 from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.wire.twinkle_bodies import AddAdapterBody, is_adapter_name
 from twinkle_jupyter.wire.twinkle_objects import read_lora_config
@@ -50,7 +50,7 @@ class NamedAdapters:
                 "Letters, digits, and . _ - after the first.",
             )
         lora = read_lora_config(body.config)
-        await asyncio.to_thread(self.parts.check_base_model, base_model)
+        await check_base_model(self.parts, owner, base_model)
         row = ClientAdapterRow(
             owner,
             f"{session_id}-{body.adapter_name}",

@@ -56,7 +56,12 @@ async def forward(
         rows = await read_rows(state, row, setup, inputs)
         if given.get("disable_lora"):
             sampler = (await served(state.parts, row.base_model)).sampler
-            return _output(rows, await score_rows(sampler, row.owner, rows))
+            tokens = [one.tokens for one in rows]
+            admission = await state.parts.quotas.admit_prompts(row.owner, tokens)
+            try:
+                return _output(rows, await score_rows(sampler, row.owner, rows))
+            finally:
+                await admission.finish()
         plan = LossPlan(weigh(rows, [1.0] * len(rows)))
         answer = await _run(state, row, plan, forward_only=True)
         kept = LastPassRow(row.owner, row.adapter_id, inputs, is_training)

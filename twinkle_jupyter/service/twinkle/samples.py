@@ -16,6 +16,7 @@ from twinkle_jupyter.runtime.handles import (
     SamplingSettings,
     TopTokens,
 )
+from twinkle_jupyter.service.quotas import Admission
 from twinkle_jupyter.service.sampling import SampleSource
 from twinkle_jupyter.service.several_answers import MAX_TOKENS, nth_answer, seed_of
 from twinkle_jupyter.service.stop_texts import StopTexts
@@ -81,8 +82,20 @@ class _Answer:
     prompt_scores: PromptScores | None = None
 
 
-async def write(orders: Sequence[SampleOrder]) -> list[JsonValue]:
-    """Write all answers at once; return one entry an order."""
+async def write(orders: Sequence[SampleOrder], admission: Admission) -> list[JsonValue]:
+    """Write all answers at once, and count them; return one entry an order."""
+    written: list[list[asyncio.Task[_Answer]]] = []
+    try:
+        return await _write_all(orders, written)
+    finally:
+        done = [task for tasks in written for task in tasks if task.done()]
+        whole = [task.result() for task in done if not (task.cancelled() or task.exception())]
+        await admission.finish(sum(len(answer.tokens) for answer in whole))
+
+
+async def _write_all(
+    orders: Sequence[SampleOrder], written: list[list[asyncio.Task[_Answer]]]
+) -> list[JsonValue]:
     places = asyncio.Semaphore(_MAX_WRITING)
 
     async def write_one(order: SampleOrder, number: int) -> _Answer:
@@ -90,7 +103,7 @@ async def write(orders: Sequence[SampleOrder]) -> list[JsonValue]:
             return await _write(order, number)
 
     async with asyncio.TaskGroup() as tasks:
-        written = [
+        written += [
             [tasks.create_task(write_one(order, number)) for number in range(order.num_samples)]
             for order in orders
         ]
@@ -100,8 +113,19 @@ async def write(orders: Sequence[SampleOrder]) -> list[JsonValue]:
     ]
 
 
-async def stream(order: SampleOrder) -> AsyncGenerator[dict[str, JsonValue]]:
+async def stream(order: SampleOrder, admission: Admission) -> AsyncGenerator[dict[str, JsonValue]]:
     """Yield what came new, token by token; closing this ends the answer within one token."""
+    num_written = 0
+    try:
+        async with aclosing(_stream(order)) as parts:
+            async for part in parts:
+                num_written += 1
+                yield part
+    finally:
+        await admission.finish(num_written)
+
+
+async def _stream(order: SampleOrder) -> AsyncGenerator[dict[str, JsonValue]]:
     stops = StopTexts(order.stop_texts)
     async with aclosing(order.source.compute.sampler.sample(order.request)) as deltas:
         async for delta in deltas:

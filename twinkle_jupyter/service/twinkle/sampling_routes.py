@@ -17,6 +17,7 @@ from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.parts import Parts, ServedModel
+from twinkle_jupyter.service.quotas import Admission
 from twinkle_jupyter.service.sampling import SampleSource
 from twinkle_jupyter.service.twinkle import samples
 from twinkle_jupyter.service.twinkle.conversations import TemplateUse
@@ -32,6 +33,7 @@ from twinkle_jupyter.service.twinkle.samples import SampleOrder
 from twinkle_jupyter.service.twinkle.state import State, TwinkleState
 from twinkle_jupyter.service.twinkle.templates import (
     begin_loading,
+    check_base_model,
     read_template,
     served,
     template_of,
@@ -53,9 +55,9 @@ _NDJSON = "application/x-ndjson"
 
 
 @router.post("/create")
-async def create(model_id: str, parts: Parts) -> dict[str, JsonValue]:
+async def create(model_id: str, parts: Parts, owner: Owner) -> dict[str, JsonValue]:
     """Answer that there is such a base model, or can be; it is loaded from now on."""
-    await begin_loading(parts, model_id)
+    await begin_loading(parts, owner, model_id)
     return {"status": "ok"}
 
 
@@ -68,7 +70,7 @@ async def set_template(
     session: SessionHeader = "",
 ) -> dict[str, JsonValue]:
     """Choose how this session's conversations are encoded."""
-    await asyncio.to_thread(state.parts.check_base_model, model_id)
+    await check_base_model(state.parts, owner, model_id)
     settings = await read_template(state.parts, model_id, body.template_cls, body.arguments)
     row = SamplerTemplateRow(owner, session, model_id, cast("Mapping[str, JSON]", settings))
     await state.parts.store.put(SamplerTemplateRow.key(owner, session, model_id), row.to_row())
@@ -82,7 +84,7 @@ async def sample(
     """Answer every input, each as many times as it is asked for."""
     orders = await _read_orders(state, owner, session, model_id, body)
     try:
-        return {"samples": await samples.write(orders)}
+        return {"samples": await samples.write(orders, await _admit(state, owner, orders))}
     except BaseExceptionGroup as group:
         # All of them fail of one thing: the first says which.
         raise group.exceptions[0] from None
@@ -96,7 +98,8 @@ async def sample_stream(
     orders = await _read_orders(state, owner, session, model_id, body)
     if len(orders) != 1 or orders[0].num_samples != 1:
         raise InvalidDataError("sample_stream answers one input once.", "sample takes several.")
-    return StreamingResponse(_lines(orders[0]), media_type=_NDJSON)
+    admission = await _admit(state, owner, orders)
+    return StreamingResponse(_lines(orders[0], admission), media_type=_NDJSON)
 
 
 @router.post("/add_adapter_to_sampler")
@@ -118,9 +121,13 @@ async def apply_patch(model_id: str, body: PatchBody, parts: Parts) -> dict[str,
     )
 
 
-async def _lines(order: SampleOrder) -> AsyncGenerator[str]:
+async def _admit(state: TwinkleState, owner: str, orders: list[SampleOrder]) -> Admission:
+    return await state.parts.quotas.admit_prompts(owner, [one.prompt.tokens for one in orders])
+
+
+async def _lines(order: SampleOrder, admission: Admission) -> AsyncGenerator[str]:
     try:
-        async with aclosing(samples.stream(order)) as parts:
+        async with aclosing(samples.stream(order, admission)) as parts:
             async for part in parts:
                 yield json.dumps(part) + "\n"
     except TwinkleError as error:
@@ -138,7 +145,7 @@ async def _read_orders(
         TwinkleError: Something of it cannot be; nothing has begun.
     """
     parts = state.parts
-    await asyncio.to_thread(parts.check_base_model, base_model)
+    await check_base_model(parts, owner, base_model)
     params = TokenChoiceBody.model_validate(body.sampling_params or {})
     model = await served(parts, base_model)
     source = await _find_source(state, owner, session, base_model, model, body)

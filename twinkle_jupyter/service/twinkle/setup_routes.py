@@ -39,9 +39,9 @@ router = APIRouter(
 
 
 @router.post("/create")
-async def create(model_id: str, parts: Parts) -> dict[str, JsonValue]:
+async def create(model_id: str, parts: Parts, owner: Owner) -> dict[str, JsonValue]:
     """Answer that there is such a base model, or can be; it is loaded from now on."""
-    await begin_loading(parts, model_id)
+    await begin_loading(parts, owner, model_id)
     return {"status": "ok"}
 
 

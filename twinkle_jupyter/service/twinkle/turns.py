@@ -83,15 +83,23 @@ class Turns:
 
         Raises:
             ServiceUnavailableError: There is no trainer now.
+            QuotaExceededError: The user has, or had, as many tokens as they may.
             TwinkleError: What the op fails with.
         """
         place = place or await self.next(row)
         op = op_of(place.number)
+        if isinstance(op, ForwardBackward) and (
+            problem := self._adapters.queue.problem_of(op.examples)
+        ):
+            raise InvalidDataError(problem)
+        admission = await self._adapters.queue.admit(row.owner, op)
         try:
             answer = await _ask(place, op)
         except (NotFoundError, ServiceUnavailableError):
             # Taken in, or not: under the same id it is carried out once.
             answer = await self._send_again(row, op)
+        finally:
+            await admission.finish()
         await self._adapters.used(place.row)
         return answer
 
