@@ -35,6 +35,18 @@ _GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
 _SEEN_IN_TEXT = {"empty_answer", "special_in_text", "duplicate_row", "eval_in_train"}
 _SEEN_IN_TEXT |= {"prompt_text_differs", "roles_refused", "template_refuses"}
 _ROOM = 8192
+_BEFORE = (
+    "{% if mistake == 'begins twice' %}{{ bos_token ~ bos_token }}{% endif %}"
+    "{% if mistake == 'drops the system' %}"
+    "{% set messages = messages | rejectattr('role', 'equalto', 'system') | list %}{% endif %}"
+    "{% if mistake == 'drops the oldest' and messages|length > 2 %}"
+    "{% set messages = messages[2:] %}{% endif %}"
+    "{% if mistake == 'two only' and messages|length > 2 %}{{ raise_exception('No') }}{% endif %}"
+    "{% for m in messages if mistake == 'alternates' %}"
+    "{% if loop.previtem and loop.previtem.role == m.role %}"
+    "{{ raise_exception('Roles must alternate') }}{% endif %}{% endfor %}"
+)
+_AFTER = "{% if mistake == 'goes on' and add_generation_prompt %}{{ '<hm>' }}{% endif %}"
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,13 @@ def find_false_alarms() -> tuple[int, list[str]]:
     return count, alarms
 
 
+def _plant(template: ChatTemplate, mistake: str) -> ChatTemplate:
+    """Return the template with one of the mistakes in it; one source for all, compiled once."""
+    source = _BEFORE + template.source.removesuffix("\n") + _AFTER
+    special = {**template.special_tokens, "mistake": mistake}
+    return replace(template, source=source, special_tokens=special)
+
+
 def _with_source(template: ChatTemplate, source: str) -> ChatTemplate:
     return replace(template, source=source)
 
@@ -137,8 +156,7 @@ def _take_another_stop(name: str, template: ChatTemplate) -> Case:
 
 
 def _begin_twice(name: str, template: ChatTemplate) -> Case:
-    source = "{{ bos_token }}{{ bos_token }}" + template.source
-    return Case(_with_source(template, source), [[ASK, sound_answers(name)[0]]])
+    return Case(_plant(template, "begins twice"), [[ASK, sound_answers(name)[0]]])
 
 
 def _cut_the_answer(name: str, template: ChatTemplate) -> Case:
@@ -146,16 +164,14 @@ def _cut_the_answer(name: str, template: ChatTemplate) -> Case:
     return Case(template, [row], max_length=_learned(template, row)[-1])
 
 
-def _drop(role: str) -> Callable[[str, ChatTemplate], Case]:
-    def make(name: str, template: ChatTemplate) -> Case:
-        kept = f"{{% set messages = messages | rejectattr('role', 'equalto', '{role}') | list %}}"
-        say, say_more = sound_answers(name)
-        rows = [[BE, ASK, say]] if role == "system" else [[ASK, say, ASK_MORE, say_more]]
-        if role != "system":
-            kept = "{% set messages = messages if messages|length < 3 else messages[2:] %}"
-        return Case(_with_source(template, kept + template.source), rows, "last-assistant")
+def _drop_the_system(name: str, template: ChatTemplate) -> Case:
+    return Case(_plant(template, "drops the system"), [[BE, ASK, sound_answers(name)[0]]])
 
-    return make
+
+def _drop_the_oldest(name: str, template: ChatTemplate) -> Case:
+    say, say_more = sound_answers(name)
+    row = [ASK, say, ASK_MORE, say_more]
+    return Case(_plant(template, "drops the oldest"), [row], "last-assistant")
 
 
 def _say_nothing(name: str, template: ChatTemplate) -> Case:
@@ -163,8 +179,7 @@ def _say_nothing(name: str, template: ChatTemplate) -> Case:
 
 
 def _prompt_otherwise(name: str, template: ChatTemplate) -> Case:
-    source = template.source + "{% if add_generation_prompt %}{{ '<hm>' }}{% endif %}"
-    return Case(_with_source(template, source), [[ASK, sound_answers(name)[0]]])
+    return Case(_plant(template, "goes on"), [[ASK, sound_answers(name)[0]]])
 
 
 def _melt(name: str, template: ChatTemplate) -> Case | None:
@@ -188,19 +203,13 @@ def _mark_everything(name: str, template: ChatTemplate) -> Case:
 
 
 def _ask_twice(name: str, template: ChatTemplate) -> Case:
-    guard = (
-        "{% for m in messages %}{% if loop.previtem and loop.previtem.role == m.role %}"
-        "{{ raise_exception('Roles must alternate') }}{% endif %}{% endfor %}"
-    )
-    row = [ASK, ASK_MORE, sound_answers(name)[0]]
-    return Case(_with_source(template, guard + template.source), [row])
+    return Case(_plant(template, "alternates"), [[ASK, ASK_MORE, sound_answers(name)[0]]])
 
 
 def _refuse(name: str, template: ChatTemplate) -> Case:
-    guard = "{% if messages|length > 2 %}{{ raise_exception('Two only') }}{% endif %}"
     say, say_more = sound_answers(name)
     row = [ASK, say, ASK_MORE, say_more]
-    return Case(_with_source(template, guard + template.source), [row], "last-assistant")
+    return Case(_plant(template, "two only"), [row], "last-assistant")
 
 
 def _strip_reasoning(name: str, template: ChatTemplate) -> Case | None:
@@ -252,8 +261,8 @@ PLANTS = (
     Plant("no_stop_token", "refuse", _take_another_stop),
     Plant("doubled_bos", "refuse", _begin_twice),
     Plant("answer_cut", "warn", _cut_the_answer),
-    Plant("system_dropped", "refuse", _drop("system")),
-    Plant("message_dropped", "refuse", _drop("user")),
+    Plant("system_dropped", "refuse", _drop_the_system),
+    Plant("message_dropped", "refuse", _drop_the_oldest),
     Plant("empty_answer", "refuse", _say_nothing),
     Plant("prompt_text_differs", "refuse", _prompt_otherwise),
     Plant("prompt_tokens_differ", "warn", _melt),

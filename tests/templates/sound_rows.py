@@ -24,6 +24,55 @@ SAY: Turn = {"role": "assistant", "content": "I am Twinkle."}
 ASK_MORE: Turn = {"role": "user", "content": "Is that so?"}
 SAY_MORE: Turn = {"role": "assistant", "content": "It is."}
 BE: Turn = {"role": "system", "content": "Be short."}
+CALL: Turn = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [
+        {
+            "id": "call00001",
+            "type": "function",
+            "function": {"name": "look", "arguments": {"at": "it"}},
+        }
+    ],
+}
+RESULT: Turn = {"role": "tool", "name": "look", "tool_call_id": "call00001", "content": "Seen."}
+TOOL: Turn = {
+    "type": "function",
+    "function": {
+        "name": "look",
+        "description": "Looks at it.",
+        "parameters": {"type": "object", "properties": {"at": {"type": "string"}}},
+    },
+}
+#: They have no place for calls of functions, and say so or leave them out.
+_NO_CALLS = (
+    "cohere",
+    "deepseek",
+    "gemma_",
+    "gemma3",
+    "idefics3",
+    "llava_next",
+    "smolvlm",
+    "phi3",
+    "qwen2_5_vl",
+)
+_NO_CALLS_BY_NAME = {"gemma", "lfm2", "lfm2_training", "llama3", "llama3_training"}
+#: They write the reasoning of the last answer.
+_REASONING = (
+    *("diffusion_gemma", "gemma4_v5", "gptoss", "lfm2_2_5", "muse_glimmer", "nemotron"),
+    *("qwen3_5_think", "qwen3_6", "qwen3_8"),
+)
+_REASONING_BY_NAME = {"glm4moe_training", "qwen3", "qwen3_training"}
+
+
+def writes_calls(name: str) -> bool:
+    """Tell whether the template writes calls of functions."""
+    return not name.startswith(_NO_CALLS) and name not in _NO_CALLS_BY_NAME
+
+
+def writes_reasoning(name: str) -> bool:
+    """Tell whether the template writes what was thought before the last answer."""
+    return name.startswith(_REASONING) or name in _REASONING_BY_NAME
 
 
 def find_sound_rows(name: str) -> list[tuple[LossMask, Turns]]:
@@ -38,6 +87,13 @@ def find_sound_rows(name: str) -> list[tuple[LossMask, Turns]]:
         rows += [("all-assistant", twice), ("custom", [ASK, {**say, "weight": 0}, *twice[2:]])]
     if name not in _NO_SYSTEM:
         rows += [("all-assistant", [BE, *once])]
+    if writes_calls(name):
+        call = {**CALL, "reasoning_content": "Hm."} if name.startswith(ONLY_REASONED) else CALL
+        rows += [("last-assistant", [ASK, call, RESULT, say])]
+        # Its marks leave out what ends a call.
+        rows += [("last-assistant", [ASK, call])] if name != "diffusion_gemma_training" else []
+    if writes_reasoning(name):
+        rows += [("all-assistant", [ASK, {**say, "reasoning_content": "Let me see."}])]
     return rows
 
 

@@ -8,11 +8,23 @@ from functools import cache
 from hypothesis import HealthCheck, given, settings
 from transformers import PreTrainedTokenizerFast
 
+from tests.templates.sound_rows import (
+    ASK,
+    CALL,
+    ONLY_REASONED,
+    RESULT,
+    SAY,
+    Turn,
+    sound_answers,
+    writes_calls,
+    writes_reasoning,
+)
 from tests.templates.trl_conversations import Conversation, conversations
 from tests.templates.trl_templates import BOS, EOS, build_template, read_sources
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 from twinkle_jupyter.templates.encode_rows import RowEncoder
 from twinkle_jupyter.templates.loss_mask import LossMask, PromptDiffersError
+from twinkle_jupyter.templates.message_form import strip_reasoning
 
 FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 #: Their prompts begin a reasoning that a plain answer has not got.
@@ -138,6 +150,38 @@ def test_a_twin_with_marks_learns_what_the_original_does(messages: Conversation)
             # White space between two stop tokens is marked by some and not by others.
             texts = (learned(one, messages, "all-assistant") for one in (plain, marked))
             assert len({"".join(text.split()) for text in texts}) == 1, name
+
+
+def test_calls_and_reasoning_are_learned_and_results_are_not() -> None:
+    calling = reasoned = 0
+    for name, template in templates():
+        answer: Turn = {**sound_answers(name)[0], "reasoning_content": "Let me see."}
+        if writes_calls(name):
+            calling += 1
+            call = {**CALL, "reasoning_content": "Hm."} if name.startswith(ONLY_REASONED) else CALL
+            assert "look" in learned(template, [ASK, call], "all-assistant"), name
+            row = [ASK, call, RESULT, answer if name.startswith(ONLY_REASONED) else SAY]
+            text = learned(template, row, "last-assistant")
+            assert ("look" in text, "Seen." in text) == (False, False), name
+            assert "I am Twinkle." in text, name
+        if writes_reasoning(name):
+            reasoned += 1
+            assert "Let me see." in learned(template, [ASK, answer], "all-assistant"), name
+            (stripped,) = strip_reasoning([answer])
+            assert "reasoning_content" not in stripped
+    assert (calling, reasoned) == (44, 27)
+
+
+def test_what_ends_a_call_ends_an_answer() -> None:
+    sources = read_sources()
+    ends = {
+        name: {build_template(sources[name]).token_text(i) for i in one.stop_token_ids}
+        for name, one in templates()
+    }
+    assert ends["gptoss"] == {"<|return|>", "<|call|>"}
+    assert ends["gemma4"] == {"<turn|>", "<|tool_response>"}
+    assert ends["qwen3"] == {"<|im_end|>"}
+    assert ends["llava_next"] == {"</s>"}
 
 
 @FEW

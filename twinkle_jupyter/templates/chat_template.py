@@ -42,6 +42,7 @@ from twinkle_jupyter.templates.tokenizer_files import (
     read_vocabulary_size,
 )
 from twinkle_jupyter.templates.tool_form import CallForm, find_call_form
+from twinkle_jupyter.templates.turn_ends import find_turn_ends
 
 _Render: TypeAlias = "Callable[..., tuple[list[str], list[list[tuple[int, int]]]]]"
 
@@ -108,11 +109,12 @@ class ChatTemplate:
         bos = special_tokens.get("bos_token")
         bos_id = tokenizer.token_to_id(bos) if bos else None
         formed = replace(bare, form=form, bos_token_id=bos_id)
-        return replace(
-            formed,
-            stop_token_ids=end_ids | formed.find_turn_end(),
-            call_form=find_call_form(formed.render),
+        special = tokenizer.get_added_tokens_decoder()
+        ends = find_turn_ends(
+            formed.render, lambda text: [i for i in formed.tokenise(text) if i in special]
         )
+        call_form = find_call_form(formed.render)
+        return replace(formed, stop_token_ids=end_ids | ends, call_form=call_form)
 
     def render(self, messages: Messages, *, with_prompt: bool = False, tools: Tools = ()) -> str:
         """Return the conversation as text; `with_prompt` also opens the assistant's next turn.
@@ -192,20 +194,6 @@ class ChatTemplate:
         asked = {i: weight for i, weight in turns.items() if messages[i]["role"] != "assistant"}
         spans = choose_marked_spans(messages, text, turns, marks, render)
         return text, spans + find_turn_spans(messages, text, asked, render, end)
-
-    def find_turn_end(self) -> frozenset[int]:
-        """Return the special token that the template writes after an answer, if it writes one."""
-        answer = "Xyzzy"
-        try:
-            text = self.render(
-                [{"role": "user", "content": "-"}, {"role": "assistant", "content": answer}]
-            )
-        except InvalidDataError:
-            # A template that wants more than this of a conversation names its end in the config.
-            return frozenset()
-        _, _, tail = text.rpartition(answer)
-        special = self.tokenizer.get_added_tokens_decoder()
-        return frozenset([i for i in self.tokenise(tail) if i in special][:1])
 
     def tokenise(self, text: str) -> tuple[int, ...]:
         """Return the ids of a text that the template wrote."""

@@ -105,8 +105,8 @@ def choose_marked_spans(
 ) -> list[Span]:
     """Return those of the template's own marks that lie in learned answers.
 
-    A mark ends where the answer does. Where it begins the prompt has a say: a template may mark
-    the role's header too, which the model reads and is never asked for.
+    A mark ends where the answer does. It begins where the prompt ends: a template may mark the
+    role's header too, which the model is never asked for, or mark less than it has to say.
     """
     spans: list[Span] = []
     answers = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
@@ -116,11 +116,10 @@ def choose_marked_spans(
         start = count_same(render(messages[:i], with_prompt=True), text)
         # Where the header of the next answer begins, and no mark of this one.
         end = len(text) if following is None else count_same(render(messages[:following]), text)
-        spans += [
-            Span(max(mark.start, start), mark.end, turns[i])
-            for mark in marks
-            if start < mark.end and mark.start < max(end, start + 1)
-        ]
+        inside = [m for m in marks if start < m.end and m.start < max(end, start + 1)]
+        for number, mark in enumerate(inside):
+            begin = max(mark.start, start) if number else start
+            spans.append(Span(begin, mark.end, turns[i]))
     return spans
 
 
