@@ -68,6 +68,12 @@ def _print_config(words: list[str]) -> int:
     return print_config(words)
 
 
+def _keys(words: list[str]) -> int:
+    from twinkle_jupyter.cli.key_commands import keys
+
+    return keys(words)
+
+
 def _clear(words: list[str]) -> int:
     from twinkle_jupyter.cli.service_commands import clear
 
@@ -118,6 +124,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "check-config": _check_config,
     "print-config": _print_config,
     "clear": _clear,
+    "keys": _keys,
     "fetch": _fetch,
     "tutorial": _tutorial,
     "demo": _demo,
