@@ -132,7 +132,7 @@ def target(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterat
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.timeout(3600 if NUM_REQUESTS else 120)
+@pytest.mark.timeout(3600 if NUM_REQUESTS else 300)
 def test_no_request_is_answered_by_an_accident(target: Target, protocol: str) -> None:
     whole = target.live.app.openapi()
     paths = {
@@ -194,7 +194,9 @@ def test_no_request_is_answered_by_an_accident(target: Target, protocol: str) ->
 def _check(protocol: str, answer: schemathesis.Response, case: schemathesis.Case) -> None:
     text = answer.content.decode(errors="replace")
     told = f"{answer.status_code} {text[:500]}\n{case.as_curl_command()[:2000]}"
-    assert answer.status_code < 500, told
+    # Nobody drives the runs here, so that waiting for a checkpoint of one that goes on is in vain.
+    is_in_vain = answer.status_code == 503 and "did not come to a checkpoint" in text
+    assert answer.status_code < 500 or is_in_vain, told
     assert "Traceback (most" not in text, told
     if answer.status_code >= 400:
         sentence = _sentence(protocol, cast("dict[str, Any]", answer.json()))
