@@ -58,6 +58,8 @@ NO_ID = {
     *("POST /api/v1/telemetry", "GET /api/v1/healthz", "POST /api/v1/create_session"),
     *("GET /api/v1/sessions", "GET /api/v1/get_server_capabilities"),
     *("GET /api/v1/checkpoints", "GET /api/v1/training_runs"),
+    # The link is key enough; one that nobody has signed is as no key.
+    "GET /api/v1/downloads/{link}",
     *(f"GET {prefix}/models" for prefix in _OPENAI_PREFIXES),
 }
 
@@ -123,6 +125,20 @@ TINKER = {
     "POST /api/v1/save_weights_for_sampler": Case(body=lambda mine: {
         "model_id": mine.model, "seq_id": 13, **_SAMPLER,
     }),
+    "POST /api/v1/save_weights_external": Case(body=lambda mine: {
+        "model_id": mine.model, "seq_id": 14, "path": "elsewhere",
+    }),
+    "POST /api/v1/copy_weights": Case(body=lambda mine: {
+        "source_path": mine.saved, "destination_project_id": "project",
+    }),
+    "POST /api/v1/retrieve_futures": Case(body=lambda mine: {
+        "target": {"sampling_session_id": mine.sampler}, "timeout": 0,
+    }),
+    # That these weights were saved for another purpose is told to their owner only.
+    "GET /api/v1/training_runs/{model_id}/checkpoints/{kind}/{name}/external_weights_urls": Case(
+        _SAVED
+    ),
+    "GET /api/v1/training_runs/{model_id}/checkpoints/{kind}/{name}/archive": Case(_SAVED),
     "POST /api/v1/weights_info": Case(body=lambda mine: {"tinker_path": mine.saved}),
     "GET /api/v1/training_runs/{model_id}": Case(_MODEL),
     "GET /api/v1/training_runs/{model_id}/checkpoints": Case(_MODEL),

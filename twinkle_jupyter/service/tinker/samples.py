@@ -221,7 +221,9 @@ class Samples:
         try:
             samples = await self._write(work.order, work.sampler)
         finally:
-            await work.admission.finish(sum(len(sample.tokens) for sample in samples))
+            # What is written is not lost over what it counts; that is let go in time.
+            with suppress(ServiceUnavailableError):
+                await work.admission.finish(sum(len(sample.tokens) for sample in samples))
         return samples
 
     async def _write(self, order: SampleOrder, sampler: SamplerHandle) -> list[SampledTokens]:
