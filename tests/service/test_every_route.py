@@ -16,6 +16,8 @@ from fastapi.routing import APIRoute
 from tests.client.live_service import LiveService
 from tests.service.in_thread_files import InThread
 from tests.service.one_of_everything import Belongings, a_pass, a_sample, make_belongings
+from tests.service.twinkle_cases import NO_ID as TWINKLE_NO_ID
+from tests.service.twinkle_cases import TWINKLE
 from twinkle_jupyter.service.auth import OPEN_PATHS, create_key
 
 _OPENAI_PREFIXES = ("/v1", "/oai/api/v1", "/api/v1")
@@ -58,6 +60,8 @@ NO_ID = {
     *("GET /api/v1/sessions", "GET /api/v1/get_server_capabilities"),
     *("GET /api/v1/checkpoints", "GET /api/v1/training_runs"),
     *(f"GET {prefix}/models" for prefix in _OPENAI_PREFIXES),
+    "GET /readyz",
+    *TWINKLE_NO_ID,
 }
 
 NATIVE = {
@@ -156,7 +160,12 @@ OPENAI = {
 }  # fmt: skip
 
 #: In the order in which their owner can ask them all: what deletes comes last.
-CASES = {**OPENAI, **TINKER, **NATIVE}
+CASES = {
+    **OPENAI,
+    **{route: Case(places, body) for route, (places, body) in TWINKLE.items()},
+    **TINKER,
+    **NATIVE,
+}
 
 
 @dataclass(frozen=True)
@@ -176,7 +185,8 @@ class Walk:
         for place, name in case.places.items():
             path = path.replace(f"{{{place}}}", str(getattr(self.mine, name, name)))
         body = case.body(self.mine) if method in ("POST", "PUT") else None
-        return who.request(method, path, params=case.query, json=body)
+        headers = {"X-Twinkle-Session-Id": self.mine.session}
+        return who.request(method, path, params=case.query, json=body, headers=headers)
 
 
 def routes_of(live: LiveService) -> set[str]:

@@ -10,6 +10,7 @@ from tests.service.conftest import not_loaded, only_tiny
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.quotas import Quotas
 from twinkle_jupyter.service.supported_models import announce
 from twinkle_jupyter.service.twinkle.templates import read_template
 from twinkle_jupyter.store.records import BaseModelRow
@@ -28,7 +29,7 @@ async def test_the_template_is_said_then_announced_then_its_own(tmp_path: Path) 
     store = SqliteStore.open(config.store_path)
     for name in ("bare", "other"):
         await store.put(BaseModelRow.key(name), BaseModelRow(name, "ready").to_row())
-    parts = ServiceParts(store, config, not_loaded, only_tiny)
+    parts = ServiceParts(store, config, not_loaded, only_tiny, Quotas(store, config.limits))
     assert await announce(parts) == [
         {"model_name": "named", "template_init_model_id": None},
         {"model_name": "bare", "template_init_model_id": "instruct", "note": "kept"},

@@ -19,6 +19,7 @@ from twinkle_jupyter.runtime.handles import (
 from twinkle_jupyter.service.sampling import SampleSource
 from twinkle_jupyter.service.several_answers import MAX_TOKENS, nth_answer, seed_of
 from twinkle_jupyter.service.stop_texts import StopTexts
+from twinkle_jupyter.service.twinkle.counted import Counted
 from twinkle_jupyter.service.twinkle.inputs import IGNORED, Feature, TokenRow, as_feature
 from twinkle_jupyter.wire.twinkle_bodies import TokenChoiceBody
 
@@ -81,13 +82,13 @@ class _Answer:
     prompt_scores: PromptScores | None = None
 
 
-async def write(orders: Sequence[SampleOrder]) -> list[JsonValue]:
-    """Write all answers at once; return one entry an order."""
+async def write(orders: Sequence[SampleOrder], counted: Counted) -> list[JsonValue]:
+    """Write all answers at once, and count them; return one entry an order."""
     places = asyncio.Semaphore(_MAX_WRITING)
 
     async def write_one(order: SampleOrder, number: int) -> _Answer:
         async with places:
-            return await _write(order, number)
+            return await _write(order, number, counted)
 
     async with asyncio.TaskGroup() as tasks:
         written = [
@@ -100,11 +101,12 @@ async def write(orders: Sequence[SampleOrder]) -> list[JsonValue]:
     ]
 
 
-async def stream(order: SampleOrder) -> AsyncGenerator[dict[str, JsonValue]]:
+async def stream(order: SampleOrder, counted: Counted) -> AsyncGenerator[dict[str, JsonValue]]:
     """Yield what came new, token by token; closing this ends the answer within one token."""
     stops = StopTexts(order.stop_texts)
     async with aclosing(order.source.compute.sampler.sample(order.request)) as deltas:
         async for delta in deltas:
+            counted.num_written += len(delta.tokens)
             text = stops.feed(delta.text)
             is_over = stops.has_ended or delta.finish_reason is not None
             yield {
@@ -117,13 +119,14 @@ async def stream(order: SampleOrder) -> AsyncGenerator[dict[str, JsonValue]]:
                 return
 
 
-async def _write(order: SampleOrder, number: int) -> _Answer:
+async def _write(order: SampleOrder, number: int, counted: Counted) -> _Answer:
     request = nth_answer(order.request, number)
     if number:
         request = replace(request, scores_prompt=False, num_top_prompt=0)
     answer, stops = _Answer(), StopTexts(order.stop_texts)
     async with aclosing(order.source.compute.sampler.sample(request)) as deltas:
         async for delta in deltas:
+            counted.num_written += len(delta.tokens)
             answer.tokens += delta.tokens
             answer.logprobs += delta.logprobs
             answer.top += delta.top

@@ -19,7 +19,9 @@ from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.parts import Parts, ServedModel
 from twinkle_jupyter.service.sampling import SampleSource
 from twinkle_jupyter.service.twinkle import samples
+from twinkle_jupyter.service.twinkle.base_models import need_base_model
 from twinkle_jupyter.service.twinkle.conversations import TemplateUse
+from twinkle_jupyter.service.twinkle.counted import Counted, admit
 from twinkle_jupyter.service.twinkle.inputs import (
     Feature,
     TokenRow,
@@ -53,9 +55,9 @@ _NDJSON = "application/x-ndjson"
 
 
 @router.post("/create")
-async def create(model_id: str, parts: Parts) -> dict[str, JsonValue]:
+async def create(model_id: str, parts: Parts, owner: Owner) -> dict[str, JsonValue]:
     """Answer that there is such a base model, or can be; it is loaded from now on."""
-    await begin_loading(parts, model_id)
+    await begin_loading(parts, owner, model_id)
     return {"status": "ok"}
 
 
@@ -68,7 +70,7 @@ async def set_template(
     session: SessionHeader = "",
 ) -> dict[str, JsonValue]:
     """Choose how this session's conversations are encoded."""
-    await asyncio.to_thread(state.parts.check_base_model, model_id)
+    await need_base_model(state.parts, owner, model_id)
     settings = await read_template(state.parts, model_id, body.template_cls, body.arguments)
     row = SamplerTemplateRow(owner, session, model_id, cast("Mapping[str, JSON]", settings))
     await state.parts.store.put(SamplerTemplateRow.key(owner, session, model_id), row.to_row())
@@ -81,8 +83,10 @@ async def sample(
 ) -> dict[str, JsonValue]:
     """Answer every input, each as many times as it is asked for."""
     orders = await _read_orders(state, owner, session, model_id, body)
+    counted = await admit(state.parts.quotas, owner, [order.prompt for order in orders])
     try:
-        return {"samples": await samples.write(orders)}
+        async with counted:
+            return {"samples": await samples.write(orders, counted)}
     except BaseExceptionGroup as group:
         # All of them fail of one thing: the first says which.
         raise group.exceptions[0] from None
@@ -96,13 +100,14 @@ async def sample_stream(
     orders = await _read_orders(state, owner, session, model_id, body)
     if len(orders) != 1 or orders[0].num_samples != 1:
         raise InvalidDataError("sample_stream answers one input once.", "sample takes several.")
-    return StreamingResponse(_lines(orders[0]), media_type=_NDJSON)
+    counted = await admit(state.parts.quotas, owner, [orders[0].prompt])
+    return StreamingResponse(_lines(orders[0], counted), media_type=_NDJSON)
 
 
 @router.post("/add_adapter_to_sampler")
-async def add_adapter(model_id: str, parts: Parts) -> dict[str, JsonValue]:
+async def add_adapter(model_id: str, parts: Parts, owner: Owner) -> dict[str, JsonValue]:
     """Refuse: what a sampler samples from was trained or saved here."""
-    await asyncio.to_thread(parts.check_base_model, model_id)
+    await need_base_model(parts, owner, model_id)
     raise InvalidConfigError(
         "A sampler gets no adapter of its own.",
         "Pass adapter_uri, which save(is_sampler=True) returns, or adapter_name.",
@@ -110,17 +115,19 @@ async def add_adapter(model_id: str, parts: Parts) -> dict[str, JsonValue]:
 
 
 @router.post("/apply_patch")
-async def apply_patch(model_id: str, body: PatchBody, parts: Parts) -> dict[str, JsonValue]:
+async def apply_patch(
+    model_id: str, body: PatchBody, parts: Parts, owner: Owner
+) -> dict[str, JsonValue]:
     """Refuse: no class that a client names changes a base model."""
-    await asyncio.to_thread(parts.check_base_model, model_id)
+    await need_base_model(parts, owner, model_id)
     raise InvalidConfigError(
         f"patch_cls={body.patch_cls!r} is not applied: a client changes no base model here."
     )
 
 
-async def _lines(order: SampleOrder) -> AsyncGenerator[str]:
+async def _lines(order: SampleOrder, counted: Counted) -> AsyncGenerator[str]:
     try:
-        async with aclosing(samples.stream(order)) as parts:
+        async with counted, aclosing(samples.stream(order, counted)) as parts:
             async for part in parts:
                 yield json.dumps(part) + "\n"
     except TwinkleError as error:
@@ -138,7 +145,7 @@ async def _read_orders(
         TwinkleError: Something of it cannot be; nothing has begun.
     """
     parts = state.parts
-    await asyncio.to_thread(parts.check_base_model, base_model)
+    await need_base_model(parts, owner, base_model)
     params = TokenChoiceBody.model_validate(body.sampling_params or {})
     model = await served(parts, base_model)
     source = await _find_source(state, owner, session, base_model, model, body)

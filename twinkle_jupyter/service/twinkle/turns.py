@@ -25,7 +25,7 @@ from twinkle_jupyter.runtime.handles import (
 )
 from twinkle_jupyter.service.patience import patiently
 from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
-from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S, accept
+from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S, hand_over
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsToLoad
 
 #: Its client waits for 600 s, for a base model that is being fetched as for an answer.
@@ -125,7 +125,7 @@ class Turns:
         return Place(made, trainer, position.next_sequence_id + made.id_offset)
 
     async def _send_again(self, row: ClientAdapterRow, op: Op) -> OpAnswer:
-        await accept(self._adapters, row, op)
+        await hand_over(self._adapters, row, op)
 
         async def outcome() -> OpAnswer:
             made = await self._adapters.get(row.owner, row.adapter_id)
