@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from twinkle_jupyter.client.discovery import Connection, remove_connection, write_connection
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import STARTING, ServiceUnavailableError
+from twinkle_jupyter.launch.base_model_check import check_base_model
 from twinkle_jupyter.runs.events import RunEvent
 from twinkle_jupyter.runtime.local import open_local_compute
 from twinkle_jupyter.service.adapter_files import AdapterFiles
@@ -114,7 +115,7 @@ class LiveService:
                 self.store,
                 self.config,
                 compute=self._compute,
-                check_base_model=lambda _: None,
+                check_base_model=self._check_base_model,
                 adapter_files=self._adapter_files,
             )
             # Named as TCP, as the service does it: what is to be sent goes out at once.
@@ -130,6 +131,10 @@ class LiveService:
             write_connection(self.connection)
             self._ready.set()
             await self._server.serve(sockets=[listening])
+
+    def _check_base_model(self, name: str) -> None:
+        if name != self.config.base_model:
+            check_base_model(name)
 
     async def _compute(self, _: str) -> ServedModel:
         if self.compute is None:

@@ -25,6 +25,7 @@ from hypothesis.errors import Unsatisfiable
 
 from tests.client.live_service import RECORDS, LiveService
 from tests.contracts.test_openapi import PROTOCOLS, protocol_of
+from tests.contracts.twinkle_aim import ids_of, values_of
 from tests.service.in_thread_files import InThread
 from tests.service.one_of_everything import Belongings, a_pass, make_belongings
 from twinkle_jupyter.service import checkpoints, runs, sampling
@@ -84,6 +85,17 @@ class Target:
             "tools": None,
         }
         return ids.get(place, otherwise)
+
+    def aim_twinkle(self, case: schemathesis.Case, *, is_whole: bool) -> None:
+        """As `aim`; the rest of the body stays as it was made up, if it is not to be whole."""
+        known = ids_of(self.mine)
+        for place in case.path_parameters:
+            case.path_parameters[place] = known.get(place, case.path_parameters[place])
+        case.headers = {**(case.headers or {}), "X-Twinkle-Session-Id": self.mine.session}
+        if isinstance(case.body, dict):
+            if is_whole:
+                known |= values_of(self.mine, case.path.rpartition("/")[2])
+            case.body = {place: known.get(place, value) for place, value in case.body.items()}
 
     def aim(self, case: schemathesis.Case) -> None:
         """Let a request name things that exist, and an op be the next one."""
@@ -162,9 +174,11 @@ def test_no_request_is_answered_by_an_accident(target: Target, protocol: str) ->
             derandomize=not NUM_REQUESTS,
             suppress_health_check=list(HealthCheck),
         )
-        @given(case=cases, is_aimed=st.booleans())
-        def send(case: schemathesis.Case, is_aimed: bool) -> None:
-            if is_aimed:
+        @given(case=cases, is_aimed=st.booleans(), is_whole=st.booleans())
+        def send(case: schemathesis.Case, is_aimed: bool, is_whole: bool) -> None:
+            if is_aimed and protocol == "twinkle":
+                target.aim_twinkle(case, is_whole=is_whole)
+            elif is_aimed:
                 target.aim(case)
             _hold_small(case.body)
             if case.path.endswith("/events"):

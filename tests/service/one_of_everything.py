@@ -12,6 +12,8 @@ from tests.client.live_service import RECORDS, LiveService
 from twinkle_jupyter.store.records import BaseModelRow
 
 ROW = (5, 6, 7, 8, 9, 10)
+#: A row as clients of the Twinkle protocol have it.
+LABELLED = {"input_ids": ROW[:-1], "labels": ROW[1:]}
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,13 @@ class Belongings:
     training_future: str
     sampler: str
     sample_future: str
+    #: An adapter of the Twinkle protocol in that session, its whole name, and what was saved of it.
+    named: str
+    named_model: str
+    named_saved: str
+    #: A data set and a loader of it.
+    dataset: str
+    loader: str
 
 
 def make_belongings(
@@ -89,7 +98,35 @@ def make_belongings(
         training_future=str(passed["request_id"]),
         sampler=sampling_session,
         sample_future=str(sample["request_id"]),
+        **_make_named(http, session),
     )
+
+
+def _make_named(http: httpx.Client, session: str) -> dict[str, str]:
+    """Train and save an adapter by the Twinkle protocol, and make a loader of rows."""
+    headers = {"X-Twinkle-Session-Id": session}
+
+    def post(path: str, /, **body: object) -> dict[str, str]:
+        answer = http.post(f"/api/v1/{path}", json=body, headers=headers)
+        assert answer.is_success, answer.text
+        return cast("dict[str, str]", answer.json())
+
+    model, name = "model/tiny/twinkle", "cockatoo"
+    whole = post(f"{model}/add_adapter_to_model", adapter_name=name, config={"r": 4})
+    post(f"{model}/set_optimizer", adapter_name=name, optimizer_cls="AdamW")
+    post(f"{model}/forward_backward", adapter_name=name, inputs=[LABELLED])
+    post(f"{model}/clip_grad_and_step", adapter_name=name)
+    saved = post(f"{model}/save", adapter_name=name, name="kept")
+    made = {"processor_type": "dataset", "class_type": "Dataset", "dataset_meta": {"data": RECORDS}}
+    dataset = post("processor/twinkle/create", **made)["processor_id"]
+    loading = {"processor_type": "dataloader", "class_type": "DataLoader", "batch_size": 1}
+    return {
+        "named": name,
+        "named_model": whole["adapter_name"],
+        "named_saved": saved["twinkle_path"],
+        "dataset": dataset,
+        "loader": post("processor/twinkle/create", **loading, dataset=dataset)["processor_id"],
+    }
 
 
 def _import_and_export(live: LiveService, http: httpx.Client, model: str) -> tuple[str, str, str]:

@@ -27,6 +27,7 @@ BODY_ROUTES = {
     "tinker": "/api/v1/create_session",
     "tinker's training": "/api/v1/forward_backward",
     "openai": "/v1/chat/completions",
+    "twinkle": "/api/v1/model/tiny/twinkle/forward_backward",
 }
 
 

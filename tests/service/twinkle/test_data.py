@@ -53,7 +53,7 @@ def test_a_data_set_is_made_again_from_its_calls(live: LiveService, anna: Twinkl
     seen = [row["input_ids"] for one in (batch, *rest) for row in one]
     assert sorted(seen) == sorted(row["input_ids"] for row in first)
     over = anna.processor("call", processor_id=loader, function="__next__")
-    assert (over.status_code, over.json()) == (410, {"detail": "Iterator exhausted"})
+    assert (over.status_code, over.json()) == (410, {"detail": "The pass over the rows is over."})
     # Each pass has its own order, and the same again.
     _call(anna, loader, "__iter__")
     assert _call(anna, loader, "get_state") == {"consumed_train_samples": 5}

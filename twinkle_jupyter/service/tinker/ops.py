@@ -34,8 +34,26 @@ async def accept(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> Non
         QuotaExceededError: The user has as much queued, or had as much, as they may.
     """
     admission = await adapters.queue.admit(row.owner, op)
+    try:
+        made = await hand_over(adapters, row, op)
+    except BaseException:
+        await admission.finish()
+        raise
+    if adapters.queue.counts(op):
+        adapters.queue.watch(admission, await adapters.trainer_of(made), op, made.id_offset)
+    await adapters.used(made)
 
-    async def hand_over() -> ClientAdapterRow:
+
+async def hand_over(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> ClientAdapterRow:
+    """Hand an op that was let in to the trainer; return the adapter as it is there.
+
+    Raises:
+        InvalidDataError: As in `accept`, and so are the next two.
+        ServiceUnavailableError: See there.
+        ConflictError: See there.
+    """
+
+    async def once() -> ClientAdapterRow:
         made = await adapters.made(await adapters.get(row.owner, row.adapter_id))
         sequence_id = op.sequence_id - made.id_offset
         if sequence_id < 1:
@@ -46,22 +64,15 @@ async def accept(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> Non
         await (await adapters.trainer_of(made)).accept(replace(op, sequence_id=sequence_id))
         return made
 
-    async def hand_over_again() -> ClientAdapterRow:
+    async def once_found() -> ClientAdapterRow:
         try:
-            return await hand_over()
+            return await once()
         except NotFoundError:
             if not await adapters.found_again(row):
                 raise
-            return await hand_over()
+            return await once()
 
-    try:
-        made = await patiently(hand_over_again, ACCEPT_WAIT_S)
-    except BaseException:
-        await admission.finish()
-        raise
-    if adapters.queue.counts(op):
-        adapters.queue.watch(admission, await adapters.trainer_of(made), op, made.id_offset)
-    await adapters.used(made)
+    return await patiently(once_found, ACCEPT_WAIT_S)
 
 
 async def accept_loss(

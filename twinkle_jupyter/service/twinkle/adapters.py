@@ -8,8 +8,8 @@ from twinkle_jupyter.errors import ConflictError, InvalidConfigError, NotFoundEr
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
 from twinkle_jupyter.service.tinker.sessions import Sessions
+from twinkle_jupyter.service.twinkle.base_models import need_base_model
 from twinkle_jupyter.service.twinkle.route import need_session
-from twinkle_jupyter.service.twinkle.templates import check_base_model
 from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.wire.twinkle_bodies import AddAdapterBody, is_adapter_name
 from twinkle_jupyter.wire.twinkle_objects import read_lora_config
@@ -30,8 +30,9 @@ class NamedAdapters:
 
         Raises:
             InvalidConfigError: It cannot be so here.
-            NotFoundError: This user has no such session.
+            NotFoundError: This user has no such session, or there is no such base model.
             ConflictError: There is one of this name with another shape.
+            QuotaExceededError: The user has as many as they may.
         """
         await self.sessions.get(owner, need_session(session_id))
         if body.save_dir is not None:
@@ -50,7 +51,7 @@ class NamedAdapters:
                 "Letters, digits, and . _ - after the first.",
             )
         lora = read_lora_config(body.config)
-        await check_base_model(self.parts, owner, base_model)
+        await need_base_model(self.parts, owner, base_model)
         row = ClientAdapterRow(
             owner,
             f"{session_id}-{body.adapter_name}",

@@ -1,4 +1,7 @@
-"""Forward and backward passes: at once, or one after the other over the rows that were kept."""
+"""Forward and backward passes: at once, or one after the other over the rows that were kept.
+
+Rows are read and counted before their turn comes: what waits for it is what is queued.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from twinkle_jupyter.runtime.handles import ForwardBackward, ForwardBackwardResu
 from twinkle_jupyter.service.twinkle.base_scores import score_rows
 from twinkle_jupyter.service.twinkle.class_names import refuse_others
 from twinkle_jupyter.service.twinkle.conversations import TemplateUse
+from twinkle_jupyter.service.twinkle.counted import admit
 from twinkle_jupyter.service.twinkle.inputs import TokenRow, is_encoded, list_rows, read_feature
 from twinkle_jupyter.service.twinkle.losses import OF_A_PASS, LossPlan, plan_loss, weigh
 from twinkle_jupyter.service.twinkle.metrics import add_to_sums
@@ -31,9 +35,9 @@ async def forward_backward(
     state: TwinkleState, row: ClientAdapterRow, inputs: JsonValue, given: Arguments
 ) -> Output:
     """Add the gradient of these rows' loss; return loss and log-probabilities."""
-    async with state.turns.of(row):
+    rows = await read_rows(state, row, await state.setups.get(row), inputs)
+    async with await admit(state.parts.quotas, row.owner, rows), state.turns.of(row):
         setup = await state.setups.get(row)
-        rows = await read_rows(state, row, setup, inputs)
         plan = plan_loss(setup.loss, setup.loss_settings, rows, given)
         answer = await _run(state, row, plan, forward_only=not plan.has_gradient)
         loss = await _count(state, row, plan, answer, given)
@@ -51,17 +55,11 @@ async def forward(
     """Return the log-probabilities of what the rows have as labels; keep the rows for a loss."""
     allowed = {**OF_A_PASS, "disable_lora": False if is_training else (True, False)}
     refuse_others(given, allowed, "A forward pass")
-    async with state.turns.of(row):
-        setup = await state.setups.get(row)
-        rows = await read_rows(state, row, setup, inputs)
+    rows = await read_rows(state, row, await state.setups.get(row), inputs)
+    async with await admit(state.parts.quotas, row.owner, rows), state.turns.of(row):
         if given.get("disable_lora"):
             sampler = (await served(state.parts, row.base_model)).sampler
-            tokens = [one.tokens for one in rows]
-            admission = await state.parts.quotas.admit_prompts(row.owner, tokens)
-            try:
-                return _output(rows, await score_rows(sampler, row.owner, rows))
-            finally:
-                await admission.finish()
+            return _output(rows, await score_rows(sampler, row.owner, rows))
         plan = LossPlan(weigh(rows, [1.0] * len(rows)))
         answer = await _run(state, row, plan, forward_only=True)
         kept = LastPassRow(row.owner, row.adapter_id, inputs, is_training)
@@ -76,7 +74,8 @@ async def calculate_loss(state: TwinkleState, row: ClientAdapterRow, given: Argu
         setup = await state.setups.get(row)
         rows = await read_rows(state, row, setup, kept.inputs)
         plan = plan_loss(setup.loss, setup.loss_settings, rows, given)
-        answer = await _run(state, row, plan, forward_only=True)
+        async with await admit(state.parts.quotas, row.owner, rows):
+            answer = await _run(state, row, plan, forward_only=True)
         loss = _loss_of(plan, answer)
         await state.setups.keep_pass(kept.changed(loss_arguments=dict(given), has_loss=True))
         name = "train_sums" if kept.is_training else "eval_sums"
@@ -101,7 +100,8 @@ async def backward(state: TwinkleState, row: ClientAdapterRow, given: Arguments)
         rows = await read_rows(state, row, setup, kept.inputs)
         arguments = cast("Arguments", kept.loss_arguments)
         plan = plan_loss(setup.loss, setup.loss_settings, rows, arguments)
-        answer = await _run(state, row, plan, forward_only=not plan.has_gradient)
+        async with await admit(state.parts.quotas, row.owner, rows):
+            answer = await _run(state, row, plan, forward_only=not plan.has_gradient)
         await _count(state, row, plan, answer, given, is_told=True)
         await state.setups.forget_pass(row)
 

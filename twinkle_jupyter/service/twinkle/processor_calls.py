@@ -82,7 +82,7 @@ async def _next(processors: Processors, row: ProcessorRow, _: Arguments) -> Json
     chosen = order[row.position : row.position + size]
     is_short = len(chosen) < size and bool(row.settings.get("drop_last"))
     if not chosen or is_short:
-        raise ExhaustedError("Iterator exhausted")
+        raise ExhaustedError("The pass over the rows is over.")
     await processors.change(
         row, position=row.position + size, num_consumed=row.num_consumed + len(chosen)
     )

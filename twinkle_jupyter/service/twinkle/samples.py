@@ -16,10 +16,10 @@ from twinkle_jupyter.runtime.handles import (
     SamplingSettings,
     TopTokens,
 )
-from twinkle_jupyter.service.quotas import Admission
 from twinkle_jupyter.service.sampling import SampleSource
 from twinkle_jupyter.service.several_answers import MAX_TOKENS, nth_answer, seed_of
 from twinkle_jupyter.service.stop_texts import StopTexts
+from twinkle_jupyter.service.twinkle.counted import Counted
 from twinkle_jupyter.service.twinkle.inputs import IGNORED, Feature, TokenRow, as_feature
 from twinkle_jupyter.wire.twinkle_bodies import TokenChoiceBody
 
@@ -82,28 +82,16 @@ class _Answer:
     prompt_scores: PromptScores | None = None
 
 
-async def write(orders: Sequence[SampleOrder], admission: Admission) -> list[JsonValue]:
+async def write(orders: Sequence[SampleOrder], counted: Counted) -> list[JsonValue]:
     """Write all answers at once, and count them; return one entry an order."""
-    written: list[list[asyncio.Task[_Answer]]] = []
-    try:
-        return await _write_all(orders, written)
-    finally:
-        done = [task for tasks in written for task in tasks if task.done()]
-        whole = [task.result() for task in done if not (task.cancelled() or task.exception())]
-        await admission.finish(sum(len(answer.tokens) for answer in whole))
-
-
-async def _write_all(
-    orders: Sequence[SampleOrder], written: list[list[asyncio.Task[_Answer]]]
-) -> list[JsonValue]:
     places = asyncio.Semaphore(_MAX_WRITING)
 
     async def write_one(order: SampleOrder, number: int) -> _Answer:
         async with places:
-            return await _write(order, number)
+            return await _write(order, number, counted)
 
     async with asyncio.TaskGroup() as tasks:
-        written += [
+        written = [
             [tasks.create_task(write_one(order, number)) for number in range(order.num_samples)]
             for order in orders
         ]
@@ -113,22 +101,12 @@ async def _write_all(
     ]
 
 
-async def stream(order: SampleOrder, admission: Admission) -> AsyncGenerator[dict[str, JsonValue]]:
+async def stream(order: SampleOrder, counted: Counted) -> AsyncGenerator[dict[str, JsonValue]]:
     """Yield what came new, token by token; closing this ends the answer within one token."""
-    num_written = 0
-    try:
-        async with aclosing(_stream(order)) as parts:
-            async for part in parts:
-                num_written += 1
-                yield part
-    finally:
-        await admission.finish(num_written)
-
-
-async def _stream(order: SampleOrder) -> AsyncGenerator[dict[str, JsonValue]]:
     stops = StopTexts(order.stop_texts)
     async with aclosing(order.source.compute.sampler.sample(order.request)) as deltas:
         async for delta in deltas:
+            counted.num_written += len(delta.tokens)
             text = stops.feed(delta.text)
             is_over = stops.has_ended or delta.finish_reason is not None
             yield {
@@ -141,13 +119,14 @@ async def _stream(order: SampleOrder) -> AsyncGenerator[dict[str, JsonValue]]:
                 return
 
 
-async def _write(order: SampleOrder, number: int) -> _Answer:
+async def _write(order: SampleOrder, number: int, counted: Counted) -> _Answer:
     request = nth_answer(order.request, number)
     if number:
         request = replace(request, scores_prompt=False, num_top_prompt=0)
     answer, stops = _Answer(), StopTexts(order.stop_texts)
     async with aclosing(order.source.compute.sampler.sample(request)) as deltas:
         async for delta in deltas:
+            counted.num_written += len(delta.tokens)
             answer.tokens += delta.tokens
             answer.logprobs += delta.logprobs
             answer.top += delta.top

@@ -9,18 +9,20 @@ from contextlib import aclosing
 from typing import cast
 
 from fastapi import APIRouter
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response
 from pydantic import JsonValue
 
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.error_bodies import log_unexpected
+from twinkle_jupyter.service.ndjson import LineStream
 from twinkle_jupyter.service.parts import Parts, ServedModel
-from twinkle_jupyter.service.quotas import Admission
 from twinkle_jupyter.service.sampling import SampleSource
 from twinkle_jupyter.service.twinkle import samples
+from twinkle_jupyter.service.twinkle.base_models import need_base_model
 from twinkle_jupyter.service.twinkle.conversations import TemplateUse
+from twinkle_jupyter.service.twinkle.counted import Counted, admit
 from twinkle_jupyter.service.twinkle.inputs import (
     Feature,
     TokenRow,
@@ -33,7 +35,6 @@ from twinkle_jupyter.service.twinkle.samples import SampleOrder
 from twinkle_jupyter.service.twinkle.state import State, TwinkleState
 from twinkle_jupyter.service.twinkle.templates import (
     begin_loading,
-    check_base_model,
     read_template,
     served,
     template_of,
@@ -51,7 +52,6 @@ from twinkle_jupyter.wire.twinkle_bodies import (
 router = APIRouter(
     tags=["twinkle"], route_class=TwinkleRoute, prefix="/sampler/{model_id:path}/twinkle"
 )
-_NDJSON = "application/x-ndjson"
 
 
 @router.post("/create")
@@ -70,7 +70,7 @@ async def set_template(
     session: SessionHeader = "",
 ) -> dict[str, JsonValue]:
     """Choose how this session's conversations are encoded."""
-    await check_base_model(state.parts, owner, model_id)
+    await need_base_model(state.parts, owner, model_id)
     settings = await read_template(state.parts, model_id, body.template_cls, body.arguments)
     row = SamplerTemplateRow(owner, session, model_id, cast("Mapping[str, JSON]", settings))
     await state.parts.store.put(SamplerTemplateRow.key(owner, session, model_id), row.to_row())
@@ -83,8 +83,10 @@ async def sample(
 ) -> dict[str, JsonValue]:
     """Answer every input, each as many times as it is asked for."""
     orders = await _read_orders(state, owner, session, model_id, body)
+    counted = await admit(state.parts.quotas, owner, [order.prompt for order in orders])
     try:
-        return {"samples": await samples.write(orders, await _admit(state, owner, orders))}
+        async with counted:
+            return {"samples": await samples.write(orders, counted)}
     except BaseExceptionGroup as group:
         # All of them fail of one thing: the first says which.
         raise group.exceptions[0] from None
@@ -93,19 +95,19 @@ async def sample(
 @router.post("/sample_stream")
 async def sample_stream(
     model_id: str, body: SamplingBody, state: State, owner: Owner, session: SessionHeader = ""
-) -> StreamingResponse:
+) -> Response:
     """Answer one input token by token, a line of JSON each."""
     orders = await _read_orders(state, owner, session, model_id, body)
     if len(orders) != 1 or orders[0].num_samples != 1:
         raise InvalidDataError("sample_stream answers one input once.", "sample takes several.")
-    admission = await _admit(state, owner, orders)
-    return StreamingResponse(_lines(orders[0], admission), media_type=_NDJSON)
+    counted = await admit(state.parts.quotas, owner, [orders[0].prompt])
+    return LineStream(_lines(orders[0], counted))
 
 
 @router.post("/add_adapter_to_sampler")
-async def add_adapter(model_id: str, parts: Parts) -> dict[str, JsonValue]:
+async def add_adapter(model_id: str, parts: Parts, owner: Owner) -> dict[str, JsonValue]:
     """Refuse: what a sampler samples from was trained or saved here."""
-    await asyncio.to_thread(parts.check_base_model, model_id)
+    await need_base_model(parts, owner, model_id)
     raise InvalidConfigError(
         "A sampler gets no adapter of its own.",
         "Pass adapter_uri, which save(is_sampler=True) returns, or adapter_name.",
@@ -113,27 +115,29 @@ async def add_adapter(model_id: str, parts: Parts) -> dict[str, JsonValue]:
 
 
 @router.post("/apply_patch")
-async def apply_patch(model_id: str, body: PatchBody, parts: Parts) -> dict[str, JsonValue]:
+async def apply_patch(
+    model_id: str, body: PatchBody, parts: Parts, owner: Owner
+) -> dict[str, JsonValue]:
     """Refuse: no class that a client names changes a base model."""
-    await asyncio.to_thread(parts.check_base_model, model_id)
+    await need_base_model(parts, owner, model_id)
     raise InvalidConfigError(
         f"patch_cls={body.patch_cls!r} is not applied: a client changes no base model here."
     )
 
 
-async def _admit(state: TwinkleState, owner: str, orders: list[SampleOrder]) -> Admission:
-    return await state.parts.quotas.admit_prompts(owner, [one.prompt.tokens for one in orders])
-
-
-async def _lines(order: SampleOrder, admission: Admission) -> AsyncGenerator[str]:
+async def _lines(order: SampleOrder, counted: Counted) -> AsyncGenerator[bytes]:
     try:
-        async with aclosing(samples.stream(order, admission)) as parts:
+        async with counted, aclosing(samples.stream(order, counted)) as parts:
             async for part in parts:
-                yield json.dumps(part) + "\n"
+                yield _line(part)
     except TwinkleError as error:
-        yield json.dumps({"error": str(error)}) + "\n"
+        yield _line({"error": str(error)})
     except Exception as error:  # noqa: BLE001 - logged with its traceback, told by its id
-        yield json.dumps({"error": str(log_unexpected(error))}) + "\n"
+        yield _line({"error": str(log_unexpected(error))})
+
+
+def _line(part: Mapping[str, JsonValue]) -> bytes:
+    return f"{json.dumps(dict(part))}\n".encode()
 
 
 async def _read_orders(
@@ -145,7 +149,7 @@ async def _read_orders(
         TwinkleError: Something of it cannot be; nothing has begun.
     """
     parts = state.parts
-    await check_base_model(parts, owner, base_model)
+    await need_base_model(parts, owner, base_model)
     params = TokenChoiceBody.model_validate(body.sampling_params or {})
     model = await served(parts, base_model)
     source = await _find_source(state, owner, session, base_model, model, body)

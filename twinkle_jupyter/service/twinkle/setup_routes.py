@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import cast
 
@@ -12,6 +11,7 @@ from pydantic import JsonValue
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.parts import Parts
+from twinkle_jupyter.service.twinkle.base_models import need_base_model
 from twinkle_jupyter.service.twinkle.class_names import PROCESSORS, find_class
 from twinkle_jupyter.service.twinkle.losses import read_loss
 from twinkle_jupyter.service.twinkle.metrics import METRICS, current_rate
@@ -158,9 +158,11 @@ async def get_train_configs(
 
 
 @router.post("/apply_patch")
-async def apply_patch(model_id: str, body: PatchBody, parts: Parts) -> dict[str, JsonValue]:
+async def apply_patch(
+    model_id: str, body: PatchBody, parts: Parts, owner: Owner
+) -> dict[str, JsonValue]:
     """Refuse: no class that a client names changes a base model."""
-    await asyncio.to_thread(parts.check_base_model, model_id)
+    await need_base_model(parts, owner, model_id)
     raise InvalidConfigError(
         f"patch_cls={body.patch_cls!r} is not applied: a client changes no base model here."
     )

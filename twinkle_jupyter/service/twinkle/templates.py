@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Mapping
 
@@ -15,10 +14,10 @@ from twinkle_jupyter.errors import (
     ServiceUnavailableError,
 )
 from twinkle_jupyter.runs.base_model_wishes import read_base_model
-from twinkle_jupyter.service.base_model_names import check_name
 from twinkle_jupyter.service.parts import PromptTemplate, ServedModel, ServiceParts
 from twinkle_jupyter.service.patience import patiently
 from twinkle_jupyter.service.supported_models import announce, list_base_models
+from twinkle_jupyter.service.twinkle.base_models import need_base_model
 from twinkle_jupyter.service.twinkle.class_names import TEMPLATES, find_class
 from twinkle_jupyter.service.twinkle.conversations import TemplateUse
 from twinkle_jupyter.templates.resolve import resolve_template_model_id
@@ -32,23 +31,13 @@ async def served(parts: ServiceParts, base_model: str) -> ServedModel:
     return await patiently(lambda: parts.compute(base_model), _LOAD_WAIT_S)
 
 
-async def check_base_model(parts: ServiceParts, owner: str, base_model: str) -> None:
-    """See that a user may name this base model, and that somebody can load it.
-
-    Raises:
-        InvalidConfigError: They may not, or nobody can.
-    """
-    await check_name(parts, owner, base_model)
-    await asyncio.to_thread(parts.check_base_model, base_model)
-
-
 async def begin_loading(parts: ServiceParts, owner: str, base_model: str) -> None:
     """Have a base model loaded, without waiting for it.
 
     Raises:
-        InvalidConfigError: They may not name it, or nobody can load it.
+        NotFoundError: Nobody can load it.
     """
-    await check_base_model(parts, owner, base_model)
+    await need_base_model(parts, owner, base_model)
     with contextlib.suppress(ServiceUnavailableError):
         await parts.compute(base_model)
 

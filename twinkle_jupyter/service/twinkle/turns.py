@@ -25,7 +25,7 @@ from twinkle_jupyter.runtime.handles import (
 )
 from twinkle_jupyter.service.patience import patiently
 from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
-from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S, accept
+from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S, hand_over
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsToLoad
 
 #: Its client waits for 600 s, for a base model that is being fetched as for an answer.
@@ -83,23 +83,15 @@ class Turns:
 
         Raises:
             ServiceUnavailableError: There is no trainer now.
-            QuotaExceededError: The user has, or had, as many tokens as they may.
             TwinkleError: What the op fails with.
         """
         place = place or await self.next(row)
         op = op_of(place.number)
-        if isinstance(op, ForwardBackward) and (
-            problem := self._adapters.queue.problem_of(op.examples)
-        ):
-            raise InvalidDataError(problem)
-        admission = await self._adapters.queue.admit(row.owner, op)
         try:
             answer = await _ask(place, op)
         except (NotFoundError, ServiceUnavailableError):
             # Taken in, or not: under the same id it is carried out once.
             answer = await self._send_again(row, op)
-        finally:
-            await admission.finish()
         await self._adapters.used(place.row)
         return answer
 
@@ -133,7 +125,7 @@ class Turns:
         return Place(made, trainer, position.next_sequence_id + made.id_offset)
 
     async def _send_again(self, row: ClientAdapterRow, op: Op) -> OpAnswer:
-        await accept(self._adapters, row, op)
+        await hand_over(self._adapters, row, op)
 
         async def outcome() -> OpAnswer:
             made = await self._adapters.get(row.owner, row.adapter_id)
