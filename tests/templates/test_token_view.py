@@ -76,6 +76,11 @@ def test_a_row_that_is_refused_is_seen_all_the_same(template: ChatTemplate) -> N
     assert (len(view.tokens) > 20, view.num_learned) == (True, 0)
     assert [fault.code for fault in view.faults] == ["prompt_text_differs"]
 
+    marked = "{% generation %}" + otherwise + "{% endgeneration %}"
+    view = view_tokens(ROW, dataclasses.replace(template, source=marked))
+    assert "its prompt goes on with '<hm>', and this text does not" in view.faults[0].sentence
+    assert view.faults[0].excerpt == "<hm>"
+
     refusing = "{{ raise_exception('No system') }}"
     view = view_tokens(ROW, dataclasses.replace(template, source=refusing))
     assert (view.text, view.tokens) == ("", ())
