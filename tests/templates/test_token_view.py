@@ -94,3 +94,15 @@ def test_a_fault_of_tokens_names_them(template: ChatTemplate) -> None:
     (fault,) = view_tokens(ROW, template, max_length=last).faults
     assert (fault.code, fault.tokens) == ("answer_cut", (last, last + 1))
     assert whole.tokens[last].text == "<|im_end|>"
+
+
+def test_what_a_template_says_by_itself_is_nobodys(template: ChatTemplate) -> None:
+    default = (
+        "{% if messages[0].role != 'system' %}<|im_start|>system\nYou are small.<|im_end|>\n"
+        "{% endif %}"
+    )
+    injecting = dataclasses.replace(template, source=default + template.source)
+    view = view_tokens(ROW[1:], injecting)
+    assert texts_by_role(view)[""] == "<|im_start|>system\nYou are small.<|im_end|>\n"
+    assert texts_by_role(view)["user"] == "<|im_start|>user\nWho? <|im_end|>\n"
+    assert "" not in texts_by_role(view_tokens(ROW, injecting))

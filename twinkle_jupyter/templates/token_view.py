@@ -5,7 +5,7 @@ For people's eyes: what a run learns comes from `encode_rows`, of which this is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -155,11 +155,24 @@ def _find_roles(messages: Messages, template: ChatTemplate, token_ids: Sequence[
     A template that writes a message otherwise once others follow leaves the border a few tokens
     early; that moves a colour and no loss weight.
     """
-    ends = [0]
+    ends = [_find_start(messages[0], template, token_ids)]
     for count in range(1, len(messages)):
         ends.append(max(ends[-1], template.count_shared(messages[:count], token_ids)))
     ends.append(len(token_ids))
-    roles: list[str] = []
+    roles = [NO_ROLE] * ends[0]
     for message, start, end in zip(messages, ends, ends[1:], strict=False):
         roles += [str(message["role"])] * (end - start)
     return roles
+
+
+def _find_start(
+    first: Mapping[str, object], template: ChatTemplate, token_ids: Sequence[int]
+) -> int:
+    """Return where the first message begins: some templates put a system's message before it.
+
+    With another role the text differs from the role's name on; the mark before it is the beginning.
+    """
+    other = "user" if first["role"] == "assistant" else "assistant"
+    shared = template.count_shared([{**first, "role": other}], token_ids)
+    marks = template.special_token_ids
+    return next((i for i in range(shared - 1, -1, -1) if token_ids[i] in marks), 0)
