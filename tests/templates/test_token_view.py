@@ -106,3 +106,19 @@ def test_what_a_template_says_by_itself_is_nobodys(template: ChatTemplate) -> No
     assert texts_by_role(view)[""] == "<|im_start|>system\nYou are small.<|im_end|>\n"
     assert texts_by_role(view)["user"] == "<|im_start|>user\nWho? <|im_end|>\n"
     assert "" not in texts_by_role(view_tokens(ROW, injecting))
+
+
+def test_an_answer_that_is_written_otherwise_later_keeps_its_words(template: ChatTemplate) -> None:
+    # As Qwen 3 does: the last answer begins with an empty reasoning, those before it do not.
+    source = template.source.replace(
+        "message['content']",
+        "('Hm.\\n' if loop.last and message['role'] == 'assistant' else '') + message['content']",
+    )
+    rewriting = dataclasses.replace(template, source=source)
+    more = [*ROW, {"role": "user", "content": "Sure?"}, {"role": "assistant", "content": "Yes."}]
+    view = view_tokens(more, rewriting, "last-assistant")
+    texts = texts_by_role(view)
+    assert view.faults == ()
+    assert "<|im_start|>assistant\nI am Twinkle.<|im_end|>" in texts["assistant"]
+    assert "<|im_start|>assistant\nHm.\nYes.<|im_end|>" in texts["assistant"]
+    assert "<|im_start|>user\nSure?<|im_end|>\n" in texts["user"]
