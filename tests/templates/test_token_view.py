@@ -76,6 +76,11 @@ def test_a_row_that_is_refused_is_seen_all_the_same(template: ChatTemplate) -> N
     assert (len(view.tokens) > 20, view.num_learned) == (True, 0)
     assert [fault.code for fault in view.faults] == ["prompt_text_differs"]
 
+    marked = "{% generation %}" + otherwise + "{% endgeneration %}"
+    view = view_tokens(ROW, dataclasses.replace(template, source=marked))
+    assert "its prompt goes on with '<hm>', and this text does not" in view.faults[0].sentence
+    assert view.faults[0].excerpt == "<hm>"
+
     refusing = "{{ raise_exception('No system') }}"
     view = view_tokens(ROW, dataclasses.replace(template, source=refusing))
     assert (view.text, view.tokens) == ("", ())
@@ -89,3 +94,31 @@ def test_a_fault_of_tokens_names_them(template: ChatTemplate) -> None:
     (fault,) = view_tokens(ROW, template, max_length=last).faults
     assert (fault.code, fault.tokens) == ("answer_cut", (last, last + 1))
     assert whole.tokens[last].text == "<|im_end|>"
+
+
+def test_what_a_template_says_by_itself_is_nobodys(template: ChatTemplate) -> None:
+    default = (
+        "{% if messages[0].role != 'system' %}<|im_start|>system\nYou are small.<|im_end|>\n"
+        "{% endif %}"
+    )
+    injecting = dataclasses.replace(template, source=default + template.source)
+    view = view_tokens(ROW[1:], injecting)
+    assert texts_by_role(view)[""] == "<|im_start|>system\nYou are small.<|im_end|>\n"
+    assert texts_by_role(view)["user"] == "<|im_start|>user\nWho? <|im_end|>\n"
+    assert "" not in texts_by_role(view_tokens(ROW, injecting))
+
+
+def test_an_answer_that_is_written_otherwise_later_keeps_its_words(template: ChatTemplate) -> None:
+    # As Qwen 3 does: the last answer begins with an empty reasoning, those before it do not.
+    source = template.source.replace(
+        "message['content']",
+        "('Hm.\\n' if loop.last and message['role'] == 'assistant' else '') + message['content']",
+    )
+    rewriting = dataclasses.replace(template, source=source)
+    more = [*ROW, {"role": "user", "content": "Sure?"}, {"role": "assistant", "content": "Yes."}]
+    view = view_tokens(more, rewriting, "last-assistant")
+    texts = texts_by_role(view)
+    assert view.faults == ()
+    assert "<|im_start|>assistant\nI am Twinkle.<|im_end|>" in texts["assistant"]
+    assert "<|im_start|>assistant\nHm.\nYes.<|im_end|>" in texts["assistant"]
+    assert "<|im_start|>user\nSure?<|im_end|>\n" in texts["user"]

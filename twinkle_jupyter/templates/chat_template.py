@@ -168,13 +168,16 @@ class ChatTemplate:
             if messages[turn]["role"] == "assistant"
         ]
         prompts = [self.render(messages[:i], with_prompt=True, tools=tools) for i in answers]
-        return EncodedConversation(
-            token_ids,
-            weights,
-            text,
-            all(_begins(token_ids, self.tokenise(prompt)) for prompt in prompts),
-            next((p[count_same(p, text) :] for p in prompts if not text.startswith(p)), ""),
+        read = [self.tokenise(prompt) for prompt in prompts]
+        differing = (
+            self.tokenizer.decode(
+                list(ids[count_same(ids, token_ids) :]), skip_special_tokens=False
+            )
+            for prompt, ids in zip(prompts, read, strict=True)
+            if not text.startswith(prompt)
         )
+        matches = all(token_ids[: len(ids)] == ids for ids in read)
+        return EncodedConversation(token_ids, weights, text, matches, next(differing, ""))
 
     def find_spans(
         self, messages: Messages, loss_mask: LossMask, tools: Tools = ()
@@ -279,7 +282,3 @@ class ChatTemplate:
         start = count_same(self.tokenise(text[: span.start]), token_ids)
         end = count_same(self.tokenise(text[: span.end]), token_ids)
         return Span(start, max(start, end), span.weight)
-
-
-def _begins(token_ids: tuple[int, ...], prompt: tuple[int, ...]) -> bool:
-    return token_ids[: len(prompt)] == prompt

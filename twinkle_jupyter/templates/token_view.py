@@ -5,20 +5,25 @@ For people's eyes: what a run learns comes from `encode_rows`, of which this is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TypeAlias, TypedDict
 
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 from twinkle_jupyter.templates.checks.fault import Fault, FaultJson
 from twinkle_jupyter.templates.encode_rows import Record, RowEncoder
 from twinkle_jupyter.templates.encoded_conversation import EncodedConversation
-from twinkle_jupyter.templates.loss_mask import LossMask
+from twinkle_jupyter.templates.loss_mask import LossMask, count_same
 from twinkle_jupyter.templates.message_form import Messages, Tools
 
 #: Of what the template writes before the first message.
 NO_ROLE = ""
+_OTHER_WORDS = "xyzzyq"
+
+#: The first character of a token, and the one after its last.
+Place: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +131,9 @@ def view_row(record: Record, encoder: RowEncoder, row: int = 1) -> TokenView:
     faults = tuple(finding.in_row(row) for finding in findings)
     if encoded is None:
         encoded = _encode_unlearned(messages, template, tools)
-    roles = _find_roles(messages, template, encoded.token_ids)
     special = template.special_token_ids
     places = template.find_places(encoded.text)
+    roles = _find_roles(messages, template, encoded, places)
     tokens = [
         ViewedToken(token_id, template.token_text(token_id), role, weight, token_id in special, *at)
         for token_id, role, weight, at in zip(
@@ -149,17 +154,48 @@ def _encode_unlearned(
     return EncodedConversation(ids, (0.0,) * len(ids), text)
 
 
-def _find_roles(messages: Messages, template: ChatTemplate, token_ids: Sequence[int]) -> list[str]:
+def _find_roles(
+    messages: Messages, template: ChatTemplate, encoded: EncodedConversation, places: list[Place]
+) -> list[str]:
     """Return (T,) the role of each token: a message goes to where the text without the rest ends.
 
-    A template that writes a message otherwise once others follow leaves the border a few tokens
-    early; that moves a colour and no loss weight.
+    A template that writes a message otherwise once others follow has the border where the words of
+    that message end, and the mark that may come after them.
     """
-    ends = [0]
+    token_ids = encoded.token_ids
+    ends = [_find_start(messages[0], template, token_ids)]
     for count in range(1, len(messages)):
-        ends.append(max(ends[-1], template.count_shared(messages[:count], token_ids)))
+        shared = template.count_shared(messages[:count], token_ids)
+        words = _find_words_end(messages, count - 1, template, encoded.text)
+        said = bisect_left([start for start, _ in places], words)
+        if said > shared:
+            shared = said + (said < len(token_ids) and token_ids[said] in template.stop_token_ids)
+        ends.append(max(ends[-1], shared))
     ends.append(len(token_ids))
-    roles: list[str] = []
+    roles = [NO_ROLE] * ends[0]
     for message, start, end in zip(messages, ends, ends[1:], strict=False):
         roles += [str(message["role"])] * (end - start)
     return roles
+
+
+def _find_words_end(messages: Messages, i: int, template: ChatTemplate, text: str) -> int:
+    """Return the place in `text` after the content of a message; 0 where it has none to see."""
+    others = [*messages[:i], {**messages[i], "content": _OTHER_WORDS}, *messages[i + 1 :]]
+    try:
+        changed = template.render(others)
+    except InvalidDataError:
+        return 0
+    return len(text) - count_same(changed[::-1], text[::-1]) if messages[i].get("content") else 0
+
+
+def _find_start(
+    first: Mapping[str, object], template: ChatTemplate, token_ids: Sequence[int]
+) -> int:
+    """Return where the first message begins: some templates put a system's message before it.
+
+    With another role the text differs from the role's name on; the mark before it is the beginning.
+    """
+    other = "user" if first["role"] == "assistant" else "assistant"
+    shared = template.count_shared([{**first, "role": other}], token_ids)
+    marks = template.special_token_ids
+    return next((i for i in range(shared - 1, -1, -1) if token_ids[i] in marks), 0)

@@ -19,8 +19,8 @@ class SpecialText:
     def __init__(self, template: ChatTemplate) -> None:
         self._stops = {template.token_text(i) for i in template.stop_token_ids}
         texts = {template.token_text(i) for i in template.special_token_ids} - _REASONING_TAGS
-        # Longest first, as the tokenizer takes them.
-        ordered = sorted(filter(None, texts), key=len, reverse=True)
+        # Longest first, as the tokenizer takes them. White space is nobody's mistake.
+        ordered = sorted(filter(str.strip, texts), key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     def find(self, messages: Messages, turns: Mapping[int, float]) -> Iterator[Finding]:
