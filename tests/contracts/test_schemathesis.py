@@ -25,7 +25,7 @@ from hypothesis.errors import Unsatisfiable
 
 from tests.client.live_service import RECORDS, LiveService
 from tests.contracts.test_openapi import PROTOCOLS, protocol_of
-from tests.contracts.twinkle_aim import ids_of, values_of
+from tests.contracts.twinkle_aim import aimed_body, ids_of
 from tests.service.in_thread_files import InThread
 from tests.service.one_of_everything import Belongings, a_pass, make_belongings
 from twinkle_jupyter.service import checkpoints, runs, sampling
@@ -93,9 +93,8 @@ class Target:
             case.path_parameters[place] = known.get(place, case.path_parameters[place])
         case.headers = {**(case.headers or {}), "X-Twinkle-Session-Id": self.mine.session}
         if isinstance(case.body, dict):
-            if is_whole:
-                known |= values_of(self.mine, case.path.rpartition("/")[2])
-            case.body = {place: known.get(place, value) for place, value in case.body.items()}
+            route = case.path.rpartition("/")[2]
+            case.body = aimed_body(self.mine, route, case.body, is_whole=is_whole)
 
     def aim(self, case: schemathesis.Case) -> None:
         """Let a request name things that exist, and an op be the next one."""
