@@ -157,7 +157,7 @@ def test_a_held_run_tells_state_and_history(live: LiveService, client: Client) -
     history = run.history
     assert not isinstance(history, list)
     assert history["loss"].tolist() == [1.0, 0.5]
-    assert "<td>2 of 3</td>" in run._repr_html_()
+    assert "2 of 3" in run._repr_mimebundle_()["text/html"]
     assert run.pause()._body.wanted == "paused"
 
 
