@@ -40,23 +40,25 @@ class Twinkle:
 
     def __init__(self) -> None:
         self._service = ServiceLink()
-        self._functions = {
-            _name(verb.name): _function(verb, self._service)
-            for verb in VERBS.values()
-            if verb.name not in _TYPED_ONLY
+        self._verbs = {
+            _name(verb.name): verb for verb in VERBS.values() if verb.name not in _TYPED_ONLY
         }
+        #: Made when they are first named.
+        self._functions: dict[str, Callable[..., object]] = {}
 
     def __getattr__(self, name: str) -> Callable[..., object]:
-        # Only asked for what is no attribute; `_functions` itself must not lead here again.
-        functions: dict[str, Callable[..., object]] = self.__dict__.get("_functions", {})
-        if name in functions:
-            return functions[name]
-        near = difflib.get_close_matches(name, functions, 1)
+        # Only asked for what is no attribute; `_verbs` itself must not lead here again.
+        verbs: dict[str, Verb] = self.__dict__.get("_verbs", {})
+        if name in verbs:
+            if name not in self._functions:
+                self._functions[name] = _function(verbs[name], self._service)
+            return self._functions[name]
+        near = difflib.get_close_matches(name, verbs, 1)
         meant = f": did you mean {near[0]!r}?" if near else ""
         raise AttributeError(f"twinkle has no verb {name!r}{meant}", name=name, obj=self)
 
     def __dir__(self) -> list[str]:
-        return sorted(self._functions)
+        return sorted(self._verbs)
 
     def __repr__(self) -> str:
         return table_plain(self._table())
@@ -65,11 +67,7 @@ class Twinkle:
         return table_html(self._table())
 
     def _table(self) -> Table:
-        rows = [
-            (f"twinkle.{_name(verb.name)}", verb.summary)
-            for verb in VERBS.values()
-            if verb.name not in _TYPED_ONLY
-        ]
+        rows = [(f"twinkle.{name}", verb.summary) for name, verb in self._verbs.items()]
         return Table(
             "Verbs", ("function", "what it does"), rows, "`help(twinkle.train)` says what it takes."
         )

@@ -6,7 +6,6 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter.client.adapter import Checkpoint
-from twinkle_jupyter.config.steering import STEERABLE
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.notebook.arguments import add_run_settings, run_settings
 from twinkle_jupyter.notebook.cell_value import Listing, list_out
@@ -24,7 +23,7 @@ _HOUR_S = 3600
 def add_set_arguments(parser: ArgumentParser) -> None:
     """Take a run and the settings that may change while it goes on."""
     parser.add_argument("name", nargs="?", help="a run or its adapter; may be left out if only one")
-    add_run_settings(parser, STEERABLE)
+    _add_steerable_settings(parser)
 
 
 def set_run(session: Session, arguments: Namespace) -> RunHandle:
@@ -46,7 +45,7 @@ def add_fork_arguments(parser: ArgumentParser) -> None:
     """Take a run and a step, a name, and what is to differ."""
     parser.add_argument("run", help="a run or its adapter, and a step if not its newest: pirate@40")
     parser.add_argument("--adapter", default="", help="name of the new one; else the next free one")
-    add_run_settings(parser, STEERABLE)
+    _add_steerable_settings(parser)
 
 
 def fork(session: Session, arguments: Namespace) -> RunHandle:
@@ -62,7 +61,7 @@ def fork(session: Session, arguments: Namespace) -> RunHandle:
 def add_rewind_arguments(parser: ArgumentParser) -> None:
     """Take a run with the step to go back to, and what is to differ."""
     parser.add_argument("run", help="a run or its adapter, and the step: pirate@20")
-    add_run_settings(parser, STEERABLE)
+    _add_steerable_settings(parser)
 
 
 def rewind(session: Session, arguments: Namespace) -> RunHandle:
@@ -164,6 +163,13 @@ def typed_changes(changes: dict[str, object]) -> dict[str, object]:
         raise settings_error(error, shown=flags, hint="Nothing was changed.") from error
     dumped = config.model_dump(mode="json")
     return {name: dumped[name] for name in changes}
+
+
+def _add_steerable_settings(parser: ArgumentParser) -> None:
+    # Reading the settings takes a fifth of a second, which loading the magics need not.
+    from twinkle_jupyter.config.steering import STEERABLE
+
+    add_run_settings(parser, STEERABLE)
 
 
 def _run_and_step(word: str) -> tuple[str, int | None]:
