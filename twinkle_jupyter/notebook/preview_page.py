@@ -63,14 +63,19 @@ def preview_html(facts: Preview) -> str:
 
 
 def bars(facts: Preview) -> list[Bar]:
-    """Return the histogram of lengths; the last bar has the longest row."""
+    """Return the histogram of lengths, from the shortest row's bar to the longest row's."""
     if not facts.lengths:
         return []
-    width = _round_up(max(facts.lengths) / _BARS)
-    counts = [0] * (max(facts.lengths) // width + 1)
+    shortest, longest = min(facts.lengths), max(facts.lengths)
+    width = _round_up((longest - shortest + 1) / _BARS)
+    first = shortest // width
+    counts = [0] * (longest // width - first + 1)
     for length, count in facts.lengths.items():
-        counts[length // width] += count
-    return [Bar(i * width, (i + 1) * width, count) for i, count in enumerate(counts)]
+        counts[length // width - first] += count
+    return [
+        Bar(start * width, (start + 1) * width, count)
+        for start, count in enumerate(counts, start=first)
+    ]
 
 
 def _round_up(number: float) -> int:
@@ -131,9 +136,13 @@ def _cut(facts: Preview) -> str:
         return f"nothing {limit}"
     about = "about " if facts.is_sample else ""
     return (
-        f"{about}{facts.num_cut_rows:,} rows {limit}, and with them {facts.num_cut_tokens:,} tokens"
+        f"{about}{_rows(facts.num_cut_rows)} {limit}, and with them {facts.num_cut_tokens:,} tokens"
         f" ({_share(facts.num_cut_tokens, facts)}); `--max-length {max(facts.lengths)}` cuts none"
     )
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _first_problems(facts: Preview) -> Sequence[Problem]:
@@ -178,24 +187,25 @@ def _svg(facts: Preview) -> str:
     if not shown:
         return ""
     most = max(bar.count for bar in shown)
-    end = shown[-1].end
+    begin, end = shown[0].start, shown[-1].end
+    scale = _WIDTH / (end - begin)
     drawn = []
     for bar in shown:
-        title = f"{bar.start:,} to {bar.end - 1:,} tokens: {bar.count:,} rows"
+        title = f"{bar.start:,} to {bar.end - 1:,} tokens: {_rows(bar.count)}"
         height = 0 if not bar.count else max(1.5, (_HEIGHT - 14) * bar.count / most)
-        left, width = _WIDTH * bar.start / end, _WIDTH * (bar.end - bar.start) / end - 1
+        left, width = scale * (bar.start - begin), max(1.0, scale * (bar.end - bar.start) - 1)
         colour = _ORANGE if bar.start >= facts.max_length else _BLUE
         drawn.append(
             f'<rect x="{left:.1f}" y="{_HEIGHT - height:.1f}" width="{width:.1f}"'
             f' height="{height:.1f}" fill="{colour}"><title>{title}</title></rect>'
         )
-    if facts.max_length < end:
-        at = _WIDTH * facts.max_length / end
+    if begin < facts.max_length < end:
+        at = scale * (facts.max_length - begin)
         drawn.append(
             f'<line x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{_HEIGHT}" stroke="{_ORANGE}"'
             ' stroke-dasharray="4 3"/>'
         )
-    ends = f"{_text(0, '0', 'start')}{_text(_WIDTH, f'{end:,} tokens', 'end')}"
+    ends = f"{_text(0, f'{begin:,}', 'start')}{_text(_WIDTH, f'{end:,} tokens', 'end')}"
     label = f"Rows by their number of tokens; the longest has {max(facts.lengths):,}"
     return (
         f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {_WIDTH} {_HEIGHT + _FOOT}"'
