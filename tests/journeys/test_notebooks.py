@@ -34,12 +34,12 @@ SHOWN = {
     "02_templates_and_masks": ("between ⟦ ⟧", "role 'human' is not one of", "no token is learned"),
     "03_sweep_in_one_batch": ("tone-lr0.003", "tone-lr0.002", "Twinkle"),
     "04_steer_fork_rewind": ("goes on from step 10 of slow", "Runs by descent", "└─"),
-    "05_your_own_loop": (),
-    "07_rewards_for_arithmetic": (),
+    "05_your_own_loop": ("step 12", "lighthouse", "missing", "True"),
+    "07_rewards_for_arithmetic": ("step 8  mean reward", "after "),
     "08_shared_service": ("computed in", "finished 15"),
 }
 #: The rest takes minutes together.
-QUICK = ("02_templates_and_masks", "03_sweep_in_one_batch")
+QUICK = ("02_templates_and_masks",)
 #: Of the tutorials that use somebody else's client.
 TINKER = "tinker==0.38.0"
 MAX_BYTES = 300_000
