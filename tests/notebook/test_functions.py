@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -16,6 +17,7 @@ from tests.client.live_service import LiveService
 from tests.notebook.conftest import Kernel
 from twinkle_jupyter import twinkle
 from twinkle_jupyter.client.adapter import Adapter
+from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError
 from twinkle_jupyter.notebook.functions import Twinkle
 from twinkle_jupyter.notebook.run_handle import RunHandle
@@ -115,6 +117,24 @@ def test_a_value_shows_itself_once_and_is_a_list_of_objects(kernel: Kernel) -> N
     assert "rank" in cast("dict[str, str]", shown)["text/html"]
     assert "The same as `%twinkle train`" in _page(kernel, "twinkle.train?")
     assert "Steering" in _page(kernel, "%twinkle?")
+
+
+def test_an_interrupt_of_await_ends_the_waiting_at_once(kernel: Kernel, live: LiveService) -> None:
+    kernel.run("from twinkle_jupyter import twinkle")
+    kernel.run(f"run = twinkle.train({ROWS!r}, adapter='pirate')")
+    request = kernel.begin("print('waiting', flush=True)\nawait run")
+    kind = ""
+    while kind != "stream":
+        kind, _, _ = kernel.next_message()
+    time.sleep(0.3)
+    interrupted = kernel.interrupt()
+
+    outcome = kernel.finish(request)
+
+    assert time.monotonic() - interrupted < 2
+    assert outcome.reply["status"] == "error"
+    with Client(live.connection) as client:
+        assert client.run("pirate").wanted == "running"
 
 
 def _page(kernel: Kernel, line: str) -> str:
