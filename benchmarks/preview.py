@@ -21,7 +21,8 @@ import json, re, sys, time
 from pathlib import Path
 from twinkle_jupyter.datasets.preview import Measure, read_preview
 from twinkle_jupyter.templates.chat_template import ChatTemplate
-measure = Measure(ChatTemplate.load(Path(sys.argv[1])), "all-assistant")
+from twinkle_jupyter.templates.encode_rows import RowEncoder
+measure = Measure(RowEncoder(ChatTemplate.load(Path(sys.argv[1])), "all-assistant", 1024))
 began = time.perf_counter()
 for preview in read_preview(sys.argv[2], "", 1024, measure):
     pass

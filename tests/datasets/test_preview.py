@@ -13,6 +13,7 @@ import pytest
 from twinkle_jupyter.datasets.preview import Measure, Preview, read_preview
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.templates.chat_template import ChatTemplate
+from twinkle_jupyter.templates.encode_rows import RowEncoder
 
 LONG = " ".join(["word"] * 120)
 
@@ -23,7 +24,9 @@ def template(tiny_model: Path) -> ChatTemplate:
 
 
 def _preview(source: object, template: ChatTemplate | None, max_length: int = 64) -> Preview:
-    measure = Measure(template, "all-assistant") if template is not None else None
+    measure = (
+        Measure(RowEncoder(template, "all-assistant", max_length)) if template is not None else None
+    )
     name = "rows" if isinstance(source, list) else ""
     return list(read_preview(source, name, max_length, measure))[-1]
 
@@ -99,15 +102,15 @@ def test_each_source_is_named_and_read_alike(template: ChatTemplate, tmp_path: P
 
 def test_a_sample_of_many_rows_is_near_the_whole(template: ChatTemplate) -> None:
     # Rows that repeat with a period that a fixed stride would fall into.
-    rows = [_row(" ".join(["word"] * (8 * (i % 8)))) for i in range(12_000)]
+    rows = [_row(" ".join(["word"] * (8 * (i % 8)))) for i in range(6_000)]
 
     found = _preview(rows, template)
 
     one_period = _preview(rows[:8], template)
     assert found.is_sample
-    assert 1000 < found.num_measured < 5000
-    assert found.num_tokens == pytest.approx(one_period.num_tokens * 1500, rel=0.05)
-    assert found.lengths.total() == pytest.approx(12_000, rel=0.05)
+    assert 500 < found.num_measured < 2500
+    assert found.num_tokens == pytest.approx(one_period.num_tokens * 750, rel=0.05)
+    assert found.lengths.total() == pytest.approx(6_000, rel=0.05)
 
 
 def test_without_a_template_rows_are_counted_and_nothing_else() -> None:
@@ -122,18 +125,19 @@ import re, sys
 from pathlib import Path
 from twinkle_jupyter.datasets.preview import Measure, read_preview
 from twinkle_jupyter.templates.chat_template import ChatTemplate
-measure = Measure(ChatTemplate.load(Path(sys.argv[1])), "all-assistant")
+from twinkle_jupyter.templates.encode_rows import RowEncoder
+measure = Measure(RowEncoder(ChatTemplate.load(Path(sys.argv[1])), "all-assistant", 64))
 for preview in read_preview(sys.argv[2], "", 64, measure):
-    if preview.num_rows in (5_000, 40_000):
+    if preview.num_rows in (5_000, 30_000):
         # Not `ru_maxrss`, which a new process has from the one that started it.
         print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """
 
 
-def test_eight_times_the_rows_take_no_more_memory(tiny_model: Path, tmp_path: Path) -> None:
+def test_six_times_the_rows_take_no_more_memory(tiny_model: Path, tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     with file.open("w") as out:
-        for number in range(40_000):
+        for number in range(30_000):
             out.write(
                 json.dumps(_row(f"Question {number}? {'?' * 100}", f"Answer {number}")) + "\n"
             )
@@ -144,4 +148,4 @@ def test_eight_times_the_rows_take_no_more_memory(tiny_model: Path, tmp_path: Pa
     )  # fmt: skip
 
     early_kb, late_kb = map(int, done.stdout.split())
-    assert late_kb - early_kb < 5_000, "of a file of 7 MB"
+    assert late_kb - early_kb < 3_000, "of a file of 5 MB"

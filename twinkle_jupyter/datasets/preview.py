@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from twinkle_jupyter.datasets.file_rows import PlacedRow, describe_file
+from twinkle_jupyter.datasets.record_checks import check_records
 from twinkle_jupyter.datasets.records import convert_row, find_file, place_rows
-from twinkle_jupyter.errors import InvalidDataError
 
 if TYPE_CHECKING:
-    from twinkle_jupyter.datasets.record_checks import Record
-    from twinkle_jupyter.templates.chat_template import ChatTemplate, EncodedConversation
-    from twinkle_jupyter.templates.loss_mask import LossMask, Messages
+    from twinkle_jupyter.templates.chat_template import EncodedConversation
+    from twinkle_jupyter.templates.encode_rows import Record as EncoderRecord
+    from twinkle_jupyter.templates.encode_rows import RowEncoder
 
 #: Rows whose tokens are counted before the sample thins out.
-ALL_OF_ROWS = 1000
+ALL_OF_ROWS = 500
 #: Rows of the sample before every second one of them is left out.
-_THINS_OUT_AFTER = 500
+_THINS_OUT_AFTER = 250
 _MAX_PROBLEMS = 5
 #: Characters of the row that is shown.
 _MAX_SHOWN = 1200
@@ -111,19 +111,22 @@ class Preview:
 
 
 class Measure:
-    """Counts the tokens of rows as a run of these settings would have them."""
+    """Counts the tokens of rows as a run of these settings would have them.
 
-    def __init__(self, template: ChatTemplate, loss_mask: LossMask) -> None:
-        self._template = template
-        self._loss_mask = loss_mask
+    Args:
+        encoder: Has the template and the settings of the run.
+    """
+
+    def __init__(self, encoder: RowEncoder) -> None:
+        self._encoder = encoder
         self._stride = 1
         self._next = 0
         self._left = ALL_OF_ROWS
         # Not every n-th row: data may repeat with n. The seed is fixed, so that the same comes out.
         self._random = random.Random(0)  # noqa: S311 - not for secrets
 
-    def add(self, preview: Preview, row: PlacedRow, record: Record) -> None:
-        """Take a row, if it is one of the sample."""
+    def add(self, preview: Preview, row: PlacedRow, record: object) -> None:
+        """Take a row that can be learned from, if it is one of the sample."""
         index = preview.num_rows - preview.num_unusable - 1
         if index != self._next:
             return
@@ -133,36 +136,28 @@ class Measure:
         block = index - index % self._stride + self._stride
         self._next = block + self._random.randrange(self._stride)
         preview.num_measured += 1
-        try:
-            messages = cast("Messages", record["messages"])
-            encoded = self._template.encode_conversation(messages, self._loss_mask)
-        except InvalidDataError as error:
-            preview.note(f"{row.place}: {error.message.rstrip('.')}", refuses=True)
-            return
-        self._count(preview, record, encoded)
-        self._check(preview, row, encoded)
+        [checked] = check_records([record])
+        cleaned = cast("EncoderRecord", checked)
+        encoded, findings = self._encoder.encode(cleaned)
+        for fault in (finding.in_row(preview.num_rows) for finding in findings):
+            place = f"{row.place}, message {fault.message}" if fault.message else row.place
+            preview.note(f"{place}: {fault.sentence}", refuses=fault.severity == "refuse")
+        if encoded is not None:
+            self._count(preview, cleaned, encoded)
 
-    def _count(self, preview: Preview, record: Record, encoded: EncodedConversation) -> None:
+    def _count(self, preview: Preview, record: EncoderRecord, encoded: EncodedConversation) -> None:
         preview.lengths[len(encoded.token_ids)] += self._stride
         preview.num_learned += self._stride * sum(1 for weight in encoded.weights if weight)
         rest = len(encoded.token_ids)
-        for message in record["messages"]:
+        messages, _ = self._encoder.prepare(record)
+        for message in messages:
             # By itself: within the whole, a token may reach over the border.
-            count = len(
-                self._template.tokenizer.encode(message["content"], add_special_tokens=False)
-            )
-            preview.role_tokens[message["role"]] += self._stride * count
+            count = len(self._encoder.template.tokenise(str(message.get("content") or "")))
+            preview.role_tokens[str(message["role"])] += self._stride * count
             rest -= count
         preview.role_tokens["template"] += self._stride * max(0, rest)
         if not preview.shown:
             preview.shown = self._pieces(encoded)
-
-    def _check(self, preview: Preview, row: PlacedRow, encoded: EncodedConversation) -> None:
-        from twinkle_jupyter.templates.checks import check_examples
-
-        for fault in check_examples([encoded], self._template, preview.max_length):
-            refuses = fault.severity == "refuse"
-            preview.note(f"{row.place}: {fault.sentence}", refuses=refuses)
 
     def _pieces(self, encoded: EncodedConversation) -> list[tuple[str, bool]]:
         pieces: list[tuple[list[int], bool]] = []
@@ -173,7 +168,7 @@ class Measure:
         shown: list[tuple[str, bool]] = []
         left = _MAX_SHOWN
         for ids, is_learned in pieces:
-            text = self._template.tokenizer.decode(ids, skip_special_tokens=False)
+            text = self._encoder.template.tokenizer.decode(ids, skip_special_tokens=False)
             if left <= 0:
                 break
             shown.append((text if len(text) <= left else f"{text[:left]}…", is_learned))
@@ -208,7 +203,7 @@ def read_preview(
             for fault in faults:
                 preview.note(fault, refuses=True)
         elif measure is not None:
-            measure.add(preview, row, cast("Record", record))
+            measure.add(preview, row, record)
         yield preview
 
 

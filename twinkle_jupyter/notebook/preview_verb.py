@@ -42,7 +42,7 @@ class PreviewValue(CellValue):
 def add_preview_arguments(parser: ArgumentParser) -> None:
     """Take the data, and the settings that decide what becomes of it."""
     add_data_argument(parser)
-    add_run_settings(parser, ("base_model", "max_length", "loss_mask"))
+    add_run_settings(parser, ("base_model", "max_length", "loss_mask", "reasoning"))
 
 
 def preview(session: Session, arguments: Namespace) -> PreviewValue:
@@ -85,5 +85,7 @@ def _measure(config: RunConfig) -> Measure | None:
         return None
     from twinkle_jupyter.datasets.preview import Measure
     from twinkle_jupyter.templates.chat_template import ChatTemplate
+    from twinkle_jupyter.templates.encode_rows import RowEncoder
 
-    return Measure(ChatTemplate.load(folder), config.loss_mask)
+    template = ChatTemplate.load(folder)
+    return Measure(RowEncoder(template, config.loss_mask, config.max_length, config.reasoning))
