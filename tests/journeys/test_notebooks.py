@@ -34,7 +34,7 @@ SHOWN = {
     "02_templates_and_masks": ("between ⟦ ⟧", "role 'human' is not one of", "no token is learned"),
     "03_sweep_in_one_batch": ("tone-lr3e-3", "tone-lr2e-3", "Twinkle"),
     "04_steer_fork_rewind": ("goes on from step 8 of slow", "Runs by descent", "└─"),
-    "05_your_own_loop": ("step 12", "lighthouse", "missing", "True"),
+    "05_your_own_loop": ("step 12", "missing", "True"),
     "07_rewards_for_arithmetic": ("step 8  mean reward", "after "),
     "08_shared_service": ("computed in", "finished 15"),
 }
