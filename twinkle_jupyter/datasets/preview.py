@@ -18,9 +18,9 @@ from twinkle_jupyter.datasets.record_checks import check_records
 from twinkle_jupyter.datasets.records import convert_row, find_file, place_rows
 
 if TYPE_CHECKING:
-    from twinkle_jupyter.templates.chat_template import EncodedConversation
     from twinkle_jupyter.templates.encode_rows import Record as EncoderRecord
     from twinkle_jupyter.templates.encode_rows import RowEncoder
+    from twinkle_jupyter.templates.encoded_conversation import EncodedConversation
 
 #: Rows whose tokens are counted before the sample thins out.
 ALL_OF_ROWS = 500
