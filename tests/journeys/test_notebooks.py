@@ -36,7 +36,7 @@ SHOWN = {
     "04_steer_fork_rewind": ("goes on from step 8 of slow", "Runs by descent", "└─"),
     "05_your_own_loop": ("step 12", "missing", "True"),
     "07_rewards_for_arithmetic": ("step 8  mean reward", "after "),
-    "08_shared_service": ("computed in", "finished 15"),
+    "08_shared_service": ("computed in", "finished 15", "ben has 0 runs"),
 }
 #: The rest takes minutes together.
 QUICK = ("02_templates_and_masks",)
