@@ -1,8 +1,8 @@
-# Ten targets, a line each. PYTHON is the interpreter that makes the environment.
+# Eleven targets, a line each. PYTHON is the interpreter that makes the environment.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install lint types imports test test-all docs labextension bench
+.PHONY: help install lint types imports test test-all docs notebooks labextension bench
 help:          ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
 install:       ## make .venv with everything the tests need
@@ -19,6 +19,8 @@ test-all:      ## everything
 	$(BIN)/pytest
 docs:          ## run the tutorials
 	$(BIN)/pytest tests/journeys/test_tutorial.py
+notebooks:     ## run all tutorials headless, some minutes
+	TWINKLE_ALL_NOTEBOOKS=1 $(BIN)/pytest -m 'not browser' tests/journeys/test_tutorial.py tests/journeys/test_notebooks.py
 labextension:  ## build the panels into the package (needs node)
 	cd labextension && PATH="$$PWD/../$(BIN):$$PATH" && jlpm install --immutable && jlpm build:prod
 bench:         ## measure what docs/benchmarks.md claims

@@ -32,6 +32,7 @@ HEAVY = {"torch", "ray", "transformers", "peft", "vllm", "pandas"}
 LIGHT_MODULES = [
     "twinkle_jupyter",
     "twinkle_jupyter.notebook.magics",
+    "twinkle_jupyter.notebook.functions",
     "twinkle_jupyter.lab.extension",
     "twinkle_jupyter.service.app",
     "twinkle_jupyter.client.client",

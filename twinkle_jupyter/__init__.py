@@ -11,8 +11,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from twinkle_jupyter.client.client import connect
+    from twinkle_jupyter.notebook.functions import twinkle
+
 __version__ = "0.1.0"
-__all__ = ["__version__", "load_ipython_extension"]
+__all__ = ["__version__", "connect", "load_ipython_extension", "twinkle"]
+
+
+def __getattr__(name: str) -> object:
+    """Load `twinkle`, the verbs as functions, and `connect` when they are first named."""
+    if name == "twinkle":
+        from twinkle_jupyter.notebook.functions import twinkle
+
+        return twinkle
+    if name == "connect":
+        from twinkle_jupyter.client.client import connect
+
+        return connect
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

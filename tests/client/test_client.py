@@ -157,7 +157,11 @@ def test_a_held_run_tells_state_and_history(live: LiveService, client: Client) -
     history = run.history
     assert not isinstance(history, list)
     assert history["loss"].tolist() == [1.0, 0.5]
-    assert "<td>2 of 3</td>" in run._repr_html_()
+    assert "2 of 3" in run._repr_mimebundle_()["text/html"]
+    adapter = client.adapter("pirate")
+    assert (adapter.rank, adapter.run.run_id) == (8, run.run_id)
+    assert "base model" in adapter._repr_mimebundle_()["text/html"]
+    assert "`%twinkle adapters`" in client.adapter("nobody")._repr_mimebundle_()["text/plain"]
     assert run.pause()._body.wanted == "paused"
 
 

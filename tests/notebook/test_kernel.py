@@ -194,6 +194,7 @@ def test_completion_offers_verbs_flags_names_and_data(kernel: Kernel, tmp_path: 
     _write(tmp_path, "good.jsonl", json.dumps(GOOD))
     kernel.run(f"rows = [{GOOD!r}]")
     kernel.run("%twinkle train rows --adapter pirate")
+    kernel.run("%twinkle sweep rows --name kit --rank 2,4")
 
     def offered(code: str) -> list[str]:
         request = kernel.client.complete(code, len(code))
@@ -211,4 +212,11 @@ def test_completion_offers_verbs_flags_names_and_data(kernel: Kernel, tmp_path: 
     assert offered("%twinkle train my") == ["my\\ own.jsonl"]
     assert offered("%twinkle show p") == ["pirate"]
     assert offered("%%twinkle chat pirate --compare b") == ["base"]
+    assert offered("%twinkle show k") == ["kit", "kit-r2", "kit-r4"]
+    assert offered("%twinkle stop-sweep ") == ["kit"]
+    assert offered("%twinkle train rows --wait --from-adapter p") == ["pirate"]
+    assert offered("%twinkle export pirate --as g") == ["gguf"]
+    assert offered("%twinkle metrics pirate --to t") == ["tensorboard", "trackio"]
+    assert offered("%twinkle preview --max-length 8 go") == ["good.jsonl"]
+    assert offered("%twinkle stop-run --keep-best run_")[0].startswith("run_")
     assert "print" in offered("pri")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.notebook.arguments import HelpAsked, run_settings
 from twinkle_jupyter.notebook.verbs import VERBS, parse
+from twinkle_jupyter.notebook.verbs_page import verbs_page
 
 
 def test_every_setting_of_a_run_is_a_flag_with_its_description() -> None:
@@ -67,3 +70,8 @@ def test_a_negative_number_is_a_value_and_not_a_flag() -> None:
 
 def test_no_word_is_the_status() -> None:
     assert parse("")[0] is VERBS["status"]
+
+
+def test_the_page_of_the_verbs_is_what_the_table_says() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "verbs.md"
+    assert page.read_text(encoding="utf-8") == verbs_page()

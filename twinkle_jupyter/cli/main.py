@@ -99,7 +99,7 @@ def _tutorial(words: list[str]) -> int:
         "twinkle tutorial",
         description="Open the first tutorial in JupyterLab; other options go to JupyterLab.",
     )
-    parser.add_argument("--folder", type=Path, default=Path(), help="where the notebook goes")
+    parser.add_argument("--folder", type=Path, default=Path(), help="where the notebooks go")
     known, others = parser.parse_known_args(words)
     from rich.console import Console
 

@@ -19,15 +19,17 @@ _FIRST = "01_first_adapter.ipynb"
 
 
 def open_tutorial(folder: Path, jupyter_arguments: list[str], console: Console) -> int:
-    """Fetch the model, copy the notebook if it is not there, and become JupyterLab.
+    """Fetch the model, copy the notebooks that are not there, and become JupyterLab.
 
     Args:
-        folder: Where the notebook goes; an existing one is opened as it is.
+        folder: Where the notebooks go; one that is there stays as it is.
         jupyter_arguments: Handed on, such as `--no-browser` or `--port 8889`.
         console: Where progress is shown.
     """
     fetch_with_bar(DEFAULT_BASE_MODEL, console)
     notebook = copy_notebook(_FIRST, folder)
+    for other in sorted(_notebooks().glob("*.ipynb")):
+        copy_notebook(other.name, folder)
     say_no_to_jupyter_news(_user_settings_folder())
     command = [
         *(sys.executable, "-m", "jupyterlab"),
@@ -49,7 +51,7 @@ def copy_notebook(name: str, folder: Path) -> Path:
     target = folder / name
     if target.exists():
         return target
-    source = Path(sysconfig.get_path("data")) / "share" / "twinkle" / "notebooks" / name
+    source = _notebooks() / name
     if not source.exists():
         raise NotFoundError(
             f"The tutorial {name!r} is not where the package puts it.",
@@ -58,6 +60,10 @@ def copy_notebook(name: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     return target
+
+
+def _notebooks() -> Path:
+    return Path(sysconfig.get_path("data")) / "share" / "twinkle" / "notebooks"
 
 
 def say_no_to_jupyter_news(user_settings: Path) -> None:

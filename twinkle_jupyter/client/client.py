@@ -36,6 +36,7 @@ from twinkle_jupyter.wire.native import (
 from twinkle_jupyter.wire.usage import UsageBody
 
 if TYPE_CHECKING:
+    from twinkle_jupyter.client.adapter import Adapter
     from twinkle_jupyter.client.run import Run
     from twinkle_jupyter.config.run_config import RunConfig
 
@@ -172,7 +173,14 @@ class Client(SweepCommands):
         """
         from twinkle_jupyter.client.run import Run
 
-        return Run(self, self.run(name).run_id)
+        body = self.run(name)
+        return Run(self, body.run_id, body.adapter)
+
+    def adapter(self, name: str) -> Adapter:
+        """Return the adapter as an object; each of its properties asks anew."""
+        from twinkle_jupyter.client.adapter import Adapter
+
+        return Adapter(self, name)
 
     def adapters(self) -> list[AdapterBody]:
         """List all adapters by name."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
-from html import escape
+from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Self
 
+from twinkle_jupyter.client.awaiting import read_events
+from twinkle_jupyter.client.cards import card
 from twinkle_jupyter.client.metrics import as_table, metric_rows
-from twinkle_jupyter.errors import RunFailedError
+from twinkle_jupyter.errors import NotFoundError, RunFailedError, ServiceUnavailableError
 from twinkle_jupyter.store.interface import JSON
 from twinkle_jupyter.store.records import TERMINAL_STATES
 
 if TYPE_CHECKING:
     from twinkle_jupyter.client.client import Client
+    from twinkle_jupyter.client.event_stream import RunEventRecord
     from twinkle_jupyter.client.metrics import Table
     from twinkle_jupyter.wire.native import RunBody
 
@@ -20,13 +23,18 @@ if TYPE_CHECKING:
 class Run:
     """One run on the service; each property asks for the present value.
 
+    `await run` waits for its end, as `wait` does; `async for event in run` gives every event, those
+    of the past too. Cancelling either, or an interrupt, ends the waiting and not the run.
+
     Attributes:
         run_id: The run's id.
+        adapter: Name of the adapter that it trains.
     """
 
-    def __init__(self, client: Client, run_id: str) -> None:
+    def __init__(self, client: Client, run_id: str, adapter: str) -> None:
         self._client = client
         self.run_id = run_id
+        self.adapter = adapter
 
     @property
     def state(self) -> str:
@@ -93,27 +101,46 @@ class Run:
         finally:
             timer.cancel()
             events.stop()
+        if not state or state not in TERMINAL_STATES:
+            raise TimeoutError(f"Run {self.run_id} is {state or 'queued'} after {timeout_s:g} s.")
+        return self._ended(state, reason)
+
+    def __aiter__(self) -> AsyncGenerator[RunEventRecord, None]:
+        return read_events(self._client.events(self.run_id))
+
+    def __await__(self) -> Generator[object, None, str]:
+        return self._end().__await__()
+
+    async def _end(self) -> str:
+        state, reason = "", ""
+        async for event in self:
+            if event.entry["kind"] == "state":
+                state, reason = str(event.entry["state"]), str(event.entry["reason"])
+        return self._ended(state, reason)
+
+    def _ended(self, state: str, reason: str) -> str:
         if state == "failed":
             raise RunFailedError(f"Run {self.run_id} failed: {reason}")
-        if state not in TERMINAL_STATES:
-            raise TimeoutError(f"Run {self.run_id} is {state or 'queued'} after {timeout_s:g} s.")
         return state
 
     def __repr__(self) -> str:
-        return f"<run {self.run_id}>"
+        return f"<run {self.run_id} of adapter {self.adapter!r}>"
 
-    def _repr_html_(self) -> str:
-        body = self._body
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        title = f"Run of {self.adapter}"
+        try:
+            body = self._body
+        except (NotFoundError, ServiceUnavailableError) as error:
+            return card(title, {"run": self.run_id, "now": str(error)})
         step = f"{body.step} of {body.total_steps}" if body.total_steps else str(body.step)
-        loss = "" if body.loss is None else f"{body.loss:.4f}"
-        shown = {"run": body.run_id, "adapter": body.adapter, "state": body.state}
-        shown |= {"step": step, "loss": loss, "reason": body.reason}
-        cells = (
-            f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>"
-            for name, value in shown.items()
-            if value
-        )
-        return f"<table>{''.join(cells)}</table>"
+        pairs = {
+            "run": body.run_id,
+            "state": body.state,
+            "step": step,
+            "loss": "" if body.loss is None else f"{body.loss:.4f}",
+            "reason": body.reason,
+        }
+        return card(title, pairs)
 
     @property
     def _body(self) -> RunBody:

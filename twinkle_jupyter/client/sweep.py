@@ -6,8 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
+from twinkle_jupyter.client.cards import card
 from twinkle_jupyter.client.metrics import as_table, metric_rows
-from twinkle_jupyter.errors import ServiceUnavailableError
+from twinkle_jupyter.errors import NotFoundError, ServiceUnavailableError
 from twinkle_jupyter.store.interface import JSON
 
 if TYPE_CHECKING:
@@ -105,6 +106,16 @@ class Sweep:
 
     def __repr__(self) -> str:
         return f"<sweep {self.name!r}, {self.sweep_id}>"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        title = f"Sweep {self.name}"
+        try:
+            body = self.body()
+        except (NotFoundError, ServiceUnavailableError) as error:
+            return card(title, {"sweep": self.sweep_id, "now": str(error)})
+        members = ", ".join(one.adapter for one in sorted(body.members, key=lambda one: one.rank))
+        pairs = {"sweep": body.sweep_id, "state": body.state, "best": body.best, "runs": members}
+        return card(title, pairs)
 
 
 def rows_of(body: SweepBody) -> list[dict[str, JSON]]:

@@ -6,14 +6,16 @@ What cannot be read becomes a fault with its place, so that all of a file's faul
 from __future__ import annotations
 
 import csv
-import io
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from twinkle_jupyter.errors import NOTHING_STARTED, InvalidDataError, MissingDependencyError
 
 _MAX_START = 30
+#: Rows of a Parquet file in memory at once.
+_PARQUET_ROWS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,41 +28,65 @@ class PlacedRow:
     fault: str = ""
 
 
-def read_file_rows(path: Path, name: str) -> list[PlacedRow]:
+def read_file_rows(path: Path, name: str) -> Iterator[PlacedRow]:
     """Read JSONL, a JSON array, CSV, TSV or Parquet, told apart by the ending and the content.
+
+    A row at a time, but for a JSON array: a file of any size takes no more memory than its longest
+    row.
 
     Args:
         path: The file.
         name: The file as the user wrote it, for messages.
 
     Raises:
-        InvalidDataError: The file as a whole cannot be read, or is empty.
+        InvalidDataError: While it is read: the file as a whole cannot be read, or is empty.
         MissingDependencyError: Parquet without `pyarrow`.
     """
     ending = path.suffix.lower()
     if ending == ".parquet":
-        return _read_parquet(path, name)
+        yield from _read_parquet(path, name)
+        return
     if ending not in ("", ".json", ".jsonl", ".ndjson", ".txt", ".csv", ".tsv"):
         raise InvalidDataError(
             f"`{name}` ends in `{path.suffix}`, which is not one of .jsonl, .json, .csv, .tsv and"
             " .parquet.",
             NOTHING_STARTED,
         )
-    text = _read_text(path, name)
-    if not text.strip():
+    first = next((line for line in _read_lines(path, name) if line.strip()), "")
+    if not first:
         raise InvalidDataError(f"`{name}` is empty.", NOTHING_STARTED)
     if ending in (".csv", ".tsv"):
-        return _read_csv(text, name, "\t" if ending == ".tsv" else ",")
-    return _read_json(text, ending)
+        yield from _read_csv(_read_lines(path, name), name, "\t" if ending == ".tsv" else ",")
+    elif _is_one_value(first, ending):
+        yield from _read_json("".join(_read_lines(path, name)))
+    else:
+        for number, line in enumerate(_read_lines(path, name), start=1):
+            if line.strip():
+                yield _read_json_line(line.rstrip("\n"), number)
 
 
-def _read_text(path: Path, name: str) -> str:
+def describe_file(path: Path) -> str:
+    """Name the kind of file for people, by its ending and its first line."""
+    ending = path.suffix.lower()
+    if ending in (".parquet", ".csv", ".tsv"):
+        return {".parquet": "Parquet", ".csv": "CSV", ".tsv": "TSV"}[ending]
+    first = next((line for line in _read_lines(path, str(path)) if line.strip()), "")
+    return "a JSON array" if _is_one_value(first, ending) else "JSON Lines"
+
+
+def _read_lines(path: Path, name: str) -> Iterator[str]:
+    """Yield the lines, each with its line feed. Only that ends one: JSON may hold U+2028."""
+    offset = 0
     try:
-        # Windows tools put a byte order mark in front.
-        return path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            for raw in file:
+                # Windows tools put a byte order mark in front.
+                yield raw.decode("utf-8-sig" if offset == 0 else "utf-8")
+                offset += len(raw)
     except UnicodeDecodeError as error:
         raise InvalidDataError(
-            f"`{name}` is not UTF-8 text: byte {error.start + 1} cannot be read.", NOTHING_STARTED
+            f"`{name}` is not UTF-8 text: byte {offset + error.start + 1} cannot be read.",
+            NOTHING_STARTED,
         ) from error
     except OSError as error:
         raise InvalidDataError(
@@ -69,23 +95,20 @@ def _read_text(path: Path, name: str) -> str:
         ) from error
 
 
-def _read_json(text: str, ending: str) -> list[PlacedRow]:
-    if text.lstrip().startswith("[") or (ending == ".json" and not _is_json(_first_line(text))):
-        try:
-            value = json.loads(text)
-        except ValueError as error:
-            return [_json_fault(error, text.split("\n"))]
-        rows = value if isinstance(value, list) else [value]
-        return [PlacedRow(f"row {i}", row) for i, row in enumerate(rows, start=1)]
-    # Not splitlines(): JSON text may hold other line separators, such as U+2028.
-    lines = text.split("\n")
-    return [
-        _read_json_line(line, number) for number, line in enumerate(lines, start=1) if line.strip()
-    ]
+def _is_one_value(first: str, ending: str) -> bool:
+    """Tell a JSON array or object over many lines from one that ends with its line."""
+    return first.lstrip().startswith("[") or (ending == ".json" and not _is_json(first.strip()))
 
 
-def _first_line(text: str) -> str:
-    return text.strip().split("\n", 1)[0]
+def _read_json(text: str) -> Iterator[PlacedRow]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        yield _json_fault(error, text.split("\n"))
+        return
+    rows = value if isinstance(value, list) else [value]
+    for number, row in enumerate(rows, start=1):
+        yield PlacedRow(f"row {number}", row)
 
 
 def _is_json(line: str) -> bool:
@@ -118,38 +141,42 @@ def _json_fault(error: ValueError, lines: list[str], number: int = 1) -> PlacedR
     )
 
 
-def _read_csv(text: str, name: str, separator: str) -> list[PlacedRow]:
-    reader = csv.DictReader(io.StringIO(text), delimiter=separator, strict=True)
-    rows = []
+def _read_csv(lines: Iterable[str], name: str, separator: str) -> Iterator[PlacedRow]:
+    reader = csv.DictReader(lines, delimiter=separator, strict=True)
+    number = 0
     try:
         for number, row in enumerate(reader, start=1):
             place = f"row {number}"
             # DictReader files surplus values under None, and fills missing ones with None.
             if None in row:
-                rows.append(PlacedRow(place, fault=f"{place} has more values than the header"))
+                yield PlacedRow(place, fault=f"{place} has more values than the header")
             elif None in row.values():
-                rows.append(PlacedRow(place, fault=f"{place} has fewer values than the header"))
+                yield PlacedRow(place, fault=f"{place} has fewer values than the header")
             else:
-                rows.append(PlacedRow(place, dict(row)))
+                yield PlacedRow(place, dict(row))
     except csv.Error as error:
         place = f"line {reader.line_num}"
-        rows.append(PlacedRow(place, fault=f"{place} is not CSV: {error}"))
-    if not rows:
+        yield PlacedRow(place, fault=f"{place} is not CSV: {error}")
+        return
+    if not number:
         raise InvalidDataError(f"`{name}` has a header and no rows.", NOTHING_STARTED)
-    return rows
 
 
-def _read_parquet(path: Path, name: str) -> list[PlacedRow]:
+def _read_parquet(path: Path, name: str) -> Iterator[PlacedRow]:
     try:
         from pyarrow import ArrowException, parquet  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError as error:
         raise MissingDependencyError(
             f"Reading `{name}` needs the package `pyarrow`.", "Install it: `pip install pyarrow`."
         ) from error
+    number = 0
     try:
-        rows = parquet.read_table(path).to_pylist()
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield PlacedRow(f"row {number}", row)
     except (ArrowException, OSError, ValueError) as error:
         raise InvalidDataError(f"`{name}` is not a Parquet file.", NOTHING_STARTED) from error
-    if not rows:
+    if not number:
         raise InvalidDataError(f"`{name}` is empty.", NOTHING_STARTED)
-    return [PlacedRow(f"row {i}", row) for i, row in enumerate(rows, start=1)]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from twinkle_jupyter.datasets.file_rows import PlacedRow, read_file_rows
 from twinkle_jupyter.datasets.layouts import (
@@ -32,6 +33,8 @@ from twinkle_jupyter.errors import NOTHING_STARTED, InvalidDataError
 
 __all__ = ["LoadedRecords", "check_records", "fingerprint", "load_records", "shipped_names"]
 
+#: Rows of a DataFrame that are dicts at once.
+_FRAME_ROWS = 1000
 _BOX = Path(__file__).parent / "box"
 
 
@@ -64,13 +67,17 @@ def load_records(source: object, name: str = "") -> LoadedRecords:
             faults by line or row, and the count of all.
         MissingDependencyError: Parquet without `pyarrow`.
     """
+    shown, rows = place_rows(source, name)
+    return _convert(rows, shown)
+
+
+def place_rows(source: object, name: str = "") -> tuple[str, Iterator[PlacedRow]]:
+    """Return what messages call a source, and its rows one at a time; raises as `load_records`."""
     if isinstance(source, str | Path):
         shown = name or str(source)
-        rows = read_file_rows(_find_file(source), shown)
-    else:
-        shown = name or "data"
-        rows = _rows_of_object(source, shown)
-    return _convert(rows, shown)
+        return shown, read_file_rows(find_file(source), shown)
+    shown = name or "data"
+    return shown, _rows_of_object(source, shown)
 
 
 def shipped_names() -> list[str]:
@@ -84,7 +91,8 @@ def fingerprint(records: Sequence[Mapping[str, object]]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _find_file(source: str | Path) -> Path:
+def find_file(source: str | Path) -> Path:
+    """Return the file of this path or of the shipped data set; raises as `load_records`."""
     path = Path(source).expanduser()
     if path.is_file():
         return path
@@ -109,10 +117,9 @@ def _find_nearest(path: Path) -> str:
     return ""
 
 
-def _rows_of_object(source: object, name: str) -> list[PlacedRow]:
-    to_dict = getattr(source, "to_dict", None)
-    if callable(to_dict) and hasattr(source, "columns"):
-        source = to_dict("records")
+def _rows_of_object(source: object, name: str) -> Iterator[PlacedRow]:
+    if callable(getattr(source, "to_dict", None)) and hasattr(source, "columns"):
+        source = _frame_rows(source)
     if isinstance(source, Mapping):
         raise InvalidDataError(
             f"`{name}` is one object, not a list of rows"
@@ -124,29 +131,52 @@ def _rows_of_object(source: object, name: str) -> list[PlacedRow]:
             f"`{name}` is {describe(source)}, not a file, a list of rows or a DataFrame.",
             NOTHING_STARTED,
         )
-    rows = [PlacedRow(f"row {i}", row) for i, row in enumerate(source, start=1)]
-    if not rows:
+    number = 0
+    for number, row in enumerate(source, start=1):
+        yield PlacedRow(f"row {number}", row)
+    if not number:
         raise InvalidDataError(f"`{name}` is empty.", NOTHING_STARTED)
-    return rows
 
 
-def _convert(rows: list[PlacedRow], name: str) -> LoadedRecords:
+def _frame_rows(frame: Any) -> Iterator[object]:
+    """Yield a DataFrame's rows as dicts, some at a time: of pandas, or of polars."""
+    if not hasattr(frame, "iloc"):
+        yield from frame.iter_rows(named=True)
+        return
+    for start in range(0, len(frame), _FRAME_ROWS):
+        yield from frame.iloc[start : start + _FRAME_ROWS].to_dict("records")
+
+
+def convert_row(row: PlacedRow) -> tuple[Layout | None, dict[str, object], list[str]]:
+    """Return a row's layout, its conversation, and what is wrong with it.
+
+    Without faults the conversation is a `Record` that can be learned from.
+    """
+    value = row.value
+    if row.fault:
+        return None, {}, [row.fault]
+    if not isinstance(value, Mapping):
+        return None, {}, [f"{row.place} is {describe(value)}, not an object"]
+    layout = detect_layout(value)
+    if layout is None:
+        return None, {}, [_say_no_layout(value, row.place)]
+    record: dict[str, object] = {
+        "messages": to_messages(value, layout),
+        "tools": to_tools(value),
+    }
+    return layout, record, find_faults(record, row.place)
+
+
+def _convert(rows: Iterable[PlacedRow], name: str) -> LoadedRecords:
     records: list[object] = []
     layouts: list[Layout] = []
     faults: list[str] = []
     for row in rows:
-        layout = detect_layout(row.value) if isinstance(row.value, Mapping) else None
-        if row.fault:
-            faults.append(row.fault)
-        elif not isinstance(row.value, Mapping):
-            faults.append(f"{row.place} is {describe(row.value)}, not an object")
-        elif layout is None:
-            faults.append(_say_no_layout(row.value, row.place))
-        else:
+        layout, record, wrong = convert_row(row)
+        faults += wrong
+        if layout is not None:
             layouts.append(layout)
-            record = {"messages": to_messages(row.value, layout), "tools": to_tools(row.value)}
             records.append(record)
-            faults += find_faults(records[-1], row.place)
     raise_faults(name, faults)
     return LoadedRecords(check_records(records, name), layouts[0], name)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter.errors import STARTING, TwinkleError
+from twinkle_jupyter.notebook.cell_value import Answer, Answers, current_cell
 from twinkle_jupyter.notebook.service_link import READY_S
 from twinkle_jupyter.notebook.session import Session
 
@@ -44,6 +45,8 @@ class StreamedAnswer:
     texts: list[str] = field(default_factory=list)
     #: What is being done before it can be answered.
     waits_for: str = ""
+    #: All that has come.
+    whole: str = ""
 
     @property
     def note(self) -> str:
@@ -75,8 +78,8 @@ def stream_answers(
     client: Client,
     answers: Sequence[StreamedAnswer],
     messages: Sequence[Mapping[str, str]],
-) -> None:
-    """Read all answers at once, a thread each, and draw them from here.
+) -> Answer | Answers:
+    """Read all answers at once, a thread each, and draw them from here; return what was said.
 
     Raises:
         TwinkleError: What an answer failed with, once the others are over.
@@ -100,6 +103,10 @@ def stream_answers(
     for answer in answers:
         if answer.error is not None:
             raise answer.error
+    first = answers[0].whole
+    said = Answer(first) if len(answers) == 1 else Answers(answer.whole for answer in answers)
+    said.said_in = current_cell()
+    return said
 
 
 def _await_first(session: Session, answers: Sequence[StreamedAnswer]) -> None:
@@ -147,6 +154,7 @@ def _take(answer: StreamedAnswer) -> None:
             answer.end = part
         else:
             answer.texts.append(part.text)
+            answer.whole += part.text
 
 
 def _read(

@@ -6,9 +6,11 @@ import secrets
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from twinkle_jupyter.client.adapter import Adapter
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.notebook.answer_settings import add_setting_arguments, read_settings
 from twinkle_jupyter.notebook.answer_stream import StreamedAnswer, stream_answers
+from twinkle_jupyter.notebook.cell_value import Answer, Answers, Listing, list_out
 from twinkle_jupyter.notebook.session import Session, Table
 
 if TYPE_CHECKING:
@@ -40,17 +42,17 @@ def add_sample_arguments(parser: ArgumentParser) -> None:
     add_setting_arguments(parser)
 
 
-def chat(session: Session, arguments: Namespace) -> None:
+def chat(session: Session, arguments: Namespace) -> Answer | Answers:
     """Ask a model, or two side by side, and show the answer as it comes."""
     messages = _read_messages(session, arguments, f"chat {arguments.model}")
     settings = read_settings(arguments)
     models = [name for name in (arguments.model, arguments.compare) if name]
     client = session.service.ready(session.face)
     answers = [StreamedAnswer(column, name, name, settings) for column, name in enumerate(models)]
-    stream_answers(session, client, answers, messages)
+    return stream_answers(session, client, answers, messages)
 
 
-def sample(session: Session, arguments: Namespace) -> None:
+def sample(session: Session, arguments: Namespace) -> Answer | Answers:
     """Ask a model several times at once and show all answers as they come.
 
     Several answers are drawn, at temperature 1 if none is set, and each has a seed of its own, the
@@ -72,18 +74,21 @@ def sample(session: Session, arguments: Namespace) -> None:
             own["seed"] += column
             title = f"{model}, seed {own['seed']}"
         answers.append(StreamedAnswer(column, title, model, own))
-    stream_answers(session, client, answers, messages)
+    return stream_answers(session, client, answers, messages)
 
 
-def adapters(session: Session, _: Namespace) -> None:
+def adapters(session: Session, _: Namespace) -> Listing[Adapter]:
     """List the adapters."""
+    client = session.service.running()
+    found = client.adapters()
     rows = [
         (one.name, one.origin, one.state, str(one.step), str(one.rank), one.base_model, one.folder)
-        for one in session.service.running().adapters()
+        for one in found
     ]
     note = "" if rows else "There is no adapter yet: `%twinkle train DATA` makes one."
     headings = ("adapter", "of", "state", "step", "rank", "base model", "folder")
-    session.face.table(Table("Adapters", headings, rows, note))
+    table = Table("Adapters", headings, rows, note)
+    return list_out(session, (Adapter(client, one.name) for one in found), table)
 
 
 def _add_prompt(parser: ArgumentParser) -> None:

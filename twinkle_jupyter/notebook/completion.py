@@ -10,16 +10,20 @@ import glob
 import re
 import threading
 import time
-from collections.abc import Callable
+from argparse import Action
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from twinkle_jupyter.errors import TwinkleError
+from twinkle_jupyter.notebook.metric_verbs import LOGGERS
 from twinkle_jupyter.notebook.verbs import VERBS, Verb
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
+    from twinkle_jupyter.client.client import Client
     from twinkle_jupyter.notebook.session import Session
 
 Matcher: TypeAlias = "Callable[[CompletionContext], SimpleMatcherResult]"
@@ -30,22 +34,40 @@ WAIT_S = 0.25
 _LINE = re.compile(r"(?:^|=)\s*%{1,2}twinkle\s+(?P<rest>.*)$")
 _TO_ESCAPE = re.compile(r"[\s'\"\\]")
 _DATA_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
-_NAMED = frozenset(
-    (
-        "chat",
-        "checkpoint",
-        "checkpoints",
-        "fork",
-        "pause",
-        "resume",
-        "rewind",
-        "sample",
-        "set",
-        "show",
-        "stop-run",
-        "tree",
-    )
-)
+#: What completes an argument, by its name in the parser; verbs share these names.
+_KINDS: dict[str, tuple[str, ...]] = {
+    "data": ("data",),
+    "name": ("runs",),
+    "run": ("runs",),
+    "model": ("base", "runs"),
+    "compare": ("base", "runs"),
+    "adapter": ("runs",),
+    "from_adapter": ("runs",),
+    "record": ("paths",),
+    "folder": ("paths",),
+    "token_file": ("paths",),
+    "setting_base_model": ("paths",),
+}
+#: Where the same name means something else, or more.
+_KINDS_OF_VERBS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("show", "name"): ("runs", "sweeps"),
+    ("metrics", "name"): ("runs", "sweeps"),
+    ("metrics", "to"): ("loggers", "paths"),
+    ("record", "to"): ("paths",),
+    ("sweep", "name"): (),
+    ("prune", "name"): ("sweeps",),
+    ("extend", "name"): ("sweeps",),
+    ("stop-sweep", "name"): ("sweeps",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What there is to name."""
+
+    adapters: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    sweeps: tuple[str, ...] = ()
 
 
 def make_matcher(session: Session) -> Matcher:
@@ -69,9 +91,7 @@ def make_matcher(session: Session) -> Matcher:
     return cast("Matcher", context_matcher(identifier="twinkle")(twinkle_matcher))
 
 
-def complete(
-    rest: str, session: Session, get_names: Callable[[], list[str]]
-) -> tuple[str, list[str]]:
+def complete(rest: str, session: Session, get_names: Callable[[], Names]) -> tuple[str, list[str]]:
     """Return the word before the cursor and what it can become."""
     words = rest.split()
     fragment = "" if rest[-1:].isspace() or not words else words.pop()
@@ -80,39 +100,65 @@ def complete(
     verb = VERBS.get(words[0])
     if verb is None:
         return fragment, []
-    return fragment, _starting(fragment, _candidates(verb, words, fragment, session, get_names))
+    if fragment.startswith("-"):
+        return fragment, _starting(fragment, verb.parser().flags())
+    action = _action_at(verb, words[1:])
+    if action is None:
+        return fragment, []
+    return fragment, _starting(fragment, _candidates(verb, action, fragment, session, get_names))
+
+
+def _action_at(verb: Verb, words: list[str]) -> Action | None:
+    """Return the argument that the next word would be the value of."""
+    actions = verb.parser()._actions  # noqa: SLF001 - argparse has no other way to ask
+    flags = {flag: action for action in actions for flag in action.option_strings}
+    last = flags.get(words[-1]) if words else None
+    if last is not None and last.nargs != 0:
+        return last
+    # A flag takes the word behind it, unless it is a switch or has its value with it.
+    taken = [i + 1 for i, word in enumerate(words) if word in flags and flags[word].nargs != 0]
+    given = [w for i, w in enumerate(words) if i not in taken and not w.startswith("-")]
+    positional = [action for action in actions if not action.option_strings]
+    if len(given) < len(positional):
+        return positional[len(given)]
+    repeats = bool(positional) and positional[-1].nargs in ("*", "+")
+    return positional[-1] if repeats else None
 
 
 def _candidates(
     verb: Verb,
-    words: list[str],
+    action: Action,
     fragment: str,
     session: Session,
-    get_names: Callable[[], list[str]],
+    get_names: Callable[[], Names],
 ) -> list[str]:
-    if fragment.startswith("-"):
-        return verb.parser().flags()
-    if words[-1] == "--compare":
-        return ["base", *get_names()]
-    if words[-1].startswith("--") and words[-1] != "--wait":
-        return _choices(verb, words[-1])
-    if verb.name == "train":
-        return _data(fragment, session)
-    if verb.name in _NAMED:
-        return [*(["base"] if verb.name in {"chat", "sample"} else []), *get_names()]
-    return []
+    if action.choices is not None:
+        return [str(choice) for choice in action.choices]
+    if str(action.metavar).startswith("{"):
+        return str(action.metavar).strip("{}").split(",")
+    kinds = _KINDS_OF_VERBS.get((verb.name, action.dest), _KINDS.get(action.dest, ()))
+    found: list[str] = []
+    for kind in kinds:
+        match kind:
+            case "base":
+                found.append("base")
+            case "data":
+                found += _data(fragment, session)
+            case "paths":
+                found += _paths(fragment)
+            case "loggers":
+                found += LOGGERS
+            case "sweeps":
+                found += get_names().sweeps
+            case _:
+                # Ids are long and seldom typed: only for who begins one.
+                names = get_names()
+                found += names.runs if fragment.startswith("run_") else names.adapters
+    return found
 
 
-def _starting(fragment: str, candidates: list[str] | dict[str, Verb]) -> list[str]:
-    return [text for text in candidates if text.startswith(fragment)]
-
-
-def _choices(verb: Verb, flag: str) -> list[str]:
-    """Return the words that a flag takes, as its help shows them."""
-    for action in verb.parser()._actions:  # noqa: SLF001 - argparse has no other way to ask
-        if flag in action.option_strings and str(action.metavar).startswith("{"):
-            return str(action.metavar).strip("{}").split(",")
-    return []
+def _starting(fragment: str, candidates: Iterable[str]) -> list[str]:
+    return [text for text in dict.fromkeys(candidates) if text.startswith(fragment)]
 
 
 def _data(fragment: str, session: Session) -> list[str]:
@@ -124,13 +170,18 @@ def _data(fragment: str, session: Session) -> list[str]:
         for name, value in list(session.names.items())
         if not name.startswith("_") and (isinstance(value, list) or hasattr(value, "columns"))
     ]
-    files = []
+    return [*variables, *_paths(fragment, _DATA_SUFFIXES), *shipped_names()]
+
+
+def _paths(fragment: str, endings: tuple[str, ...] = ("",)) -> list[str]:
+    """Return folders, and files with one of the endings."""
+    found = []
     for match in sorted(glob.glob(f"{glob.escape(fragment)}*"))[:200]:  # noqa: PTH207 - as typed
         if Path(match).is_dir():
-            files.append(f"{_as_word(match)}/")
-        elif match.endswith(_DATA_SUFFIXES):
-            files.append(_as_word(match))
-    return [*variables, *files, *shipped_names()]
+            found.append(f"{_as_word(match)}/")
+        elif match.endswith(endings):
+            found.append(_as_word(match))
+    return found
 
 
 def _as_word(path: str) -> str:
@@ -138,16 +189,27 @@ def _as_word(path: str) -> str:
     return _TO_ESCAPE.sub(r"\\\g<0>", path)
 
 
+def _ask(client: Client) -> Names:
+    runs = client.runs()
+    adapters = [run.adapter for run in runs]
+    adapters += [one.name for one in client.adapters()]
+    return Names(
+        tuple(dict.fromkeys(adapters)),
+        tuple(run.run_id for run in runs),
+        tuple(sweep.name for sweep in client.sweeps()),
+    )
+
+
 class _Names:
-    """Names of runs' adapters, fetched by a thread so that a keystroke never waits long."""
+    """Names that the service knows, fetched by a thread so that a keystroke never waits long."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._names: list[str] = []
+        self._names = Names()
         self._fetched_at = float("-inf")
         self._thread: threading.Thread | None = None
 
-    def get(self) -> list[str]:
+    def get(self) -> Names:
         if time.monotonic() - self._fetched_at > NAMES_S:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
@@ -161,7 +223,7 @@ class _Names:
         try:
             client = self._session.service.find()
             if client is not None:
-                self._names = list(dict.fromkeys(run.adapter for run in client.runs()))
+                self._names = _ask(client)
         except TwinkleError:
-            self._names = []
+            self._names = Names()
         self._fetched_at = time.monotonic()

@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinkle_jupyter.client.adapter import Adapter
 from twinkle_jupyter.notebook.session import Session, Table
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def add_import_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def import_peft(session: Session, arguments: Namespace) -> None:
+def import_peft(session: Session, arguments: Namespace) -> Adapter:
     """Take in an adapter that was trained elsewhere."""
     from twinkle_jupyter.client.exports import import_adapter
 
@@ -123,6 +124,18 @@ def import_peft(session: Session, arguments: Namespace) -> None:
         f"{adapter.name} is here, rank {adapter.rank} on {adapter.base_model}: "
         f"`{session.prefix} chat {adapter.name} …` asks it."
     )
+    return Adapter(client, adapter.name)
+
+
+def add_delete_arguments(parser: ArgumentParser) -> None:
+    """Take an adapter."""
+    parser.add_argument("adapter", help="the adapter's name")
+
+
+def delete(session: Session, arguments: Namespace) -> None:
+    """Delete an adapter's weights."""
+    session.service.running().delete_adapter(arguments.adapter)
+    session.face.note(f"{arguments.adapter} is deleted.")
 
 
 def _add_step(parser: ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.notebook.arguments import split_line
@@ -11,12 +12,26 @@ from twinkle_jupyter.notebook.cell_errors import show_error, take_over
 from twinkle_jupyter.notebook.completion import make_matcher
 from twinkle_jupyter.notebook.notebook_face import NotebookFace
 from twinkle_jupyter.notebook.service_link import ServiceLink
-from twinkle_jupyter.notebook.session import Session
+from twinkle_jupyter.notebook.session import Face, Session
 from twinkle_jupyter.notebook.terminal_face import TerminalFace
-from twinkle_jupyter.notebook.verbs import VERBS, run
+from twinkle_jupyter.notebook.verbs import run, verbs_by_group
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+
+_EXAMPLES = (
+    "Train adapters and talk to them.",
+    "",
+    "    %twinkle preview rows.jsonl               what the rows are, and what would be cut",
+    "    %twinkle train rows.jsonl --adapter mine  returns at once; the panel goes on by itself",
+    "    run = %twinkle train rows                 rows from a variable, and the run in another",
+    "    %%twinkle chat mine --compare base        asks both what the cell's body says",
+    "",
+    "`%twinkle VERB --help` shows what a verb takes, the tab key completes it. Programs have the",
+    "same verbs as functions, `from twinkle_jupyter import twinkle`, and a terminal as a command.",
+)
+_FACES: WeakKeyDictionary[InteractiveShell, Face] = WeakKeyDictionary()
 
 
 def register(shell: InteractiveShell) -> Session:
@@ -24,8 +39,7 @@ def register(shell: InteractiveShell) -> Session:
 
     Doing it again replaces what was there. Returns the session that the magics use.
     """
-    face = NotebookFace(shell) if _is_kernel(shell) else TerminalFace()
-    session = Session(face=face, service=ServiceLink(), names=shell.user_ns)
+    session = Session(face=face_of(shell), service=ServiceLink(), names=shell.user_ns)
     shell_shows_errors = take_over(shell)
 
     def twinkle(line: str, cell: str | None = None) -> object:
@@ -70,21 +84,18 @@ def run_line(session: Session, line: str) -> object:
         ) from error
 
 
-def _is_kernel(shell: InteractiveShell) -> bool:
-    return getattr(shell, "kernel", None) is not None
+def face_of(shell: InteractiveShell) -> Face:
+    """Return where output goes in this shell; the same one each time, since it knows its cell."""
+    known = _FACES.get(shell)
+    if known is None:
+        is_kernel = getattr(shell, "kernel", None) is not None
+        known = _FACES[shell] = NotebookFace(shell) if is_kernel else TerminalFace()
+    return known
 
 
 def _usage() -> str:
-    lines = [f"    {verb.name:10} {verb.summary}" for verb in VERBS.values()]
-    return "\n".join(
-        [
-            "Train adapters and talk to them.",
-            "",
-            "    %twinkle VERB …      `%twinkle VERB --help` shows what it takes",
-            "    %%twinkle chat NAME  asks what the cell's body says",
-            "",
-            "Verbs:",
-            "",
-            *lines,
-        ]
-    )
+    lines = list(_EXAMPLES)
+    for group, verbs in verbs_by_group().items():
+        lines += ["", f"{group[:1].upper()}{group[1:]}", ""]
+        lines += [f"    {verb.name:14} {verb.summary}" for verb in verbs]
+    return "\n".join(lines)

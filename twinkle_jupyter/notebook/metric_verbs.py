@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twinkle_jupyter.client.sweep import Sweep
     from twinkle_jupyter.store.interface import JSON
 
-_LOGGERS = ("tensorboard", "wandb", "trackio")
+LOGGERS = ("tensorboard", "wandb", "trackio")
 _SHOWN_ROWS = 12
 _COLUMNS = ("step", "loss", "eval_loss", "learning_rate", "grad_norm", "tokens_per_second")
 
@@ -32,7 +32,7 @@ def add_metric_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--to",
         metavar="TARGET",
-        help=f"{', '.join(_LOGGERS)}, or a new file that ends with {', '.join(FILE_KINDS)}",
+        help=f"{', '.join(LOGGERS)}, or a new file that ends with {', '.join(FILE_KINDS)}",
     )
     parser.add_argument("--folder", default="tensorboard", help="of TensorBoard's files")
     parser.add_argument("--project", default="twinkle", help="of W&B or trackio")
@@ -42,14 +42,14 @@ def add_metric_arguments(parser: ArgumentParser) -> None:
 def metrics(session: Session, arguments: Namespace) -> MetricTable | None:
     """Show or return the steps so far, or send them on."""
     client = session.service.running()
-    if arguments.to in _LOGGERS:
+    if arguments.to in LOGGERS:
         _send(session, client, arguments)
         return None
     held = _hold(client, arguments.name)
     if arguments.to is not None:
         _write(session, held, Path(arguments.to).expanduser())
         return None
-    if session.prefix.startswith("%"):
+    if session.prefix.startswith("%") or session.is_program:
         return held.history
     _show(session, arguments.name, held.rows())
     return None
@@ -80,7 +80,7 @@ def _write(session: Session, held: Run | Sweep, path: Path) -> None:
     if path.suffix not in FILE_KINDS:
         raise InvalidConfigError(
             f"`--to {path}` is no logger, and no file that metrics are written to.",
-            f"Loggers: {', '.join(_LOGGERS)}. Files end with {', '.join(FILE_KINDS)}.",
+            f"Loggers: {', '.join(LOGGERS)}. Files end with {', '.join(FILE_KINDS)}.",
         )
     rows = held.rows()
     write_rows(rows, path)

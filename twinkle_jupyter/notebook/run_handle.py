@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter.client.run import Run
+from twinkle_jupyter.notebook.cell_value import CellValue, current_cell
 from twinkle_jupyter.notebook.snapshot import RunPicture, Snapshot
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from twinkle_jupyter.notebook.session import Face
 
 
-class RunHandle(Run):
+class RunHandle(CellValue, Run):
     """A run that shows its panel when it is the value of a cell.
 
     Attributes:
@@ -21,10 +22,14 @@ class RunHandle(Run):
     """
 
     def __init__(self, client: Client, run_id: str, adapter: str, face: Face) -> None:
-        super().__init__(client, run_id)
+        super().__init__(client, run_id, adapter)
         self.client = client
-        self.adapter = adapter
         self._face = face
+
+    def said(self) -> RunHandle:
+        """Note that the cell which runs has said in words what became of the run."""
+        self.said_in = current_cell()
+        return self
 
     def picture(self) -> Snapshot:
         """Fetch what a panel shows of the run now."""
@@ -33,8 +38,6 @@ class RunHandle(Run):
             picture.add(event.id, event.entry)
         return picture.snapshot()
 
-    def __repr__(self) -> str:
-        return f"<run {self.run_id} of adapter {self.adapter!r}>"
-
     def _ipython_display_(self) -> None:
-        self._face.panel(self)
+        if not self.is_said:
+            self._face.panel(self)

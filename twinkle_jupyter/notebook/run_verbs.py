@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from twinkle_jupyter.errors import ConflictError, InvalidDataError, NotFoundError, RunFailedError
 from twinkle_jupyter.notebook.arguments import add_run_settings, run_settings
 from twinkle_jupyter.notebook.base_model_choice import settle_base_model
+from twinkle_jupyter.notebook.cell_value import Listing, list_out
 from twinkle_jupyter.notebook.record_verbs import load_record
 from twinkle_jupyter.notebook.run_handle import RunHandle
 from twinkle_jupyter.notebook.service_verbs import describe_run
@@ -69,7 +71,7 @@ def train(session: Session, arguments: Namespace) -> RunHandle:
         if arguments.from_adapter:
             shape = _shape_of(session, arguments.from_adapter)
         data = load_data(session, arguments.data, "train")
-    config = _config(arguments, shape)
+    config = read_config(arguments, shape)
     found = session.service.find()
     base_model = settle_base_model(config.base_model, found.connection if found else None)
     client = session.service.started(session.face)
@@ -99,14 +101,22 @@ def show(session: Session, arguments: Namespace) -> RunHandle:
     return show_run(session, client, body, wait=arguments.wait)
 
 
-def runs(session: Session, _: Namespace) -> None:
+def runs(session: Session, _: Namespace) -> Listing[RunHandle]:
     """List all runs, newest first."""
+    client = session.service.running()
+    found = client.runs()
     rows = [
         (run.adapter, run.run_id, describe_run(run), run.created_at[:16].replace("T", " "))
-        for run in session.service.running().runs()
+        for run in found
     ]
     note = "" if rows else "There is no run yet: `%twinkle train DATA` starts one."
-    session.face.table(Table("Runs", ("adapter", "run", "state", "since (UTC)"), rows, note))
+    table = Table("Runs", ("adapter", "run", "state", "since (UTC)"), rows, note)
+    return list_out(session, (handle_of(session, client, run) for run in found), table)
+
+
+def handle_of(session: Session, client: Client, body: RunBody) -> RunHandle:
+    """Return the run as a person holds it."""
+    return RunHandle(client, body.run_id, body.adapter, session.face)
 
 
 def add_name_argument(parser: ArgumentParser) -> None:
@@ -114,18 +124,20 @@ def add_name_argument(parser: ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="a run or its adapter; may be left out if only one")
 
 
-def pause(session: Session, arguments: Namespace) -> None:
+def pause(session: Session, arguments: Namespace) -> RunHandle:
     """Let a run rest before its next step."""
     client = session.service.running()
     run = client.pause(active_name(client, arguments.name))
     session.face.note(f"{run.adapter} rests at step {run.step}: `%twinkle resume {run.adapter}`.")
+    return handle_of(session, client, run).said()
 
 
-def resume(session: Session, arguments: Namespace) -> None:
+def resume(session: Session, arguments: Namespace) -> RunHandle:
     """Let a paused run go on."""
     client = session.service.running()
     run = client.resume(active_name(client, arguments.name))
     session.face.note(f"{run.adapter} goes on after step {run.step}.")
+    return handle_of(session, client, run).said()
 
 
 def add_stop_arguments(parser: ArgumentParser) -> None:
@@ -138,13 +150,14 @@ def add_stop_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def stop_run(session: Session, arguments: Namespace) -> None:
+def stop_run(session: Session, arguments: Namespace) -> RunHandle:
     """End a run; its newest or its best weights are kept."""
     client = session.service.running()
     keep: Literal["last", "best"] = "best" if arguments.keep_best else "last"
     run = client.stop(active_name(client, arguments.name), keep=keep)
     kept = f"those of step {run.best_step}, the best," if arguments.keep_best else "its weights"
     session.face.note(f"{run.adapter} ends after step {run.step}; {kept} are kept.")
+    return handle_of(session, client, run).said()
 
 
 def _shape_of(session: Session, name: str) -> dict[str, object]:
@@ -157,7 +170,12 @@ def _shape_of(session: Session, name: str) -> dict[str, object]:
     )
 
 
-def _config(arguments: Namespace, shape: Mapping[str, object]) -> RunConfig:
+def read_config(arguments: Namespace, shape: Mapping[str, object]) -> RunConfig:
+    """Read the settings that were given over those of `shape`.
+
+    Raises:
+        InvalidConfigError: Some are wrong; all are named.
+    """
     from pydantic import ValidationError
 
     from twinkle_jupyter.config.mistakes import settings_error
@@ -182,6 +200,13 @@ def load_data(session: Session, word: str | None, verb: str) -> LoadedRecords:
     """
     from twinkle_jupyter.datasets.records import load_records
 
+    with found_data(session, word, verb) as (source, name):
+        return load_records(source, name=name)
+
+
+@contextmanager
+def found_data(session: Session, word: str | None, verb: str) -> Iterator[tuple[object, str]]:
+    """Give what a verb is to read, and what messages call it; raises as `load_data`."""
     if word is None and not session.body:
         raise InvalidDataError(
             f"`{verb}` needs data: a file, a variable or the name of a shipped data set.",
@@ -189,25 +214,20 @@ def load_data(session: Session, word: str | None, verb: str) -> LoadedRecords:
         )
     if word is None or word == "-":
         name = "the cell" if session.prefix.startswith("%") else "the input"
-        return _load_body(session.body or "", name)
-    if word.isidentifier() and word in session.names:
-        return load_records(session.names[word], name=word)
-    return load_records(word)
-
-
-def _load_body(body: str, name: str) -> LoadedRecords:
-    """Read the cell's body as JSONL, with the file reader's own messages."""
-    from twinkle_jupyter.datasets.records import load_records
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "cell.jsonl"
-        path.write_text(body, encoding="utf-8")
-        return load_records(path, name=name)
+        # JSON Lines, with the file reader's own messages.
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "cell.jsonl"
+            path.write_text(session.body or "", encoding="utf-8")
+            yield path, name
+    elif word.isidentifier() and word in session.names:
+        yield session.names[word], word
+    else:
+        yield word, word
 
 
 def show_run(session: Session, client: Client, body: RunBody, *, wait: bool) -> RunHandle:
     """Show the panel, and wait for the end if asked to; an interrupt ends the waiting only."""
-    run = RunHandle(client, body.run_id, body.adapter, session.face)
+    run = handle_of(session, client, body)
     if not wait:
         session.face.panel(run)
         return run
@@ -219,7 +239,7 @@ def show_run(session: Session, client: Client, body: RunBody, *, wait: bool) -> 
             f"Detached: the run of {run.adapter} goes on. `%twinkle show {run.adapter}` brings its "
             f"panel back, `%twinkle stop-run {run.adapter}` ends it."
         )
-        return run
+        return run.said()
     if picture.state == "failed":
         raise RunFailedError(
             f"The run of {run.adapter} failed: {picture.reason.rstrip('.')}.",

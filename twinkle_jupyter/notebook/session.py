@@ -94,6 +94,8 @@ class Session:
     names: Mapping[str, object] = field(default_factory=dict)
     #: What a person types before a verb: `%twinkle` or `twinkle`.
     prefix: str = "%twinkle"
+    #: Whether a program calls the verb and wants its value, not its words.
+    is_program: bool = False
     #: The body of a `%%twinkle` cell, None for a line.
     body: str | None = None
     #: What this process feeds loggers with, by logger and run.

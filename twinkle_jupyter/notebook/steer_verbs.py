@@ -5,11 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from twinkle_jupyter.config.steering import STEERABLE
+from twinkle_jupyter.client.adapter import Checkpoint
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.notebook.arguments import add_run_settings, run_settings
+from twinkle_jupyter.notebook.cell_value import Listing, list_out
 from twinkle_jupyter.notebook.run_handle import RunHandle
-from twinkle_jupyter.notebook.run_verbs import active_name, show_run
+from twinkle_jupyter.notebook.run_verbs import active_name, handle_of, show_run
 from twinkle_jupyter.notebook.service_verbs import describe_run
 from twinkle_jupyter.notebook.session import Session, Table
 
@@ -22,10 +23,10 @@ _HOUR_S = 3600
 def add_set_arguments(parser: ArgumentParser) -> None:
     """Take a run and the settings that may change while it goes on."""
     parser.add_argument("name", nargs="?", help="a run or its adapter; may be left out if only one")
-    add_run_settings(parser, STEERABLE)
+    _add_steerable_settings(parser)
 
 
-def set_run(session: Session, arguments: Namespace) -> None:
+def set_run(session: Session, arguments: Namespace) -> RunHandle:
     """Change settings of a run that goes on, from its next step."""
     client = session.service.running()
     changes = run_settings(arguments)
@@ -37,13 +38,14 @@ def set_run(session: Session, arguments: Namespace) -> None:
     run = client.set(active_name(client, arguments.name), **typed_changes(changes))
     said = ", ".join(f"{name}={run.settings[name]}" for name in changes)
     session.face.note(f"{run.adapter} goes on with {said} from its next step.")
+    return handle_of(session, client, run).said()
 
 
 def add_fork_arguments(parser: ArgumentParser) -> None:
     """Take a run and a step, a name, and what is to differ."""
     parser.add_argument("run", help="a run or its adapter, and a step if not its newest: pirate@40")
     parser.add_argument("--adapter", default="", help="name of the new one; else the next free one")
-    add_run_settings(parser, STEERABLE)
+    _add_steerable_settings(parser)
 
 
 def fork(session: Session, arguments: Namespace) -> RunHandle:
@@ -59,7 +61,7 @@ def fork(session: Session, arguments: Namespace) -> RunHandle:
 def add_rewind_arguments(parser: ArgumentParser) -> None:
     """Take a run with the step to go back to, and what is to differ."""
     parser.add_argument("run", help="a run or its adapter, and the step: pirate@20")
-    add_run_settings(parser, STEERABLE)
+    _add_steerable_settings(parser)
 
 
 def rewind(session: Session, arguments: Namespace) -> RunHandle:
@@ -84,16 +86,18 @@ def add_checkpoint_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def checkpoint(session: Session, arguments: Namespace) -> None:
+def checkpoint(session: Session, arguments: Namespace) -> Checkpoint:
     """Save what a run has now, and keep it."""
     client = session.service.running()
     ttl = arguments.ttl_hours
+    run = client.run(active_name(client, arguments.name))
     made = client.checkpoint(
-        active_name(client, arguments.name),
+        run.run_id,
         label=arguments.label,
         ttl_seconds=None if ttl is None else max(1, round(_HOUR_S * ttl)),
     )
     session.face.note(f"Step {made.step} is kept: {made.folder}")
+    return Checkpoint.of(run, made)
 
 
 def add_checkpoints_arguments(parser: ArgumentParser) -> None:
@@ -101,9 +105,11 @@ def add_checkpoints_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("name", help="a run or its adapter")
 
 
-def checkpoints(session: Session, arguments: Namespace) -> None:
+def checkpoints(session: Session, arguments: Namespace) -> Listing[Checkpoint]:
     """List a run's checkpoints."""
-    found = session.service.running().checkpoints(arguments.name)
+    client = session.service.running()
+    run = client.run(arguments.name)
+    found = client.checkpoints(run.run_id)
     rows = [
         (
             str(one.step),
@@ -116,7 +122,8 @@ def checkpoints(session: Session, arguments: Namespace) -> None:
     ]
     titles = ("step", "label", "size", "until (UTC)", "folder")
     note = "" if rows else "There is none yet: `checkpoint` makes one now."
-    session.face.table(Table(f"Checkpoints of {arguments.name}", titles, rows, note))
+    table = Table(f"Checkpoints of {arguments.name}", titles, rows, note)
+    return list_out(session, (Checkpoint.of(run, one) for one in found), table)
 
 
 def add_tree_arguments(parser: ArgumentParser) -> None:
@@ -156,6 +163,13 @@ def typed_changes(changes: dict[str, object]) -> dict[str, object]:
         raise settings_error(error, shown=flags, hint="Nothing was changed.") from error
     dumped = config.model_dump(mode="json")
     return {name: dumped[name] for name in changes}
+
+
+def _add_steerable_settings(parser: ArgumentParser) -> None:
+    # Reading the settings takes a fifth of a second, which loading the magics need not.
+    from twinkle_jupyter.config.steering import STEERABLE
+
+    add_run_settings(parser, STEERABLE)
 
 
 def _run_and_step(word: str) -> tuple[str, int | None]:

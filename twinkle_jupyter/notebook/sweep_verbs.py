@@ -12,6 +12,7 @@ from twinkle_jupyter.client.sweep import OVER, POLL_S, Sweep
 from twinkle_jupyter.errors import InvalidConfigError, NotFoundError, ServiceUnavailableError
 from twinkle_jupyter.notebook.arguments import add_run_settings, grid_settings
 from twinkle_jupyter.notebook.base_model_choice import settle_base_model
+from twinkle_jupyter.notebook.cell_value import Listing, list_out
 from twinkle_jupyter.notebook.run_verbs import add_data_argument, load_data
 from twinkle_jupyter.notebook.run_verbs import show as show_run
 from twinkle_jupyter.notebook.session import Session, Table
@@ -107,8 +108,10 @@ def show(session: Session, arguments: Namespace) -> RunHandle | SweepHandle:
     return show_run(session, arguments)
 
 
-def sweeps(session: Session, _: Namespace) -> None:
+def sweeps(session: Session, _: Namespace) -> Listing[SweepHandle]:
     """List all sweeps, newest first."""
+    client = session.service.running()
+    found = client.sweeps()
     rows = [
         (
             one.name,
@@ -118,11 +121,12 @@ def sweeps(session: Session, _: Namespace) -> None:
             one.best,
             one.created_at[:16].replace("T", " "),
         )
-        for one in session.service.running().sweeps()
+        for one in found
     ]
     note = "" if rows else "There is no sweep yet: `%twinkle sweep DATA --rank 4,16` starts one."
     titles = ("sweep", "id", "state", "going on", "best", "since (UTC)")
-    session.face.table(Table("Sweeps", titles, rows, note))
+    handles = (SweepHandle(client, one.sweep_id, one.name, session.face) for one in found)
+    return list_out(session, handles, Table("Sweeps", titles, rows, note))
 
 
 def add_prune_arguments(parser: ArgumentParser) -> None:

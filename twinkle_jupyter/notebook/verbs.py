@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.notebook import (
     chat_verbs,
     doctor,
+    enable_magics,
     export_verbs,
     metric_verbs,
+    preview_verb,
     record_verbs,
     run_verbs,
     service_verbs,
@@ -34,6 +36,8 @@ class Verb:
     add_arguments: Callable[[ArgumentParser], None]
     #: Does it; what it returns is the value of the cell.
     act: Callable[[Session, Namespace], object]
+    #: What it is about: the heading that it stands under in `help`.
+    group: str = ""
 
     def parser(self, prefix: str = "%twinkle") -> SentenceParser:
         """Return a parser of the words after the verb."""
@@ -44,9 +48,13 @@ class Verb:
 
 
 def _help(session: Session, _: Namespace) -> None:
-    rows = [(verb.name, verb.summary) for verb in VERBS.values()]
+    rows = [
+        (verb.name, verb.summary, group if verb is verbs[0] else "")
+        for group, verbs in verbs_by_group().items()
+        for verb in verbs
+    ]
     note = f"`{session.prefix} VERB --help` shows what a verb takes."
-    session.face.table(Table("Verbs", ("verb", "what it does"), rows, note))
+    session.face.table(Table("Verbs", ("verb", "what it does", "about"), rows, note))
 
 
 def _debug(session: Session, _: Namespace) -> None:
@@ -160,9 +168,27 @@ def _export_verbs() -> list[Verb]:
     ]
 
 
+#: Every verb stands in one of them, in this order.
+_GROUPS = {
+    "training": "preview train show runs metrics record",
+    "steering": "pause resume stop-run set fork rewind checkpoint checkpoints tree",
+    "sweeps": "sweep sweeps prune extend stop-sweep",
+    "asking": "chat sample",
+    "adapters": "adapters export push import delete",
+    "the service": "status start stop log doctor",
+    "Twinkle itself": "help debug enable-magics",
+}
+
+
 def _table() -> dict[str, Verb]:
     none = service_verbs.no_arguments
     verbs = [
+        Verb(
+            "preview",
+            "look at data before it is trained on",
+            preview_verb.add_preview_arguments,
+            preview_verb.preview,
+        ),
         Verb("status", "show the service and its newest runs", none, service_verbs.status),
         Verb("start", "start the service and wait until it is ready", none, service_verbs.start),
         Verb("stop", "end the service; runs go on at its next start", none, service_verbs.stop),
@@ -190,14 +216,36 @@ def _table() -> dict[str, Verb]:
             chat_verbs.sample,
         ),
         Verb("adapters", "list the adapters", none, chat_verbs.adapters),
+        Verb(
+            "delete",
+            "delete an adapter's weights",
+            export_verbs.add_delete_arguments,
+            export_verbs.delete,
+        ),
+        Verb(
+            "enable-magics",
+            "have `%twinkle` in every notebook without loading it",
+            enable_magics.add_enable_arguments,
+            enable_magics.enable,
+        ),
         Verb("log", "show the service's log", service_verbs.add_log_arguments, service_verbs.log),
         Verb("doctor", "look for what is missing", none, doctor.doctor),
         Verb("debug", "show the last traceback", none, _debug),
         Verb("help", "list the verbs", none, _help),
     ]
-    return {
-        verb.name: verb for verb in (*verbs, *_steering_verbs(), *_sweep_verbs(), *_export_verbs())
-    }
+    every = (*verbs, *_steering_verbs(), *_sweep_verbs(), *_export_verbs())
+    groups = {name: group for group, names in _GROUPS.items() for name in names.split()}
+    order = list(groups)
+    placed = [replace(verb, group=groups[verb.name]) for verb in every]
+    return {verb.name: verb for verb in sorted(placed, key=lambda verb: order.index(verb.name))}
+
+
+def verbs_by_group() -> dict[str, list[Verb]]:
+    """Return the verbs by what they are about, in the order of help."""
+    found: dict[str, list[Verb]] = {}
+    for verb in VERBS.values():
+        found.setdefault(verb.group, []).append(verb)
+    return found
 
 
 VERBS: dict[str, Verb] = _table()
