@@ -6,6 +6,7 @@ import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { keepPicturesOf } from './renderers/pictureKeeper';
 import { runRendererFactory } from './renderers/run';
+import { runsRendererFactory } from './renderers/runs';
 import { sweepRendererFactory } from './renderers/sweep';
 
 /** Before ipywidgets' -10: a bundle may carry a widget for front ends without this extension. */
@@ -13,7 +14,7 @@ const RANK = -20;
 
 const runPanel: JupyterFrontEndPlugin<void> = {
   id: 'twinkle-jupyter:run-panel',
-  description: 'Shows a training run live, with or without a kernel.',
+  description: 'Shows training runs live, one or several in one plot, with or without a kernel.',
   autoStart: true,
   requires: [IRenderMimeRegistry],
   optional: [IThemeManager],
@@ -24,6 +25,7 @@ const runPanel: JupyterFrontEndPlugin<void> = {
   ): void => {
     const settings = app.serviceManager.serverSettings;
     rendermime.addFactory(runRendererFactory({ settings, themes }), RANK);
+    rendermime.addFactory(runsRendererFactory({ settings, themes }), RANK);
   }
 };
 

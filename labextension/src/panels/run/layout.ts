@@ -13,7 +13,6 @@ import {
   STATE_WORDS
 } from '../format';
 import { stateIcon } from '../icons';
-import { describeLoss } from './lossSvg';
 import { bestOf, isOver, secondsLeft, secondsTaken, type Connection, type RunView } from './model';
 import { ProbeList } from './probeList';
 
@@ -29,8 +28,6 @@ interface Figure {
 
 export class PanelLayout {
   readonly root: HTMLElement;
-  /** The plot's host; it keeps its height whatever is in it. */
-  readonly plot = element('div', 'jp-twinkle-plot-canvas');
 
   private readonly icon = stateIcon();
   private readonly stateWord = element('span', 'jp-twinkle-state-word');
@@ -51,7 +48,6 @@ export class PanelLayout {
   private readonly notice = element('div', 'jp-twinkle-notice', { role: 'status', hidden: '' });
   private readonly details = element('div', 'jp-twinkle-details', { title: DETAILS_TITLE, hidden: '' });
   private readonly reason = element('div', 'jp-twinkle-reason', { hidden: '' });
-  private readonly plotFrame = element('div', 'jp-twinkle-plot', { role: 'img' }, this.plot);
   private readonly figures = {
     train: figure('Train loss', 'jp-twinkle-mod-train'),
     eval: figure('Held-out loss', 'jp-twinkle-mod-eval'),
@@ -66,7 +62,7 @@ export class PanelLayout {
   constructor(
     runId: string,
     adapter: string,
-    parts: { readonly controls: HTMLElement; readonly steering: HTMLElement },
+    parts: { readonly controls: HTMLElement; readonly steering: HTMLElement; readonly plot: HTMLElement },
     onSelect: (step: number | null) => void
   ) {
     this.probes = new ProbeList(onSelect);
@@ -83,7 +79,7 @@ export class PanelLayout {
       element('dl', 'jp-twinkle-figures', {}, ...Object.values(this.figures).map(f => f.node)),
       this.details,
       parts.steering,
-      this.plotFrame,
+      parts.plot,
       this.probes.node
     );
   }
@@ -120,8 +116,6 @@ export class PanelLayout {
     setText(this.details, details);
     this.details.hidden = details === '';
     this.showFigures(view, isLive);
-    setAttribute(this.plotFrame, 'aria-label', describeLoss(view));
-    this.plotFrame.classList.toggle('jp-twinkle-mod-empty', view.points.length === 0);
     this.probes.show(view.probes, view.writing, selected);
   }
 

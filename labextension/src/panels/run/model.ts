@@ -52,6 +52,11 @@ export interface RunView {
   /** One a step, by step. */
   readonly points: readonly Point[];
   readonly evalPoints: readonly Point[];
+  readonly learningRates: readonly Point[];
+  readonly speeds: readonly Point[];
+  readonly gradNorms: readonly Point[];
+  /** Steps of which the log says that there are checkpoints, ascending. */
+  readonly checkpoints: readonly number[];
   readonly probes: readonly ProbeView[];
   /** Answers that are being written at this moment. */
   readonly writing: readonly Writing[];
@@ -89,6 +94,10 @@ export function emptyView(runId: string, adapter: string): RunView {
     notice: '',
     points: [],
     evalPoints: [],
+    learningRates: [],
+    speeds: [],
+    gradNorms: [],
+    checkpoints: [],
     probes: [],
     writing: [],
     marks: [],
@@ -141,6 +150,10 @@ export function applyFrames(view: RunView, frames: readonly Frame[]): RunView {
     ...view,
     points: [...view.points],
     evalPoints: [...view.evalPoints],
+    learningRates: [...view.learningRates],
+    speeds: [...view.speeds],
+    gradNorms: [...view.gradNorms],
+    checkpoints: [...view.checkpoints],
     probes: [...view.probes],
     writing: [...view.writing],
     marks: [...view.marks],
@@ -164,6 +177,10 @@ export function applyFrames(view: RunView, frames: readonly Frame[]): RunView {
 type Draft = { -readonly [Key in keyof RunView]: RunView[Key] } & {
   points: Point[];
   evalPoints: Point[];
+  learningRates: Point[];
+  speeds: Point[];
+  gradNorms: Point[];
+  checkpoints: number[];
   probes: ProbeView[];
   writing: Writing[];
   marks: Mark[];
@@ -182,9 +199,6 @@ function applyEvent(draft: Draft, event: RunEvent): void {
     case 'planned':
       draft.totalSteps = event.totalSteps;
       draft.memoryBytes = event.memoryBytes;
-      break;
-    case 'notice':
-      draft.notice = event.message;
       break;
     case 'step':
       applyStep(draft, event);
@@ -206,8 +220,16 @@ function applyEvent(draft: Draft, event: RunEvent): void {
     case 'steered':
       applySteered(draft, event);
       break;
-    case 'other':
-      break;
+    default:
+      applyRare(draft, event);
+  }
+}
+
+function applyRare(draft: Draft, event: RunEvent): void {
+  if (event.kind === 'notice') {
+    draft.notice = event.message;
+  } else if (event.kind === 'checkpoint') {
+    draft.checkpoints = [...new Set([...draft.checkpoints, event.step])].sort((a, b) => a - b);
   }
 }
 
@@ -247,8 +269,13 @@ function applyStep(draft: Draft, event: StepEvent): void {
   draft.gradNorm = event.gradNorm;
   draft.phases = event.phases;
   insertPoint(draft.points, [event.step, event.loss]);
+  insertPoint(draft.learningRates, [event.step, event.learningRate]);
+  if (event.gradNorm !== null) {
+    insertPoint(draft.gradNorms, [event.step, event.gradNorm]);
+  }
   if (event.seconds > 0) {
     draft.timings.push({ seconds: event.seconds, numTokens: event.numTokens });
+    insertPoint(draft.speeds, [event.step, event.numTokens / event.seconds]);
   }
 }
 

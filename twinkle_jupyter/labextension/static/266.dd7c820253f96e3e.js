@@ -1,8 +1,9 @@
-"use strict";(self.rspackChunktwinkle_jupyter=self.rspackChunktwinkle_jupyter||[]).push([[266],{646(e,t,n){var r=n(601),i=n.n(r),a=n(314),o=n.n(a),p=n(724),l=o()(i());l.i(p.A),l.push([e.id,`
-`,""]),n.d(t,{},{A:l})},724(e,t,n){var r=n(601),i=n.n(r),a=n(314),o=(n.n(a))()(i());o.push([e.id,`/* Panels of runs and sweeps. JupyterLab's variables first, then those of VS Code, then the page's own. */
+"use strict";(self.rspackChunktwinkle_jupyter=self.rspackChunktwinkle_jupyter||[]).push([[266],{757(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=(n.n(o))()(r());a.push([e.id,'.uplot, .uplot *, .uplot *::before, .uplot *::after {box-sizing: border-box;}.uplot {font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Noto Sans", sans-serif, "Apple Color Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Noto Color Emoji";line-height: 1.5;width: min-content;}.u-title {text-align: center;font-size: 18px;font-weight: bold;}.u-wrap {position: relative;user-select: none;}.u-over, .u-under {position: absolute;}.u-under {overflow: hidden;}.uplot canvas {display: block;position: relative;width: 100%;height: 100%;}.u-axis {position: absolute;}.u-legend {font-size: 14px;margin: auto;text-align: center;}.u-inline {display: block;}.u-inline * {display: inline-block;}.u-inline tr {margin-right: 16px;}.u-legend th {font-weight: 600;}.u-legend th > * {vertical-align: middle;display: inline-block;}.u-legend .u-marker {width: 1em;height: 1em;margin-right: 4px;background-clip: padding-box !important;}.u-inline.u-live th::after {content: ":";vertical-align: middle;}.u-inline:not(.u-live) .u-value {display: none;}.u-series > * {padding: 4px;}.u-series th {cursor: pointer;}.u-legend .u-off > * {opacity: 0.3;}.u-select {background: rgba(0,0,0,0.07);position: absolute;pointer-events: none;}.u-cursor-x, .u-cursor-y {position: absolute;left: 0;top: 0;pointer-events: none;will-change: transform;}.u-hz .u-cursor-x, .u-vt .u-cursor-y {height: 100%;border-right: 1px dashed #607D8B;}.u-hz .u-cursor-y, .u-vt .u-cursor-x {width: 100%;border-bottom: 1px dashed #607D8B;}.u-cursor-pt {position: absolute;top: 0;left: 0;border-radius: 50%;border: 0 solid;pointer-events: none;will-change: transform;/*this has to be !important since we set inline "background" shorthand */background-clip: padding-box !important;}.u-axis.u-off, .u-select.u-off, .u-cursor-x.u-off, .u-cursor-y.u-off, .u-cursor-pt.u-off {display: none;}',""]),n.d(t,{},{A:a})},646(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=n.n(o),p=n(757),l=n(724),s=n(1),d=a()(r());d.i(p.A),d.i(l.A),d.i(s.A),d.push([e.id,`
+`,""]),n.d(t,{},{A:d})},724(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=(n.n(o))()(r());a.push([e.id,`/* Panels of runs and sweeps. JupyterLab's variables first, then those of VS Code, then the page's own. */
 
 .jp-twinkle-run,
-.jp-twinkle-sweep {
+.jp-twinkle-sweep,
+.jp-twinkle-panel {
   --jp-twinkle-text: var(--jp-ui-font-color1, var(--vscode-editor-foreground, currentColor));
   --jp-twinkle-muted: var(--jp-ui-font-color2, var(--vscode-descriptionForeground, gray));
   --jp-twinkle-background: var(--jp-layout-color1, var(--vscode-editor-background, Canvas));
@@ -34,7 +35,7 @@
   padding: 4px 8px 4px 0;
 }
 
-:is(.jp-twinkle-run, .jp-twinkle-sweep) [hidden] {
+:is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel) [hidden] {
   display: none !important;
 }
 
@@ -72,20 +73,20 @@
   flex: none;
 }
 
-:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='running'] .jp-twinkle-state {
+:is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-state='running'] .jp-twinkle-state {
   --jp-twinkle-state-color: var(--jp-twinkle-train);
 }
 
-:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='finished'] .jp-twinkle-state {
+:is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-state='finished'] .jp-twinkle-state {
   --jp-twinkle-state-color: var(--jp-twinkle-success);
 }
 
-:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='paused'] .jp-twinkle-state,
-:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='interrupted'] .jp-twinkle-state {
+:is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-state='paused'] .jp-twinkle-state,
+:is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-state='interrupted'] .jp-twinkle-state {
   --jp-twinkle-state-color: var(--jp-twinkle-warn);
 }
 
-:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='failed'] .jp-twinkle-state {
+:is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-state='failed'] .jp-twinkle-state {
   --jp-twinkle-state-color: var(--jp-twinkle-error);
 }
 
@@ -110,12 +111,12 @@
   content: '';
 }
 
-:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-connection='live'] .jp-twinkle-connection::before {
+:is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-connection='live'] .jp-twinkle-connection::before {
   border-color: var(--jp-twinkle-success);
   background: var(--jp-twinkle-success);
 }
 
-:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-connection='waiting'] .jp-twinkle-connection::before {
+:is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-connection='waiting'] .jp-twinkle-connection::before {
   border-color: var(--jp-twinkle-warn);
 }
 
@@ -182,16 +183,16 @@
   transition: transform 0.15s linear;
 }
 
-:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='finished'] .jp-twinkle-bar-fill {
+:is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-state='finished'] .jp-twinkle-bar-fill {
   background: var(--jp-twinkle-success);
 }
 
-:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='paused'] .jp-twinkle-bar-fill,
-:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='interrupted'] .jp-twinkle-bar-fill {
+:is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-state='paused'] .jp-twinkle-bar-fill,
+:is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-state='interrupted'] .jp-twinkle-bar-fill {
   background: var(--jp-twinkle-warn);
 }
 
-:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='failed'] .jp-twinkle-bar-fill {
+:is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-state='failed'] .jp-twinkle-bar-fill {
   background: var(--jp-twinkle-error);
 }
 
@@ -201,7 +202,7 @@
   transition: none;
 }
 
-:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-connection='saved'] .jp-twinkle-mod-unknown .jp-twinkle-bar-fill {
+:is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-connection='saved'] .jp-twinkle-mod-unknown .jp-twinkle-bar-fill {
   display: none;
 }
 
@@ -247,7 +248,7 @@
   font-variant-numeric: tabular-nums;
 }
 
-:is(.jp-twinkle-run, .jp-twinkle-sweep)[data-state='failed'] .jp-twinkle-reason {
+:is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-state='failed'] .jp-twinkle-reason {
   border-left-color: var(--jp-twinkle-error);
 }
 
@@ -320,10 +321,6 @@
   color: var(--jp-twinkle-muted);
   content: 'The loss appears with the first step';
   inset: 8px 0;
-}
-
-.jp-twinkle-plot .modebar-btn path {
-  transition: none;
 }
 
 .jp-twinkle-probes {
@@ -526,7 +523,7 @@
   margin-top: 4px;
 }
 
-.jp-twinkle-sweep .jp-twinkle-ranking {
+:is(.jp-twinkle-sweep, .jp-twinkle-panel) .jp-twinkle-ranking {
   width: 100%;
   margin: 0;
   border: 0;
@@ -535,7 +532,7 @@
   table-layout: auto;
 }
 
-.jp-twinkle-sweep .jp-twinkle-ranking :is(th, td) {
+:is(.jp-twinkle-sweep, .jp-twinkle-panel) .jp-twinkle-ranking :is(th, td) {
   padding: 3px 14px 3px 0;
   border: 0;
   background: none;
@@ -545,31 +542,31 @@
   white-space: nowrap;
 }
 
-.jp-twinkle-sweep .jp-twinkle-ranking th {
+:is(.jp-twinkle-sweep, .jp-twinkle-panel) .jp-twinkle-ranking th {
   color: var(--jp-twinkle-muted);
   font-size: 0.92em;
 }
 
-.jp-twinkle-sweep .jp-twinkle-ranking td:last-child {
+:is(.jp-twinkle-sweep, .jp-twinkle-panel) .jp-twinkle-ranking td:last-child {
   height: 24px;
   padding-right: 0;
   text-align: right;
 }
 
-.jp-twinkle-sweep .jp-twinkle-ranking tbody tr {
+:is(.jp-twinkle-sweep, .jp-twinkle-panel) .jp-twinkle-ranking tbody tr {
   border-top: 1px solid var(--jp-twinkle-border);
   background: none;
 }
 
-.jp-twinkle-sweep .jp-twinkle-ranking tbody tr:hover {
+:is(.jp-twinkle-sweep, .jp-twinkle-panel) .jp-twinkle-ranking tbody tr:hover {
   background: var(--jp-twinkle-raised);
 }
 
-.jp-twinkle-sweep .jp-twinkle-ranking tr[data-rank='1'] > td:nth-child(2) {
+:is(.jp-twinkle-sweep, .jp-twinkle-panel) .jp-twinkle-ranking tr[data-rank='1'] > td:nth-child(2) {
   font-weight: 600;
 }
 
-.jp-twinkle-sweep .jp-twinkle-ranking tr:is([data-state='stopped'], [data-state='failed']) > td {
+:is(.jp-twinkle-sweep, .jp-twinkle-panel) .jp-twinkle-ranking tr:is([data-state='stopped'], [data-state='failed']) > td {
   color: var(--jp-twinkle-muted);
 }
 
@@ -617,4 +614,102 @@
     transform: none;
   }
 }
-`,""]),n.d(t,{},{A:o})},314(e){e.exports=function(e){var t=[];return t.toString=function(){return this.map(function(t){var n="",r=void 0!==t[5];return t[4]&&(n+="@supports (".concat(t[4],") {")),t[2]&&(n+="@media ".concat(t[2]," {")),r&&(n+="@layer".concat(t[5].length>0?" ".concat(t[5]):""," {")),n+=e(t),r&&(n+="}"),t[2]&&(n+="}"),t[4]&&(n+="}"),n}).join("")},t.i=function(e,n,r,i,a){"string"==typeof e&&(e=[[null,e,void 0]]);var o={};if(r)for(var p=0;p<this.length;p++){var l=this[p][0];null!=l&&(o[l]=!0)}for(var s=0;s<e.length;s++){var w=[].concat(e[s]);r&&o[w[0]]||(void 0!==a&&(void 0===w[5]||(w[1]="@layer".concat(w[5].length>0?" ".concat(w[5]):""," {").concat(w[1],"}")),w[5]=a),n&&(w[2]&&(w[1]="@media ".concat(w[2]," {").concat(w[1],"}")),w[2]=n),i&&(w[4]?(w[1]="@supports (".concat(w[4],") {").concat(w[1],"}"),w[4]=i):w[4]="".concat(i)),t.push(w))}},t}},601(e){e.exports=function(e){return e[1]}},665(e,t,n){n.r(t);var r=n(72),i=n.n(r),a=n(825),o=n.n(a),p=n(659),l=n.n(p),s=n(56),w=n.n(s),d=n(540),c=n.n(d),k=n(113),j=n.n(k),u=n(646),f={};f.styleTagTransform=j(),f.setAttributes=w(),f.insert=l().bind(null,"head"),f.domAPI=o(),f.insertStyleElement=c(),i()(u.A,f);let m=u.A&&u.A.locals?u.A.locals:void 0;n.d(t,{},{default:m})},72(e){var t=[];function n(e){for(var n=-1,r=0;r<t.length;r++)if(t[r].identifier===e){n=r;break}return n}function r(e,r){for(var i={},a=[],o=0;o<e.length;o++){var p=e[o],l=r.base?p[0]+r.base:p[0],s=i[l]||0,w="".concat(l," ").concat(s);i[l]=s+1;var d=n(w),c={css:p[1],media:p[2],sourceMap:p[3],supports:p[4],layer:p[5]};if(-1!==d)t[d].references++,t[d].updater(c);else{var k=function(e,t){var n=t.domAPI(t);return n.update(e),function(t){t?(t.css!==e.css||t.media!==e.media||t.sourceMap!==e.sourceMap||t.supports!==e.supports||t.layer!==e.layer)&&n.update(e=t):n.remove()}}(c,r);r.byIndex=o,t.splice(o,0,{identifier:w,updater:k,references:1})}a.push(w)}return a}e.exports=function(e,i){var a=r(e=e||[],i=i||{});return function(e){e=e||[];for(var o=0;o<a.length;o++){var p=n(a[o]);t[p].references--}for(var l=r(e,i),s=0;s<a.length;s++){var w=n(a[s]);0===t[w].references&&(t[w].updater(),t.splice(w,1))}a=l}}},659(e){var t={};e.exports=function(e,n){var r=function(e){if(void 0===t[e]){var n=document.querySelector(e);if(window.HTMLIFrameElement&&n instanceof window.HTMLIFrameElement)try{n=n.contentDocument.head}catch(e){n=null}t[e]=n}return t[e]}(e);if(!r)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");r.appendChild(n)}},540(e){e.exports=function(e){var t=document.createElement("style");return e.setAttributes(t,e.attributes),e.insert(t,e.options),t}},56(e,t,n){e.exports=function(e){var t=n.nc;t&&e.setAttribute("nonce",t)}},825(e){e.exports=function(e){if("u"<typeof document)return{update:function(){},remove:function(){}};var t=e.insertStyleElement(e);return{update:function(n){var r,i,a;r="",n.supports&&(r+="@supports (".concat(n.supports,") {")),n.media&&(r+="@media ".concat(n.media," {")),(i=void 0!==n.layer)&&(r+="@layer".concat(n.layer.length>0?" ".concat(n.layer):""," {")),r+=n.css,i&&(r+="}"),n.media&&(r+="}"),n.supports&&(r+="}"),(a=n.sourceMap)&&"u">typeof btoa&&(r+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),e.styleTagTransform(r,t,e.options)},remove:function(){var e;null===(e=t).parentNode||e.parentNode.removeChild(e)}}}},113(e){e.exports=function(e,t){if(t.styleSheet)t.styleSheet.cssText=e;else{for(;t.firstChild;)t.removeChild(t.firstChild);t.appendChild(document.createTextNode(e))}}}}]);
+`,""]),n.d(t,{},{A:a})},1(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=(n.n(o))()(r());a.push([e.id,`/* The plot: its tools above, what is said of a step beside the pointer. */
+
+.jp-twinkle-tools {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  justify-content: flex-end;
+  gap: 4px 16px;
+  min-height: 28px;
+  margin-top: 4px;
+  color: var(--jp-twinkle-muted);
+  font-size: 0.92em;
+}
+
+.jp-twinkle-tools select.jp-twinkle-entry {
+  width: auto;
+  margin-right: auto;
+  background: var(--jp-twinkle-background);
+  color: var(--jp-twinkle-text);
+}
+
+.jp-twinkle-tool {
+  display: inline-flex;
+  align-items: center;
+  gap: 6px;
+  cursor: pointer;
+}
+
+.jp-twinkle-check {
+  width: 15px;
+  height: 15px;
+  margin: 0;
+  accent-color: var(--jp-twinkle-train);
+}
+
+.jp-twinkle-smoothing {
+  width: 7em;
+  accent-color: var(--jp-twinkle-train);
+}
+
+.jp-twinkle-plot-box {
+  position: relative;
+}
+
+.jp-twinkle-plot:focus-visible {
+  outline: 2px solid var(--jp-twinkle-train);
+  outline-offset: -1px;
+}
+
+.jp-twinkle-tip {
+  position: absolute;
+  z-index: 2;
+  top: 6px;
+  left: 0;
+  overflow: hidden;
+  max-width: min(24em, 60%);
+  max-height: 200px;
+  padding: 6px 10px;
+  border: 1px solid var(--jp-twinkle-border);
+  border-radius: 4px;
+  background: var(--jp-twinkle-background);
+  box-shadow: 0 2px 8px rgb(0 0 0 / 18%);
+  color: var(--jp-twinkle-text);
+  font-size: 0.92em;
+  overflow-wrap: anywhere;
+  pointer-events: none;
+}
+
+.jp-twinkle-tip-line b {
+  font-weight: 600;
+}
+
+.jp-twinkle-memory {
+  display: flex;
+  align-items: center;
+  gap: 8px;
+}
+
+.jp-twinkle-memory-bar {
+  overflow: hidden;
+  width: 8em;
+  height: 6px;
+  border-radius: 3px;
+  background: var(--jp-twinkle-raised);
+}
+
+.jp-twinkle-swatch {
+  display: inline-block;
+  width: 18px;
+  height: 3px;
+  margin-right: 8px;
+  border-radius: 2px;
+  vertical-align: middle;
+}
+
+.jp-twinkle-ranking tr.jp-twinkle-mod-off > td:nth-child(n + 3) {
+  opacity: 0.7;
+}
+`,""]),n.d(t,{},{A:a})},314(e){e.exports=function(e){var t=[];return t.toString=function(){return this.map(function(t){var n="",i=void 0!==t[5];return t[4]&&(n+="@supports (".concat(t[4],") {")),t[2]&&(n+="@media ".concat(t[2]," {")),i&&(n+="@layer".concat(t[5].length>0?" ".concat(t[5]):""," {")),n+=e(t),i&&(n+="}"),t[2]&&(n+="}"),t[4]&&(n+="}"),n}).join("")},t.i=function(e,n,i,r,o){"string"==typeof e&&(e=[[null,e,void 0]]);var a={};if(i)for(var p=0;p<this.length;p++){var l=this[p][0];null!=l&&(a[l]=!0)}for(var s=0;s<e.length;s++){var d=[].concat(e[s]);i&&a[d[0]]||(void 0!==o&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=o),n&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=n),r&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=r):d[4]="".concat(r)),t.push(d))}},t}},601(e){e.exports=function(e){return e[1]}},665(e,t,n){n.r(t);var i=n(72),r=n.n(i),o=n(825),a=n.n(o),p=n(659),l=n.n(p),s=n(56),d=n.n(s),w=n(540),c=n.n(w),k=n(113),u=n.n(k),j=n(646),f={};f.styleTagTransform=u(),f.setAttributes=d(),f.insert=l().bind(null,"head"),f.domAPI=a(),f.insertStyleElement=c(),r()(j.A,f);let m=j.A&&j.A.locals?j.A.locals:void 0;n.d(t,{},{default:m})},72(e){var t=[];function n(e){for(var n=-1,i=0;i<t.length;i++)if(t[i].identifier===e){n=i;break}return n}function i(e,i){for(var r={},o=[],a=0;a<e.length;a++){var p=e[a],l=i.base?p[0]+i.base:p[0],s=r[l]||0,d="".concat(l," ").concat(s);r[l]=s+1;var w=n(d),c={css:p[1],media:p[2],sourceMap:p[3],supports:p[4],layer:p[5]};if(-1!==w)t[w].references++,t[w].updater(c);else{var k=function(e,t){var n=t.domAPI(t);return n.update(e),function(t){t?(t.css!==e.css||t.media!==e.media||t.sourceMap!==e.sourceMap||t.supports!==e.supports||t.layer!==e.layer)&&n.update(e=t):n.remove()}}(c,i);i.byIndex=a,t.splice(a,0,{identifier:d,updater:k,references:1})}o.push(d)}return o}e.exports=function(e,r){var o=i(e=e||[],r=r||{});return function(e){e=e||[];for(var a=0;a<o.length;a++){var p=n(o[a]);t[p].references--}for(var l=i(e,r),s=0;s<o.length;s++){var d=n(o[s]);0===t[d].references&&(t[d].updater(),t.splice(d,1))}o=l}}},659(e){var t={};e.exports=function(e,n){var i=function(e){if(void 0===t[e]){var n=document.querySelector(e);if(window.HTMLIFrameElement&&n instanceof window.HTMLIFrameElement)try{n=n.contentDocument.head}catch(e){n=null}t[e]=n}return t[e]}(e);if(!i)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");i.appendChild(n)}},540(e){e.exports=function(e){var t=document.createElement("style");return e.setAttributes(t,e.attributes),e.insert(t,e.options),t}},56(e,t,n){e.exports=function(e){var t=n.nc;t&&e.setAttribute("nonce",t)}},825(e){e.exports=function(e){if("u"<typeof document)return{update:function(){},remove:function(){}};var t=e.insertStyleElement(e);return{update:function(n){var i,r,o;i="",n.supports&&(i+="@supports (".concat(n.supports,") {")),n.media&&(i+="@media ".concat(n.media," {")),(r=void 0!==n.layer)&&(i+="@layer".concat(n.layer.length>0?" ".concat(n.layer):""," {")),i+=n.css,r&&(i+="}"),n.media&&(i+="}"),n.supports&&(i+="}"),(o=n.sourceMap)&&"u">typeof btoa&&(i+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(o))))," */")),e.styleTagTransform(i,t,e.options)},remove:function(){var e;null===(e=t).parentNode||e.parentNode.removeChild(e)}}}},113(e){e.exports=function(e,t){if(t.styleSheet)t.styleSheet.cssText=e;else{for(;t.firstChild;)t.removeChild(t.firstChild);t.appendChild(document.createTextNode(e))}}}}]);
