@@ -131,9 +131,30 @@ class ChatTemplate:
         """Return what one token stands for, a special one included."""
         return self.tokenizer.decode([token_id], skip_special_tokens=False)
 
+    def find_places(self, text: str) -> list[tuple[int, int]]:
+        """Return (T,) for each token of `text` its first character and the one after its last."""
+        return list(self.tokenizer.encode(text, add_special_tokens=False).offsets)
+
+    def count_shared(self, messages: Messages, token_ids: Sequence[int]) -> int:
+        """Count the tokens with which both `messages` and `token_ids` begin.
+
+        0 where the template refuses `messages`: some want a user's turn after the system's.
+        """
+        try:
+            text = self.render(messages)
+        except InvalidDataError:
+            return 0
+        return _count_common(self._tokenise(text), tuple(token_ids))
+
     def decode(self, token_ids: Sequence[int]) -> str:
         """Return the text of `token_ids`, special tokens left out."""
         return self.tokenizer.decode(list(token_ids), skip_special_tokens=True)
+
+    @property
+    def special_token_ids(self) -> frozenset[int]:
+        """Tokens that mark something and say nothing."""
+        added = self.tokenizer.get_added_tokens_decoder()
+        return frozenset(i for i, token in added.items() if token.special)
 
     @property
     def has_marks(self) -> bool:
