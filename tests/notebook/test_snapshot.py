@@ -69,6 +69,11 @@ def test_a_snapshot_has_what_the_panel_shows() -> None:
         "notice": "Step 2 was computed in 2 parts.",
         "points": [(1, 2.0), (2, 1.0)],
         "eval_points": [(2, 1.5)],
+        "curves": {
+            "learning_rate": [(1, 0.001), (2, 0.001)],
+            "tokens_per_second": [(1, 100.0), (2, 200.0)],
+            "grad_norm": [(1, 0.5), (2, 0.5)],
+        },
         "probes": [
             {
                 "index": 0,

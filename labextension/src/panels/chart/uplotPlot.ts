@@ -12,9 +12,8 @@ import { drawBelow, drawRing } from './overCanvas';
 
 const FONT = '11px system-ui, sans-serif';
 const MIN_DRAG = 4;
-/** uPlot's enumerations are types only. */
-const LINEAR = 1 as uPlotClass.Scale.Distr.Linear;
-const LOGARITHMIC = 3 as uPlotClass.Scale.Distr.Logarithmic;
+/** uPlot's enumerations are types only, hence a number. */
+const LOGARITHMIC: object = { distr: 3 };
 
 type Uplot = typeof uPlotClass;
 
@@ -81,7 +80,7 @@ class UplotPlot implements Plot {
       padding: [8, 12, 0, 0],
       scales: {
         x: { time: false, range: (_, min, max) => (this.zoom === null ? [0, this.chart?.last ?? 1] : [min, max]) },
-        y: { distr: chart.isLog ? LOGARITHMIC : LINEAR }
+        y: chart.isLog ? LOGARITHMIC : {}
       },
       axes: [this.axis(value => formatCount(value), 34), { ...this.axis(tickText, 8), size: 52 }],
       series: [{}, ...chart.curves.map((_, place) => this.series(place, chart))],
