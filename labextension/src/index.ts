@@ -4,6 +4,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { IThemeManager } from '@jupyterlab/apputils';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { askingRendererFactories } from './renderers/asking';
 import { keepPicturesOf } from './renderers/pictureKeeper';
 import { runRendererFactory } from './renderers/run';
 import { runsRendererFactory } from './renderers/runs';
@@ -39,6 +40,19 @@ const sweepPanel: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const askingPanels: JupyterFrontEndPlugin<void> = {
+  id: 'twinkle-jupyter:asking-panels',
+  description: 'Shows a row as tokens, and chats with models side by side.',
+  autoStart: true,
+  requires: [IRenderMimeRegistry],
+  activate: (app: JupyterFrontEnd, rendermime: IRenderMimeRegistry): void => {
+    const { serverSettings: settings, contents } = app.serviceManager;
+    for (const factory of askingRendererFactories({ settings, contents })) {
+      rendermime.addFactory(factory, RANK);
+    }
+  }
+};
+
 const runPictures: JupyterFrontEndPlugin<void> = {
   id: 'twinkle-jupyter:run-pictures',
   description: 'Saves the newest picture of each run and sweep with the notebook.',
@@ -57,4 +71,4 @@ const runPictures: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [runPanel, sweepPanel, runPictures];
+export default [runPanel, sweepPanel, askingPanels, runPictures];

@@ -31,6 +31,7 @@ from twinkle_jupyter.wire.native import (
     RunListBody,
     ServiceBody,
 )
+from twinkle_jupyter.wire.token_views import TokenViewBody
 
 if TYPE_CHECKING:
     from twinkle_jupyter.client.run import Run
@@ -164,6 +165,18 @@ class Client(SweepCommands):
             ConflictError: It is being trained.
         """
         self._send("DELETE", f"/adapters/{checked_name(name)}")
+
+    def view_tokens(self, asked: Mapping[str, object]) -> TokenViewBody:
+        """Return a conversation as the tokens that a run would train on.
+
+        Args:
+            asked: `messages`, `base_model`, `loss_mask` and `max_length`, as `POST /tokens` has
+                them.
+
+        Raises:
+            InvalidDataError: The template refuses the conversation.
+        """
+        return self._post("/tokens", asked, TokenViewBody)
 
     def sample(
         self, model: str, messages: Sequence[Mapping[str, str]], **settings: float

@@ -18,6 +18,7 @@ from twinkle_jupyter.notebook import (
     service_verbs,
     steer_verbs,
     sweep_verbs,
+    template_verb,
 )
 from twinkle_jupyter.notebook.arguments import HelpAsked, SentenceParser, split_line
 from twinkle_jupyter.notebook.session import Session, Table
@@ -184,10 +185,22 @@ def _table() -> dict[str, Verb]:
             chat_verbs.chat,
         ),
         Verb(
+            "compare",
+            "chat with models side by side",
+            chat_verbs.add_compare_arguments,
+            chat_verbs.compare,
+        ),
+        Verb(
             "sample",
             "ask a model several times at once",
             chat_verbs.add_sample_arguments,
             chat_verbs.sample,
+        ),
+        Verb(
+            "template",
+            "show a row as the tokens that a run would learn",
+            template_verb.add_template_arguments,
+            template_verb.template,
         ),
         Verb("adapters", "list the adapters", none, chat_verbs.adapters),
         Verb("log", "show the service's log", service_verbs.add_log_arguments, service_verbs.log),

@@ -21,6 +21,7 @@ from twinkle_jupyter.service import (
     sample_routes,
     steering_routes,
     sweep_routes,
+    token_routes,
 )
 from twinkle_jupyter.service.adapter_files import AdapterFiles, NoAdapterFiles
 from twinkle_jupyter.service.auth import ApiKeyGate
@@ -87,7 +88,7 @@ def create_app(
     app.include_router(_health)
     for routes in (
         *(native_routes, steering_routes, sweep_routes),
-        *(event_routes, sample_routes, export_routes, record_routes),
+        *(event_routes, sample_routes, export_routes, record_routes, token_routes),
     ):
         app.include_router(
             routes.router, prefix="/api/v1", responses={"default": {"model": ErrorBody}}

@@ -1,5 +1,186 @@
-"use strict";(self.rspackChunktwinkle_jupyter=self.rspackChunktwinkle_jupyter||[]).push([[266],{757(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=(n.n(o))()(r());a.push([e.id,'.uplot, .uplot *, .uplot *::before, .uplot *::after {box-sizing: border-box;}.uplot {font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Noto Sans", sans-serif, "Apple Color Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Noto Color Emoji";line-height: 1.5;width: min-content;}.u-title {text-align: center;font-size: 18px;font-weight: bold;}.u-wrap {position: relative;user-select: none;}.u-over, .u-under {position: absolute;}.u-under {overflow: hidden;}.uplot canvas {display: block;position: relative;width: 100%;height: 100%;}.u-axis {position: absolute;}.u-legend {font-size: 14px;margin: auto;text-align: center;}.u-inline {display: block;}.u-inline * {display: inline-block;}.u-inline tr {margin-right: 16px;}.u-legend th {font-weight: 600;}.u-legend th > * {vertical-align: middle;display: inline-block;}.u-legend .u-marker {width: 1em;height: 1em;margin-right: 4px;background-clip: padding-box !important;}.u-inline.u-live th::after {content: ":";vertical-align: middle;}.u-inline:not(.u-live) .u-value {display: none;}.u-series > * {padding: 4px;}.u-series th {cursor: pointer;}.u-legend .u-off > * {opacity: 0.3;}.u-select {background: rgba(0,0,0,0.07);position: absolute;pointer-events: none;}.u-cursor-x, .u-cursor-y {position: absolute;left: 0;top: 0;pointer-events: none;will-change: transform;}.u-hz .u-cursor-x, .u-vt .u-cursor-y {height: 100%;border-right: 1px dashed #607D8B;}.u-hz .u-cursor-y, .u-vt .u-cursor-x {width: 100%;border-bottom: 1px dashed #607D8B;}.u-cursor-pt {position: absolute;top: 0;left: 0;border-radius: 50%;border: 0 solid;pointer-events: none;will-change: transform;/*this has to be !important since we set inline "background" shorthand */background-clip: padding-box !important;}.u-axis.u-off, .u-select.u-off, .u-cursor-x.u-off, .u-cursor-y.u-off, .u-cursor-pt.u-off {display: none;}',""]),n.d(t,{},{A:a})},646(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=n.n(o),p=n(757),l=n(724),s=n(1),d=a()(r());d.i(p.A),d.i(l.A),d.i(s.A),d.push([e.id,`
-`,""]),n.d(t,{},{A:d})},724(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=(n.n(o))()(r());a.push([e.id,`/* Panels of runs and sweeps. JupyterLab's variables first, then those of VS Code, then the page's own. */
+"use strict";(self.rspackChunktwinkle_jupyter=self.rspackChunktwinkle_jupyter||[]).push([[266],{757(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=(n.n(o))()(r());a.push([e.id,'.uplot, .uplot *, .uplot *::before, .uplot *::after {box-sizing: border-box;}.uplot {font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Noto Sans", sans-serif, "Apple Color Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Noto Color Emoji";line-height: 1.5;width: min-content;}.u-title {text-align: center;font-size: 18px;font-weight: bold;}.u-wrap {position: relative;user-select: none;}.u-over, .u-under {position: absolute;}.u-under {overflow: hidden;}.uplot canvas {display: block;position: relative;width: 100%;height: 100%;}.u-axis {position: absolute;}.u-legend {font-size: 14px;margin: auto;text-align: center;}.u-inline {display: block;}.u-inline * {display: inline-block;}.u-inline tr {margin-right: 16px;}.u-legend th {font-weight: 600;}.u-legend th > * {vertical-align: middle;display: inline-block;}.u-legend .u-marker {width: 1em;height: 1em;margin-right: 4px;background-clip: padding-box !important;}.u-inline.u-live th::after {content: ":";vertical-align: middle;}.u-inline:not(.u-live) .u-value {display: none;}.u-series > * {padding: 4px;}.u-series th {cursor: pointer;}.u-legend .u-off > * {opacity: 0.3;}.u-select {background: rgba(0,0,0,0.07);position: absolute;pointer-events: none;}.u-cursor-x, .u-cursor-y {position: absolute;left: 0;top: 0;pointer-events: none;will-change: transform;}.u-hz .u-cursor-x, .u-vt .u-cursor-y {height: 100%;border-right: 1px dashed #607D8B;}.u-hz .u-cursor-y, .u-vt .u-cursor-x {width: 100%;border-bottom: 1px dashed #607D8B;}.u-cursor-pt {position: absolute;top: 0;left: 0;border-radius: 50%;border: 0 solid;pointer-events: none;will-change: transform;/*this has to be !important since we set inline "background" shorthand */background-clip: padding-box !important;}.u-axis.u-off, .u-select.u-off, .u-cursor-x.u-off, .u-cursor-y.u-off, .u-cursor-pt.u-off {display: none;}',""]),n.d(t,{},{A:a})},405(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=(n.n(o))()(r());a.push([e.id,`/* The token ribbon and the chat. */
+
+.jp-twinkle-ribbon {
+  overflow: auto;
+  max-height: 320px;
+  margin-top: 6px;
+  padding: 8px 10px;
+  border: 1px solid var(--jp-twinkle-border);
+  border-radius: 4px;
+  font-family: var(--jp-code-font-family, var(--vscode-editor-font-family, monospace));
+  font-size: var(--jp-code-font-size, 13px);
+  line-height: 1.9;
+  overflow-wrap: anywhere;
+  white-space: pre-wrap;
+}
+
+.jp-twinkle-ribbon:focus-visible,
+.jp-twinkle-turns:focus-visible {
+  outline: 2px solid var(--jp-twinkle-train);
+  outline-offset: -1px;
+}
+
+.jp-twinkle-token {
+  margin-right: 1px;
+  padding: 2px 0;
+  border-radius: 3px;
+  background: color-mix(in srgb, var(--jp-twinkle-role, transparent) 16%, transparent);
+  color: var(--jp-twinkle-text);
+  cursor: default;
+}
+
+.jp-twinkle-role-system {
+  --jp-twinkle-role: var(--jp-twinkle-muted);
+}
+
+.jp-twinkle-role-user {
+  --jp-twinkle-role: var(--jp-twinkle-train);
+}
+
+.jp-twinkle-role-assistant {
+  --jp-twinkle-role: var(--jp-twinkle-success);
+}
+
+.jp-twinkle-role-tool {
+  --jp-twinkle-role: var(--jp-twinkle-eval);
+}
+
+.jp-twinkle-token.jp-twinkle-mod-learned {
+  background: color-mix(in srgb, var(--jp-twinkle-role, var(--jp-twinkle-success)) 30%, transparent);
+  box-shadow: inset 0 -2px 0 var(--jp-twinkle-success);
+}
+
+.jp-twinkle-token.jp-twinkle-mod-special {
+  outline: 1px dashed var(--jp-twinkle-muted);
+  outline-offset: -1px;
+}
+
+.jp-twinkle-token.jp-twinkle-mod-cut {
+  background: none;
+  color: var(--jp-twinkle-muted);
+  text-decoration: line-through;
+}
+
+.jp-twinkle-token.jp-twinkle-mod-current {
+  outline: 2px solid var(--jp-twinkle-train);
+  outline-offset: 0;
+}
+
+.jp-twinkle-token-details {
+  overflow: hidden;
+  min-height: 1.5em;
+  margin-top: 6px;
+  overflow-wrap: anywhere;
+}
+
+.jp-twinkle-legend {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 6px;
+  margin-top: 8px;
+  font-size: 0.92em;
+}
+
+.jp-twinkle-legend .jp-twinkle-token {
+  padding: 1px 6px;
+}
+
+.jp-twinkle-tokens select.jp-twinkle-entry {
+  width: auto;
+  background: var(--jp-twinkle-background);
+}
+
+.jp-twinkle-turns {
+  overflow: auto;
+  max-height: 420px;
+}
+
+.jp-twinkle-turn {
+  margin: 10px 0;
+}
+
+.jp-twinkle-asked {
+  width: fit-content;
+  max-width: 85%;
+  margin-left: auto;
+  padding: 6px 12px;
+  border-radius: 12px 12px 2px;
+  background: var(--jp-twinkle-raised);
+  overflow-wrap: anywhere;
+  white-space: pre-wrap;
+}
+
+.jp-twinkle-answers {
+  display: grid;
+  gap: 10px;
+  grid-template-columns: repeat(auto-fit, minmax(min(16em, 100%), 1fr));
+  margin-top: 8px;
+}
+
+.jp-twinkle-bubble {
+  display: flex;
+  flex-direction: column;
+  padding: 6px 12px;
+  border: 1px solid var(--jp-twinkle-border);
+  border-radius: 2px 12px 12px;
+  overflow-wrap: anywhere;
+}
+
+.jp-twinkle-bubble .jp-twinkle-answer {
+  flex: 1;
+  max-height: none;
+}
+
+.jp-twinkle-bubble-model {
+  color: var(--jp-twinkle-muted);
+  font-size: 0.92em;
+  font-weight: 600;
+}
+
+.jp-twinkle-bubble-foot {
+  display: flex;
+  align-items: center;
+  gap: 4px;
+  margin-top: 4px;
+}
+
+.jp-twinkle-bubble-foot .jp-twinkle-answer-step {
+  flex: 1;
+}
+
+.jp-twinkle-thumb {
+  min-width: 32px;
+  padding: 0 4px;
+}
+
+.jp-twinkle-thumb[aria-pressed='true'] {
+  border-color: var(--jp-twinkle-train);
+  background: color-mix(in srgb, var(--jp-twinkle-train) 22%, transparent);
+}
+
+.jp-twinkle-asking {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: flex-end;
+  gap: 6px;
+  margin-top: 8px;
+}
+
+.jp-twinkle-question {
+  flex: 1 1 16em;
+  width: auto;
+  height: auto;
+  min-height: 52px;
+  padding: 6px 8px;
+  resize: vertical;
+}
+
+.jp-twinkle-entry[data-entry='models'],
+.jp-twinkle-entry[data-entry='system'] {
+  width: 18em;
+}
+`,""]),n.d(t,{},{A:a})},646(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=n.n(o),p=n(757),l=n(724),s=n(1),d=n(405),w=a()(r());w.i(p.A),w.i(l.A),w.i(s.A),w.i(d.A),w.push([e.id,`
+`,""]),n.d(t,{},{A:w})},724(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=(n.n(o))()(r());a.push([e.id,`/* Panels of runs and sweeps. JupyterLab's variables first, then those of VS Code, then the page's own. */
 
 .jp-twinkle-run,
 .jp-twinkle-sweep,
@@ -712,4 +893,4 @@
 .jp-twinkle-ranking tr.jp-twinkle-mod-off > td:nth-child(n + 3) {
   opacity: 0.7;
 }
-`,""]),n.d(t,{},{A:a})},314(e){e.exports=function(e){var t=[];return t.toString=function(){return this.map(function(t){var n="",i=void 0!==t[5];return t[4]&&(n+="@supports (".concat(t[4],") {")),t[2]&&(n+="@media ".concat(t[2]," {")),i&&(n+="@layer".concat(t[5].length>0?" ".concat(t[5]):""," {")),n+=e(t),i&&(n+="}"),t[2]&&(n+="}"),t[4]&&(n+="}"),n}).join("")},t.i=function(e,n,i,r,o){"string"==typeof e&&(e=[[null,e,void 0]]);var a={};if(i)for(var p=0;p<this.length;p++){var l=this[p][0];null!=l&&(a[l]=!0)}for(var s=0;s<e.length;s++){var d=[].concat(e[s]);i&&a[d[0]]||(void 0!==o&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=o),n&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=n),r&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=r):d[4]="".concat(r)),t.push(d))}},t}},601(e){e.exports=function(e){return e[1]}},665(e,t,n){n.r(t);var i=n(72),r=n.n(i),o=n(825),a=n.n(o),p=n(659),l=n.n(p),s=n(56),d=n.n(s),w=n(540),c=n.n(w),k=n(113),u=n.n(k),j=n(646),f={};f.styleTagTransform=u(),f.setAttributes=d(),f.insert=l().bind(null,"head"),f.domAPI=a(),f.insertStyleElement=c(),r()(j.A,f);let m=j.A&&j.A.locals?j.A.locals:void 0;n.d(t,{},{default:m})},72(e){var t=[];function n(e){for(var n=-1,i=0;i<t.length;i++)if(t[i].identifier===e){n=i;break}return n}function i(e,i){for(var r={},o=[],a=0;a<e.length;a++){var p=e[a],l=i.base?p[0]+i.base:p[0],s=r[l]||0,d="".concat(l," ").concat(s);r[l]=s+1;var w=n(d),c={css:p[1],media:p[2],sourceMap:p[3],supports:p[4],layer:p[5]};if(-1!==w)t[w].references++,t[w].updater(c);else{var k=function(e,t){var n=t.domAPI(t);return n.update(e),function(t){t?(t.css!==e.css||t.media!==e.media||t.sourceMap!==e.sourceMap||t.supports!==e.supports||t.layer!==e.layer)&&n.update(e=t):n.remove()}}(c,i);i.byIndex=a,t.splice(a,0,{identifier:d,updater:k,references:1})}o.push(d)}return o}e.exports=function(e,r){var o=i(e=e||[],r=r||{});return function(e){e=e||[];for(var a=0;a<o.length;a++){var p=n(o[a]);t[p].references--}for(var l=i(e,r),s=0;s<o.length;s++){var d=n(o[s]);0===t[d].references&&(t[d].updater(),t.splice(d,1))}o=l}}},659(e){var t={};e.exports=function(e,n){var i=function(e){if(void 0===t[e]){var n=document.querySelector(e);if(window.HTMLIFrameElement&&n instanceof window.HTMLIFrameElement)try{n=n.contentDocument.head}catch(e){n=null}t[e]=n}return t[e]}(e);if(!i)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");i.appendChild(n)}},540(e){e.exports=function(e){var t=document.createElement("style");return e.setAttributes(t,e.attributes),e.insert(t,e.options),t}},56(e,t,n){e.exports=function(e){var t=n.nc;t&&e.setAttribute("nonce",t)}},825(e){e.exports=function(e){if("u"<typeof document)return{update:function(){},remove:function(){}};var t=e.insertStyleElement(e);return{update:function(n){var i,r,o;i="",n.supports&&(i+="@supports (".concat(n.supports,") {")),n.media&&(i+="@media ".concat(n.media," {")),(r=void 0!==n.layer)&&(i+="@layer".concat(n.layer.length>0?" ".concat(n.layer):""," {")),i+=n.css,r&&(i+="}"),n.media&&(i+="}"),n.supports&&(i+="}"),(o=n.sourceMap)&&"u">typeof btoa&&(i+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(o))))," */")),e.styleTagTransform(i,t,e.options)},remove:function(){var e;null===(e=t).parentNode||e.parentNode.removeChild(e)}}}},113(e){e.exports=function(e,t){if(t.styleSheet)t.styleSheet.cssText=e;else{for(;t.firstChild;)t.removeChild(t.firstChild);t.appendChild(document.createTextNode(e))}}}}]);
+`,""]),n.d(t,{},{A:a})},314(e){e.exports=function(e){var t=[];return t.toString=function(){return this.map(function(t){var n="",i=void 0!==t[5];return t[4]&&(n+="@supports (".concat(t[4],") {")),t[2]&&(n+="@media ".concat(t[2]," {")),i&&(n+="@layer".concat(t[5].length>0?" ".concat(t[5]):""," {")),n+=e(t),i&&(n+="}"),t[2]&&(n+="}"),t[4]&&(n+="}"),n}).join("")},t.i=function(e,n,i,r,o){"string"==typeof e&&(e=[[null,e,void 0]]);var a={};if(i)for(var p=0;p<this.length;p++){var l=this[p][0];null!=l&&(a[l]=!0)}for(var s=0;s<e.length;s++){var d=[].concat(e[s]);i&&a[d[0]]||(void 0!==o&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=o),n&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=n),r&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=r):d[4]="".concat(r)),t.push(d))}},t}},601(e){e.exports=function(e){return e[1]}},665(e,t,n){n.r(t);var i=n(72),r=n.n(i),o=n(825),a=n.n(o),p=n(659),l=n.n(p),s=n(56),d=n.n(s),w=n(540),k=n.n(w),c=n(113),u=n.n(c),j=n(646),f={};f.styleTagTransform=u(),f.setAttributes=d(),f.insert=l().bind(null,"head"),f.domAPI=a(),f.insertStyleElement=k(),r()(j.A,f);let m=j.A&&j.A.locals?j.A.locals:void 0;n.d(t,{},{default:m})},72(e){var t=[];function n(e){for(var n=-1,i=0;i<t.length;i++)if(t[i].identifier===e){n=i;break}return n}function i(e,i){for(var r={},o=[],a=0;a<e.length;a++){var p=e[a],l=i.base?p[0]+i.base:p[0],s=r[l]||0,d="".concat(l," ").concat(s);r[l]=s+1;var w=n(d),k={css:p[1],media:p[2],sourceMap:p[3],supports:p[4],layer:p[5]};if(-1!==w)t[w].references++,t[w].updater(k);else{var c=function(e,t){var n=t.domAPI(t);return n.update(e),function(t){t?(t.css!==e.css||t.media!==e.media||t.sourceMap!==e.sourceMap||t.supports!==e.supports||t.layer!==e.layer)&&n.update(e=t):n.remove()}}(k,i);i.byIndex=a,t.splice(a,0,{identifier:d,updater:c,references:1})}o.push(d)}return o}e.exports=function(e,r){var o=i(e=e||[],r=r||{});return function(e){e=e||[];for(var a=0;a<o.length;a++){var p=n(o[a]);t[p].references--}for(var l=i(e,r),s=0;s<o.length;s++){var d=n(o[s]);0===t[d].references&&(t[d].updater(),t.splice(d,1))}o=l}}},659(e){var t={};e.exports=function(e,n){var i=function(e){if(void 0===t[e]){var n=document.querySelector(e);if(window.HTMLIFrameElement&&n instanceof window.HTMLIFrameElement)try{n=n.contentDocument.head}catch(e){n=null}t[e]=n}return t[e]}(e);if(!i)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");i.appendChild(n)}},540(e){e.exports=function(e){var t=document.createElement("style");return e.setAttributes(t,e.attributes),e.insert(t,e.options),t}},56(e,t,n){e.exports=function(e){var t=n.nc;t&&e.setAttribute("nonce",t)}},825(e){e.exports=function(e){if("u"<typeof document)return{update:function(){},remove:function(){}};var t=e.insertStyleElement(e);return{update:function(n){var i,r,o;i="",n.supports&&(i+="@supports (".concat(n.supports,") {")),n.media&&(i+="@media ".concat(n.media," {")),(r=void 0!==n.layer)&&(i+="@layer".concat(n.layer.length>0?" ".concat(n.layer):""," {")),i+=n.css,r&&(i+="}"),n.media&&(i+="}"),n.supports&&(i+="}"),(o=n.sourceMap)&&"u">typeof btoa&&(i+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(o))))," */")),e.styleTagTransform(i,t,e.options)},remove:function(){var e;null===(e=t).parentNode||e.parentNode.removeChild(e)}}}},113(e){e.exports=function(e,t){if(t.styleSheet)t.styleSheet.cssText=e;else{for(;t.firstChild;)t.removeChild(t.firstChild);t.appendChild(document.createTextNode(e))}}}}]);
