@@ -81,7 +81,7 @@ export function ticks(low: number, high: number, count: number): number[] {
 export function logTicks(low: number, high: number): number[] {
   const first = Math.floor(Math.log10(low));
   const powers = Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, i) => 10 ** (first + i));
-  const factors = powers.length > 4 ? [1] : [1, 2, 5];
+  const factors = powers.length > 5 ? [1] : [1, 2, 5];
   const all = powers.flatMap(power => factors.map(factor => Number((factor * power).toPrecision(3))));
   const shown = all.filter(tick => tick >= low && tick <= high);
   return shown.length > 1 ? shown : ticks(low, high, NUM_Y_TICKS);
