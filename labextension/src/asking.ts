@@ -19,6 +19,14 @@ export interface Token {
   readonly end: number;
 }
 
+/** Something that is wrong with a row. */
+export interface RowFault {
+  readonly sentence: string;
+  readonly isRefusal: boolean;
+  /** The first token to blame; null where none is. */
+  readonly token: number | null;
+}
+
 export interface TokenView {
   readonly baseModel: string;
   readonly lossMask: string;
@@ -26,6 +34,7 @@ export interface TokenView {
   readonly maxLength: number | null;
   readonly numLearned: number;
   readonly tokens: readonly Token[];
+  readonly faults: readonly RowFault[];
 }
 
 export interface TokensBundle {
@@ -87,6 +96,11 @@ export function parseTokenView(value: unknown): TokenView | null {
       isSpecial: specials[i] === true,
       start: number(starts[i]) ?? 0,
       end: number(ends[i]) ?? 0
+    })),
+    faults: list(fields['faults']).filter(isFields).map(fault => ({
+      sentence: text(fault['sentence']),
+      isRefusal: fault['severity'] === 'refuse',
+      token: number(list(fault['tokens'])[0])
     }))
   };
 }

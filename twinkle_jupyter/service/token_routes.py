@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import cast, get_args
 
 from fastapi import APIRouter, Request
@@ -14,7 +15,12 @@ from twinkle_jupyter.service.request_bodies import body_schema, read_body
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 from twinkle_jupyter.templates.loss_mask import LossMask, Messages
 from twinkle_jupyter.templates.token_view import TokenView, view_tokens
-from twinkle_jupyter.wire.token_views import TokenColumnsBody, TokensBody, TokenViewBody
+from twinkle_jupyter.wire.token_views import (
+    RowFaultBody,
+    TokenColumnsBody,
+    TokensBody,
+    TokenViewBody,
+)
 
 LOSS_MASKS: tuple[str, ...] = get_args(LossMask)
 
@@ -45,6 +51,8 @@ async def show_tokens(request: Request, parts: Parts, owner: Owner) -> TokenView
 def _body(
     view: TokenView, template: ChatTemplate, base_model: str, loss_mask: str
 ) -> TokenViewBody:
+    drawn: Mapping[str, object] = {**view.to_json()}
+    faults = cast("Sequence[object]", drawn.get("faults", ()))
     return TokenViewBody(
         base_model=base_model,
         loss_mask=loss_mask,
@@ -52,5 +60,6 @@ def _body(
         max_length=view.max_length,
         num_learned=view.num_learned,
         stop_token_ids=tuple(sorted(template.stop_token_ids)),
-        tokens=TokenColumnsBody.model_validate(view.to_json()["tokens"]),
+        tokens=TokenColumnsBody.model_validate(drawn["tokens"]),
+        faults=tuple(RowFaultBody.model_validate(fault) for fault in faults),
     )

@@ -37,6 +37,18 @@ class TokenColumnsBody(BaseModel):
     end: tuple[int, ...]
 
 
+class RowFaultBody(BaseModel):
+    """Something that is wrong with the row."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    code: str
+    sentence: str
+    severity: str
+    #: The first token to blame and the one after the last; None where no token is.
+    tokens: tuple[int, int] | None = None
+
+
 class TokenViewBody(BaseModel):
     """A row as tokens, what is cut included."""
 
@@ -52,3 +64,4 @@ class TokenViewBody(BaseModel):
     #: Ids that end an answer.
     stop_token_ids: tuple[int, ...]
     tokens: TokenColumnsBody
+    faults: tuple[RowFaultBody, ...] = ()

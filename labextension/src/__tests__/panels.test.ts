@@ -103,13 +103,15 @@ describe('tokens', () => {
     messages: [{ role: 'user', content: 'Hi' }],
     view: {
       loss_mask: 'all-assistant', loss_masks: ['all-assistant'], max_length: 2, num_learned: 1,
-      tokens: { id: [7, 8, 9], text: ['<s>', ' Hi', '\n'], role: ['', 'assistant', 'user'], weight: [0, 1, 1], special: [true, false, false], start: [0, 3, 6], end: [3, 6, 7] }
+      tokens: { id: [7, 8, 9], text: ['<s>', ' Hi', '\n'], role: ['', 'assistant', 'user'], weight: [0, 1, 1], special: [true, false, false], start: [0, 3, 6], end: [3, 6, 7] },
+      faults: [{ code: 'answer_cut', sentence: 'the answer is cut', severity: 'warn', tokens: [2, 3] }]
     }
   });
 
   it('are read, counted and described', () => {
     const view = bundle?.view;
     expect(view && countsOf(view)).toBe('3 tokens, 1 learned, 1 cut');
+    expect(view?.faults).toEqual([{ sentence: 'the answer is cut', isRefusal: false, token: 2 }]);
     expect(view?.tokens.map((token, place) => detailsOf(token, place, view))).toEqual([
       '"<s>" · id 7 · token 1 of 3 · before the first message · read only · characters 0 to 3 · special',
       '" Hi" · id 8 · token 2 of 3 · assistant · learned with weight 1 · characters 3 to 6',

@@ -3,7 +3,7 @@
  * JupyterLab nor the kernel.
  */
 
-import { parseTokenView, type TokenView, type TokensBundle } from '../../asking';
+import { parseTokenView, type RowFault, type TokenView, type TokensBundle } from '../../asking';
 import type { Asker } from '../asker';
 import { button } from '../button';
 import { element, setAttribute, setText } from '../dom';
@@ -27,6 +27,7 @@ export class TokensPanel implements Disposable {
   private readonly rule = element('select', 'jp-twinkle-entry', { 'data-entry': 'loss-mask' });
   private readonly length = entry('max-length', 'numeric');
   private readonly problem = element('div', 'jp-twinkle-command-error', { role: 'alert' });
+  private readonly faults = element('ul', 'jp-twinkle-faults', { 'aria-label': 'What is wrong with this row' });
   private readonly ribbon = new Ribbon();
   private view: TokenView;
   private asked = 0;
@@ -59,6 +60,7 @@ export class TokensPanel implements Disposable {
       element('div', 'jp-twinkle-head', {}, title, this.counts),
       settings,
       this.problem,
+      this.faults,
       element('div', 'jp-twinkle-legend', { 'aria-label': 'What the colours say', role: 'note' }, ...legend),
       this.ribbon.node
     );
@@ -80,7 +82,21 @@ export class TokensPanel implements Disposable {
     setText(this.counts, countsOf(view));
     setAttribute(this.node, 'data-learned', String(view.numLearned));
     setAttribute(this.node, 'data-tokens', String(view.tokens.length));
+    this.faults.hidden = view.faults.length === 0;
+    this.faults.replaceChildren(...view.faults.map(fault => this.fault(fault)));
     this.ribbon.show(view);
+  }
+
+  private fault(fault: RowFault): HTMLElement {
+    const word = element('b', '', {}, fault.isRefusal ? 'Refused: ' : 'Warning: ');
+    const line = element('li', `jp-twinkle-fault${fault.isRefusal ? ' jp-twinkle-mod-problem' : ''}`, {}, word, `${fault.sentence}. `);
+    const place = fault.token;
+    if (place !== null) {
+      const show = button('show-fault', 'Show');
+      show.onclick = () => this.ribbon.reveal(place);
+      line.append(show);
+    }
+    return line;
   }
 
   private async ask(): Promise<void> {

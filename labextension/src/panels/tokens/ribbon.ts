@@ -42,6 +42,12 @@ export class Ribbon {
     }
   }
 
+  /** Go to a token and look at it. */
+  reveal(place: number): void {
+    this.go(place);
+    this.scroll();
+  }
+
   private token(token: Token, place: number, view: TokenView): HTMLElement {
     const node = element('span', classesOf(token, place, view), {
       role: 'option',
@@ -77,6 +83,10 @@ export class Ribbon {
     }
     event.preventDefault();
     event.stopPropagation();
+    this.scroll();
+  }
+
+  private scroll(): void {
     this.list.children[this.current]?.scrollIntoView({ block: 'nearest' });
   }
 
