@@ -107,7 +107,9 @@ class UplotPlot implements Plot {
       font: FONT,
       grid: { show: !isX, stroke: () => this.colours?.grid ?? 'gray', width: 1 },
       ticks: { show: false },
-      values: (_, splits) => splits.map(value => (isX && !Number.isInteger(value) ? '' : text(value))),
+      // On a logarithmic scale uPlot has null for what it labels not.
+      values: (_, splits: readonly (number | null)[]) =>
+        splits.map(value => (value === null || (isX && !Number.isInteger(value)) ? '' : text(value))),
       ...(isX ? { size: 40, label: 'step', labelFont: FONT, labelSize: 16, labelGap: -2 } : { gap: 4 })
     };
   }

@@ -217,6 +217,8 @@
   --jp-twinkle-success: var(--jp-success-color1, var(--vscode-charts-green, seagreen));
   --jp-twinkle-warn: var(--jp-warn-color1, var(--vscode-charts-orange, darkorange));
   --jp-twinkle-error: var(--jp-error-color1, var(--vscode-errorForeground, crimson));
+  /* Of words, which need more contrast than lines and icons. */
+  --jp-twinkle-error-text: color-mix(in srgb, var(--jp-twinkle-error) 60%, var(--jp-twinkle-text));
   --jp-twinkle-font: var(--jp-ui-font-family, var(--vscode-font-family, system-ui, sans-serif));
 
   box-sizing: border-box;
@@ -265,11 +267,12 @@
   align-items: center;
   gap: 5px;
   min-width: 6.5em;
-  color: var(--jp-twinkle-state-color);
+  color: var(--jp-twinkle-text);
   font-weight: 600;
 }
 
 .jp-twinkle-state-icon {
+  color: var(--jp-twinkle-state-color);
   width: 12px;
   height: 12px;
   flex: none;
@@ -332,7 +335,7 @@
 
 .jp-twinkle-command-error:not(:empty) {
   max-width: 28em;
-  color: var(--jp-twinkle-error);
+  color: var(--jp-twinkle-error-text);
   font-size: 0.92em;
 }
 
@@ -364,7 +367,7 @@
 
 .jp-twinkle-button:is([data-action='stop-confirm'], [data-action='stop-best']) {
   border-color: var(--jp-twinkle-error);
-  color: var(--jp-twinkle-error);
+  color: var(--jp-twinkle-error-text);
   font-weight: 600;
 }
 
@@ -652,7 +655,7 @@
 
 .jp-twinkle-entry::placeholder {
   color: var(--jp-twinkle-muted);
-  opacity: 0.8;
+  opacity: 1;
 }
 
 .jp-twinkle-button:is([data-action='rate-half'], [data-action='rate-double']) {
@@ -667,7 +670,7 @@
 }
 
 .jp-twinkle-steer-said.jp-twinkle-mod-problem {
-  color: var(--jp-twinkle-error);
+  color: var(--jp-twinkle-error-text);
 }
 
 .jp-twinkle-probes-head,
