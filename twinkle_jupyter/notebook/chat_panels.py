@@ -17,7 +17,7 @@ CHAT_MIME = "application/vnd.twinkle.chat+json"
 
 def chat_bundle(models: Sequence[str], system: str, settings: Mapping[str, float]) -> Bundle:
     """Return an empty chat for every front end; the panel adds what is said."""
-    said = f"A chat with {', '.join(models)}"
+    said = f"A chat with {', '.join(models)}: it needs JupyterLab, or a notebook's live kernel."
     return {
         CHAT_MIME: {
             "chat_id": f"chat-{secrets.token_hex(6)}",
@@ -26,8 +26,8 @@ def chat_bundle(models: Sequence[str], system: str, settings: Mapping[str, float
             "settings": dict(settings),
             "turns": [],
         },
-        "text/html": f"<p>{escape(said)}: it needs JupyterLab or a live kernel.</p>",
-        "text/plain": f"{said}.",
+        "text/html": f"<p>{escape(said)}</p>",
+        "text/plain": said,
     }
 
 
