@@ -85,6 +85,7 @@ function parseSnapshot(value: unknown): Snapshot | null {
     grad_norm: number(value['grad_norm']),
     phase_seconds: isFields(value['phase_seconds']) ? parsePhases(value['phase_seconds'], '') : null,
     memory_bytes: number(value['memory_bytes']) ?? 0,
+    machine_bytes: number(value['machine_bytes']) ?? 0,
     notice: text(value['notice']),
     points: parsePoints(value['points']),
     eval_points: parsePoints(value['eval_points']),

@@ -63,7 +63,7 @@ function parseState(fields: Fields, at: string): RunEvent | null {
 
 function parsePlanned(fields: Fields, at: string): RunEvent {
   const totalSteps = number(fields['total_steps']) ?? 0;
-  return { kind: 'planned', at, totalSteps, memoryBytes: number(fields['memory_bytes']) ?? 0 };
+  return { kind: 'planned', at, totalSteps, memoryBytes: number(fields['memory_bytes']) ?? 0, machineBytes: number(fields['machine_bytes']) ?? 0 };
 }
 
 function parseCommand(fields: Fields, at: string): RunEvent | null {

@@ -51,6 +51,8 @@ export interface PlannedEvent {
   readonly totalSteps: number;
   /** Estimate of the trainer's peak; 0 where there is none. */
   readonly memoryBytes: number;
+  /** What the trainer's machine has; 0 where it is not told. */
+  readonly machineBytes: number;
 }
 
 /** Where the time of a step went, in seconds. */
@@ -212,6 +214,7 @@ export interface Snapshot {
   readonly grad_norm: number | null;
   readonly phase_seconds: PhaseSeconds | null;
   readonly memory_bytes: number;
+  readonly machine_bytes: number;
   readonly notice: string;
   readonly points: readonly Point[];
   readonly eval_points: readonly Point[];

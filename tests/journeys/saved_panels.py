@@ -44,6 +44,7 @@ def begin_run(service: LiveService, client: Client, adapter: str, total_steps: i
             num_train_rows=180,
             num_eval_rows=20,
             memory_bytes=1_400_000_000,
+            machine_bytes=8_000_000_000,
         ),
     )
     return run_id
@@ -83,12 +84,12 @@ def step_events(first: int, last: int, floor: float = 0.6, seed: int = 0) -> lis
 
 
 def write_panels(lab: Lab, name: str, bundles: Sequence[Mapping[str, object]]) -> None:
-    """Put a notebook into the lab's folder that has a cell with an output for each bundle."""
-    cells = []
-    for bundle in bundles:
-        cell = nbformat.v4.new_code_cell("# shown before")
-        cell.outputs = [nbformat.v4.new_output("display_data", data=dict(bundle))]
-        cells.append(cell)
-    notebook = nbformat.v4.new_notebook(cells=cells)
+    """Put a notebook into the lab's folder that has one cell with an output for each bundle.
+
+    One, since JupyterLab draws only the cells that are near to what is seen.
+    """
+    cell = nbformat.v4.new_code_cell("# shown before")
+    cell.outputs = [nbformat.v4.new_output("display_data", data=dict(one)) for one in bundles]
+    notebook = nbformat.v4.new_notebook(cells=[cell])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, lab.folder / name)

@@ -92,7 +92,8 @@ def test_every_panel_works_looks_right_and_keeps_still(
         context.add_init_script(_WATCH)
         page = context.new_page()
         page.goto(f"{lab.url}/lab/tree/panels.ipynb?token={lab.token}&reset")
-        wait_for_notebook(page, 5)
+        wait_for_notebook(page, 1)
+        page.keyboard.press("Control+b")
         _check_run(service, page, runs[0], figures)
         _check_many(service, page, runs, figures)
         _check_tokens(page)
@@ -150,6 +151,7 @@ def _check_run(service: LiveService, page: Page, run: str, figures: dict[str, fl
     box = page.locator(f"{_RUN} .u-over").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector(f"{_RUN} .jp-twinkle-tip", timeout=5_000)
     tip = page.inner_text(f"{_RUN} .jp-twinkle-tip")
     assert "Train loss" in tip
     assert "Who are you? step" in tip
@@ -232,9 +234,9 @@ def _check_looks(page: Page) -> None:
     faults = {}
     for look in ("light", "dark", "narrow"):
         if look == "dark":
-            page.click("text=Settings")
-            page.hover("text=Theme")
-            page.click("text=JupyterLab Dark")
+            page.click(".lm-MenuBar-itemLabel:text-is('Settings')")
+            page.hover(".lm-Menu-itemLabel:text-is('Theme')")
+            page.click(".lm-Menu-itemLabel:text-is('JupyterLab Dark')")
             page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
             page.wait_for_timeout(300)
         if look == "narrow":

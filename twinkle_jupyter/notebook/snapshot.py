@@ -68,6 +68,8 @@ class Snapshot(TypedDict):
     phase_seconds: PhaseSeconds | None
     #: Estimate of what the trainer's machine needs at most; 0 where there is none.
     memory_bytes: int
+    #: What that machine has; 0 where there is no estimate.
+    machine_bytes: int
     #: The newest thing that a person should know of.
     notice: str
     points: list[Point]
@@ -92,6 +94,7 @@ class RunPicture:
     grad_norm: float | None = None
     phase_seconds: PhaseSeconds | None = None
     memory_bytes: int = 0
+    machine_bytes: int = 0
     notice: str = ""
     points: list[Point] = field(default_factory=list)
     eval_points: list[Point] = field(default_factory=list)
@@ -131,6 +134,7 @@ class RunPicture:
             "grad_norm": self.grad_norm,
             "phase_seconds": self.phase_seconds,
             "memory_bytes": self.memory_bytes,
+            "machine_bytes": self.machine_bytes,
             "notice": self.notice,
             "points": _short(self.points, MAX_POINTS),
             "eval_points": _short(self.eval_points, MAX_EVAL_POINTS),
@@ -178,6 +182,7 @@ class RunPicture:
         """The run knows its length."""
         self.total_steps = _whole(entry["total_steps"])
         self.memory_bytes = _whole(entry.get("memory_bytes", 0))
+        self.machine_bytes = _whole(entry.get("machine_bytes", 0))
 
     def take_step(self, entry: Entry) -> None:
         """One optimizer step."""

@@ -22,7 +22,7 @@ from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.runs.compute import ComputeProvider
 from twinkle_jupyter.runs.early_stopping import BestEval, find_best
 from twinkle_jupyter.runs.events import CommandTaken, Planned, Progress, StateChanged
-from twinkle_jupyter.runs.memory_plan import plan_memory
+from twinkle_jupyter.runs.memory_plan import plan_run_memory
 from twinkle_jupyter.runs.patience import Patience
 from twinkle_jupyter.runs.probes import Probes
 from twinkle_jupyter.runs.recorder import Recorder
@@ -129,15 +129,16 @@ class RunDriver:
             num_rows_before=row.parent_rows,
         )
         steering.replay(log.steered)
-        memory_bytes = await asyncio.to_thread(
-            plan_memory, model.folder, batches, config, model.settings
+        memory = await asyncio.to_thread(
+            plan_run_memory, model.folder, batches, config, model.settings
         )
         await log.append(
             Planned(
                 total_steps=steering.total_steps,
                 num_train_rows=len(batches.train),
                 num_eval_rows=len(batches.evaluation),
-                memory_bytes=memory_bytes,
+                memory_bytes=memory.needed,
+                machine_bytes=memory.machine,
             )
         )
         await self._row.change(total_steps=steering.total_steps)

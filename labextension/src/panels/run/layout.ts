@@ -14,6 +14,7 @@ import {
 } from '../format';
 import { stateIcon } from '../icons';
 import { bestOf, isOver, secondsLeft, secondsTaken, type Connection, type RunView } from './model';
+import { MemoryBar } from './memoryBar';
 import { ProbeList } from './probeList';
 
 const DETAILS_TITLE =
@@ -47,6 +48,7 @@ export class PanelLayout {
   private readonly message = element('span', 'jp-twinkle-message');
   private readonly notice = element('div', 'jp-twinkle-notice', { role: 'status', hidden: '' });
   private readonly details = element('div', 'jp-twinkle-details', { title: DETAILS_TITLE, hidden: '' });
+  private readonly memory = new MemoryBar();
   private readonly reason = element('div', 'jp-twinkle-reason', { hidden: '' });
   private readonly figures = {
     train: figure('Train loss', 'jp-twinkle-mod-train'),
@@ -78,6 +80,7 @@ export class PanelLayout {
       this.notice,
       element('dl', 'jp-twinkle-figures', {}, ...Object.values(this.figures).map(f => f.node)),
       this.details,
+      this.memory.node,
       parts.steering,
       parts.plot,
       this.probes.node
@@ -115,6 +118,7 @@ export class PanelLayout {
     const details = detailsOf(view);
     setText(this.details, details);
     this.details.hidden = details === '';
+    this.memory.show(view.memoryBytes, view.machineBytes);
     this.showFigures(view, isLive);
     this.probes.show(view.probes, view.writing, selected);
   }
@@ -158,7 +162,8 @@ function figure(name: string, modifier = ''): Figure {
 
 function detailsOf(view: RunView): string {
   const norm = view.gradNorm === null ? '' : `gradient norm ${formatLoss(view.gradNorm)}`;
-  const memory = view.memoryBytes > 0 ? `needs about ${formatMemory(view.memoryBytes)}` : '';
+  const isAlone = view.memoryBytes > 0 && view.machineBytes === 0;
+  const memory = isAlone ? `needs about ${formatMemory(view.memoryBytes)}` : '';
   const best = bestOf(view.evalPoints);
   const lowest = best === null ? '' : `best held-out loss ${formatLoss(best[1])} at step ${best[0]}`;
   return [lowest, norm, formatPhases(view.phases), memory].filter(part => part !== '').join(' · ');

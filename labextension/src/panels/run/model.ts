@@ -47,6 +47,7 @@ export interface RunView {
   readonly phases: PhaseSeconds | null;
   /** Estimate of the trainer's peak; 0 where there is none. */
   readonly memoryBytes: number;
+  readonly machineBytes: number;
   /** The newest thing that a person should know of. */
   readonly notice: string;
   /** One a step, by step. */
@@ -91,6 +92,7 @@ export function emptyView(runId: string, adapter: string): RunView {
     gradNorm: null,
     phases: null,
     memoryBytes: 0,
+    machineBytes: 0,
     notice: '',
     points: [],
     evalPoints: [],
@@ -199,6 +201,7 @@ function applyEvent(draft: Draft, event: RunEvent): void {
     case 'planned':
       draft.totalSteps = event.totalSteps;
       draft.memoryBytes = event.memoryBytes;
+      draft.machineBytes = event.machineBytes;
       break;
     case 'step':
       applyStep(draft, event);

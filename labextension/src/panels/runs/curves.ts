@@ -12,6 +12,8 @@ import { lookOf } from '../sweep/looks';
 const MAX_STEPS = 1000;
 const MIN_SMOOTHED_POINTS = 50;
 const MOST_REACH = 1 / 10;
+/** Runs whose numbers are in the sentence for those who do not see the drawing. */
+const MAX_TOLD = 8;
 
 export interface CurvesSettings {
   readonly isLog: boolean;
@@ -45,8 +47,9 @@ export function runsChart(views: readonly RunView[], settings: CurvesSettings = 
 
 /** One sentence for those who do not see the drawing. */
 export function describeRuns(views: readonly RunView[]): string {
-  const said = views.map(view => `${view.adapter} ${formatLoss(view.points.at(-1)?.[1])} at step ${view.step}`);
-  return `Losses of ${views.length} runs over steps: ${said.join(', ')}`;
+  const said = views.slice(0, MAX_TOLD).map(view => `${view.adapter} ${formatLoss(view.points.at(-1)?.[1])} at step ${view.step}`);
+  const more = views.length > MAX_TOLD ? `, and ${views.length - MAX_TOLD} more` : '';
+  return `Losses of ${views.length} runs over steps: ${said.join(', ')}${more}`;
 }
 
 function smoothed(points: readonly Point[], smoothing: number): readonly Point[] {
