@@ -56,14 +56,15 @@ export function linesOf(
 /** Centred moving average: unlike an exponential one it does not lag behind a falling loss. */
 export function smooth(points: readonly Point[], share: number): Point[] {
   const reach = Math.ceil(points.length * share);
-  const sums = [0];
-  for (const [, loss] of points) {
-    sums.push((sums.at(-1) ?? 0) + loss);
-  }
-  return points.map(([step], i) => {
+  const sums = new Float64Array(points.length + 1);
+  let sum = 0;
+  points.forEach((point, i) => {
+    sum += point[1];
+    sums[i + 1] = sum;
+  });
+  return points.map((point, i) => {
     const side = Math.min(reach, i, points.length - 1 - i);
-    const sum = (sums[i + side + 1] ?? 0) - (sums[i - side] ?? 0);
-    return [step, sum / (2 * side + 1)];
+    return [point[0], ((sums[i + side + 1] ?? 0) - (sums[i - side] ?? 0)) / (2 * side + 1)];
   });
 }
 
