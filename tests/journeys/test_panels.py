@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -27,6 +27,7 @@ from twinkle_jupyter.notebook.panels import run_bundle
 from twinkle_jupyter.notebook.several_runs import runs_bundle
 from twinkle_jupyter.notebook.snapshot import Snapshot, snapshot
 from twinkle_jupyter.notebook.token_panels import token_bundle
+from twinkle_jupyter.runs.events import RunEvent
 from twinkle_jupyter.store.records import RunRow
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(240)]
@@ -85,7 +86,7 @@ def test_every_panel_works_looks_right_and_keeps_still(
     figures: dict[str, float] = {}
     with Client(service.connection) as client:
         runs = [begin_run(service, client, f"pirate-{i}", 600) for i in range(NUM_RUNS)]
-        service.append(runs[0], *step_events(1, 100))
+        _append(service, runs[0], step_events(1, 100))
         lab = start_lab()
         write_panels(lab, "panels.ipynb", _bundles(client, runs))
     with open_browser(chromium, tmp_path / "profile") as (context, watched):
@@ -141,7 +142,7 @@ def _check_run(service: LiveService, page: Page, run: str, figures: dict[str, fl
     page.wait_for_timeout(500)
     page.evaluate("window.twinkleShifts = 0")
     for first in range(101, 101 + NUM_UPDATES, 10):
-        service.append(run, *step_events(first, first + 9))
+        _append(service, run, step_events(first, first + 9))
     wait_until(lambda: _data(page, _RUN)["points"] == "600", 30, "600 points")
     figures["layout shift"] = float(page.evaluate("window.twinkleShifts"))
     page.check(f"{_RUN} [data-entry='log']")
@@ -167,8 +168,7 @@ def _check_many(
     _show(page, _RUNS)
     for first in (1, 26, 51, 76):
         for number, run in enumerate(runs[1:], start=1):
-            events = step_events(first, first + 24, seed=number)
-            service.call(service.store.append_all(RunRow.log(run), [e.to_entry() for e in events]))
+            _append(service, run, step_events(first, first + 24, seed=number))
     total = 600 + 100 * (NUM_RUNS - 1)
     wait_until(lambda: int(_data(page, _RUNS)["points"]) == total, 60, "all points of all runs")
     redraws = page.evaluate("window.twinkleRedraws")
@@ -176,6 +176,11 @@ def _check_many(
     figures["median ms of a redraw"] = statistics.median(redraws)
     figures["redraws"] = len(redraws)
     page.uncheck(f"{_RUNS} tbody tr:first-child input")
+
+
+def _append(service: LiveService, run: str, events: Sequence[RunEvent]) -> None:
+    """Let a run's log grow by all of these at once."""
+    service.call(service.store.append_all(RunRow.log(run), [e.to_entry() for e in events]))
 
 
 def _check_tokens(page: Page) -> None:
@@ -219,7 +224,7 @@ def _check_preference(lab: Lab, page: Page) -> None:
     """One thumb of two makes a row beside the notebook."""
     page.click(f"{_CHAT_KEPT} [data-action='vote-up'] >> nth=0")
     path = lab.folder / "preferences.jsonl"
-    wait_until(path.exists, 10, "keeping a preference")
+    wait_until(lambda: path.exists() and path.read_text(), 10, "keeping a preference")
     row = json.loads(path.read_text(encoding="utf-8"))
     assert row == {
         "prompt": [{"role": "user", "content": "Who?"}],

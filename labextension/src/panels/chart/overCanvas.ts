@@ -45,6 +45,7 @@ function drawMarks(plot: uPlotClass, marks: readonly Mark[], colours: PlotColour
   const ends = [-Infinity, -Infinity];
   ctx.font = `${11 * ratio}px system-ui, sans-serif`;
   ctx.textBaseline = 'top';
+  ctx.textAlign = 'left';
   for (const mark of marks) {
     const isGap = mark.kind === 'interrupted';
     const isFaint = mark.kind === 'command';

@@ -82,7 +82,7 @@ class UplotPlot implements Plot {
         x: { time: false, range: (_, min, max) => (this.zoom === null ? [0, this.chart?.last ?? 1] : [min, max]) },
         y: chart.isLog ? LOGARITHMIC : {}
       },
-      axes: [this.axis(value => formatCount(value), 34), { ...this.axis(tickText, 8), size: 52 }],
+      axes: [this.axis(true, formatCount), this.axis(false, tickText)],
       series: [{}, ...chart.curves.map((_, place) => this.series(place, chart))],
       cursor: {
         y: false,
@@ -100,8 +100,7 @@ class UplotPlot implements Plot {
     };
   }
 
-  private axis(text: (value: number) => string, space: number): uPlotClass.Axis {
-    const isX = space === 34;
+  private axis(isX: boolean, text: (value: number) => string): uPlotClass.Axis {
     return {
       stroke: () => this.colours?.muted ?? 'gray',
       font: FONT,
@@ -110,7 +109,7 @@ class UplotPlot implements Plot {
       // On a logarithmic scale uPlot has null for what it labels not.
       values: (_, splits: readonly (number | null)[]) =>
         splits.map(value => (value === null || (isX && !Number.isInteger(value)) ? '' : text(value))),
-      ...(isX ? { size: 40, label: 'step', labelFont: FONT, labelSize: 16, labelGap: -2 } : { gap: 4 })
+      ...(isX ? { size: 22, gap: 2, label: 'step', labelFont: FONT, labelSize: 14, labelGap: 0 } : { size: 52, gap: 4 })
     };
   }
 

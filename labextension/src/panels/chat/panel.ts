@@ -181,9 +181,10 @@ export class ChatPanel implements Disposable {
     if (one !== undefined) {
       this.views[turn]?.show(one, votes);
     }
-    const rows = preferencesOf(this.turns, turn, votes, this.bundle.system).filter(row => !this.kept.has(JSON.stringify(row)));
+    const made = preferencesOf(this.turns, turn, votes, this.bundle.system);
+    const rows = made.filter(row => !this.kept.has(JSON.stringify(row)));
     if (rows.length === 0) {
-      this.tell(vote === null ? '' : votes.length === 1 ? 'A preference needs two answers: name a second model.' : 'Now one for the answer that it is better or worse than.', false);
+      this.tell(vote === null || made.length > 0 ? '' : whyNone(one), false);
       return;
     }
     try {
@@ -239,6 +240,17 @@ export class ChatPanel implements Disposable {
     this.said.classList.toggle('jp-twinkle-mod-problem', isProblem);
     setText(this.said, said);
   }
+}
+
+/** Why a thumb has made no preference yet. */
+function whyNone(turn: ChatTurn | undefined): string {
+  const answers = turn?.answers ?? [];
+  if (answers.length < 2) {
+    return 'A preference needs two answers: name a second model.';
+  }
+  return answers.every(answer => answer.text === answers[0]?.text)
+    ? 'The answers are the same: there is nothing to prefer. A higher temperature or another seed may help.'
+    : 'Now one for an answer that is better or worse than this one.';
 }
 
 /** `weights of step 40, 12 tokens`. */
