@@ -101,6 +101,8 @@ def sweep(session: Session, arguments: Namespace) -> SweepHandle:
 def show(session: Session, arguments: Namespace) -> RunHandle | SweepHandle | RunsHandle:
     """Show a sweep's panel, a run's, or several runs in one plot."""
     if len(arguments.name) > 1:
+        if arguments.wait:
+            raise InvalidConfigError("`--wait` waits for one run.", "Name one, or leave it out.")
         return show_runs(session, arguments.name)
     if arguments.name and not arguments.name[0].startswith("run_"):
         try:
