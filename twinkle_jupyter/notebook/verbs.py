@@ -168,7 +168,12 @@ def _table() -> dict[str, Verb]:
         Verb("start", "start the service and wait until it is ready", none, service_verbs.start),
         Verb("stop", "end the service; runs go on at its next start", none, service_verbs.stop),
         Verb("train", "train an adapter", run_verbs.add_train_arguments, run_verbs.train),
-        Verb("show", "show a run, a sweep, or several runs in one plot", run_verbs.add_show_arguments, sweep_verbs.show),
+        Verb(
+            "show",
+            "show a run, a sweep, or several runs in one plot",
+            run_verbs.add_show_arguments,
+            sweep_verbs.show,
+        ),
         Verb("runs", "list all runs", none, run_verbs.runs),
         Verb("pause", "let a run rest", run_verbs.add_name_argument, run_verbs.pause),
         Verb("resume", "let a paused run go on", run_verbs.add_name_argument, run_verbs.resume),
