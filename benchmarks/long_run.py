@@ -36,6 +36,8 @@ from twinkle_jupyter.store.sqlite import SqliteStore
 NUM_STEPS = 10_000
 #: From the request to the first paint.
 _SHOW = Bar(300.0, "at most")
+#: A saved notebook with it, in KiB.
+_SMALL = Bar(97.0, "at most")
 #: Of the service's memory over many readers, and of a picture over many steps.
 _FLAT = Bar(1.1, "at most", "ratio")
 
@@ -151,6 +153,7 @@ def main() -> int:
             "KiB",
             ratio=large / small,
             peer=small / 2**10,
+            bar=_SMALL,
         ),
     ]
     return finish(rows, options)

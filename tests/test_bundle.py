@@ -62,6 +62,7 @@ def test_a_bundle_without_a_record_is_refused(check_bundle: ModuleType, tmp_path
 def test_the_bundle_asks_nothing_of_other_hosts_and_has_no_source_map() -> None:
     bundle = ROOT / "twinkle_jupyter" / "labextension"
     assert [path.name for path in bundle.rglob("*.map")] == []
-    widget = (ROOT / "twinkle_jupyter" / "notebook" / "panel_widget.js").read_text()
-    assert len(widget) < 60_000
-    assert "https://" not in widget
+    for name in ("panel_widget.js", "asking_widget.js"):
+        widget = (ROOT / "twinkle_jupyter" / "notebook" / name).read_text()
+        assert len(widget) < 60_000
+        assert "https://" not in widget

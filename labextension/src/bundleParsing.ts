@@ -1,7 +1,7 @@
 /** The MIME type's content, from a notebook that anyone may have written, as wire.ts's types. */
 
 import { isFields, isRunState, list, number, parsePhases, text } from './fields';
-import type { Mark, MarkKind, Point, RunBundle, Snapshot, SnapshotProbe } from './wire';
+import type { Mark, MarkKind, Point, RunBundle, RunsBundle, Snapshot, SnapshotCurves, SnapshotProbe } from './wire';
 
 function parsePoint(value: unknown): Point | null {
   const pair = list(value);
@@ -58,6 +58,16 @@ function parseSnapshotProbe(value: unknown): SnapshotProbe | null {
     : probe;
 }
 
+/** Absent in what an older version saved. */
+function parseCurves(value: unknown): SnapshotCurves {
+  const fields = isFields(value) ? value : {};
+  return {
+    learning_rate: parsePoints(fields['learning_rate']),
+    tokens_per_second: parsePoints(fields['tokens_per_second']),
+    grad_norm: parsePoints(fields['grad_norm'])
+  };
+}
+
 function parseSnapshot(value: unknown): Snapshot | null {
   if (!isFields(value) || !isRunState(value['state'])) {
     return null;
@@ -75,9 +85,11 @@ function parseSnapshot(value: unknown): Snapshot | null {
     grad_norm: number(value['grad_norm']),
     phase_seconds: isFields(value['phase_seconds']) ? parsePhases(value['phase_seconds'], '') : null,
     memory_bytes: number(value['memory_bytes']) ?? 0,
+    machine_bytes: number(value['machine_bytes']) ?? 0,
     notice: text(value['notice']),
     points: parsePoints(value['points']),
     eval_points: parsePoints(value['eval_points']),
+    curves: parseCurves(value['curves']),
     probes: list(value['probes'])
       .map(parseSnapshotProbe)
       .filter((probe): probe is SnapshotProbe => probe !== null),
@@ -95,4 +107,12 @@ export function parseRunBundle(value: unknown): RunBundle | null {
     adapter: text(value['adapter']),
     snapshot: parseSnapshot(value['snapshot'])
   };
+}
+
+/** Read the MIME type's content of several runs; null when it names none. */
+export function parseRunsBundle(value: unknown): RunsBundle | null {
+  const runs = list(isFields(value) ? value['runs'] : null)
+    .map(parseRunBundle)
+    .filter((run): run is RunBundle => run !== null);
+  return runs.length === 0 ? null : { runs };
 }

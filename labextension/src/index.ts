@@ -4,8 +4,10 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { IThemeManager } from '@jupyterlab/apputils';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { askingRendererFactories } from './renderers/asking';
 import { keepPicturesOf } from './renderers/pictureKeeper';
 import { runRendererFactory } from './renderers/run';
+import { runsRendererFactory } from './renderers/runs';
 import { sweepRendererFactory } from './renderers/sweep';
 
 /** Before ipywidgets' -10: a bundle may carry a widget for front ends without this extension. */
@@ -13,7 +15,7 @@ const RANK = -20;
 
 const runPanel: JupyterFrontEndPlugin<void> = {
   id: 'twinkle-jupyter:run-panel',
-  description: 'Shows a training run live, with or without a kernel.',
+  description: 'Shows training runs live, one or several in one plot, with or without a kernel.',
   autoStart: true,
   requires: [IRenderMimeRegistry],
   optional: [IThemeManager],
@@ -24,6 +26,7 @@ const runPanel: JupyterFrontEndPlugin<void> = {
   ): void => {
     const settings = app.serviceManager.serverSettings;
     rendermime.addFactory(runRendererFactory({ settings, themes }), RANK);
+    rendermime.addFactory(runsRendererFactory({ settings, themes }), RANK);
   }
 };
 
@@ -34,6 +37,19 @@ const sweepPanel: JupyterFrontEndPlugin<void> = {
   requires: [IRenderMimeRegistry],
   activate: (app: JupyterFrontEnd, rendermime: IRenderMimeRegistry): void => {
     rendermime.addFactory(sweepRendererFactory(app.serviceManager.serverSettings), RANK);
+  }
+};
+
+const askingPanels: JupyterFrontEndPlugin<void> = {
+  id: 'twinkle-jupyter:asking-panels',
+  description: 'Shows a row as tokens, and chats with models side by side.',
+  autoStart: true,
+  requires: [IRenderMimeRegistry],
+  activate: (app: JupyterFrontEnd, rendermime: IRenderMimeRegistry): void => {
+    const { serverSettings: settings, contents } = app.serviceManager;
+    for (const factory of askingRendererFactories({ settings, contents })) {
+      rendermime.addFactory(factory, RANK);
+    }
   }
 };
 
@@ -55,4 +71,4 @@ const runPictures: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [runPanel, sweepPanel, runPictures];
+export default [runPanel, sweepPanel, askingPanels, runPictures];

@@ -63,7 +63,7 @@ function parseState(fields: Fields, at: string): RunEvent | null {
 
 function parsePlanned(fields: Fields, at: string): RunEvent {
   const totalSteps = number(fields['total_steps']) ?? 0;
-  return { kind: 'planned', at, totalSteps, memoryBytes: number(fields['memory_bytes']) ?? 0 };
+  return { kind: 'planned', at, totalSteps, memoryBytes: number(fields['memory_bytes']) ?? 0, machineBytes: number(fields['machine_bytes']) ?? 0 };
 }
 
 function parseCommand(fields: Fields, at: string): RunEvent | null {
@@ -82,41 +82,37 @@ function parseSteered(fields: Fields, at: string): RunEvent | null {
   return { kind: 'steered', at, step, changes, totalSteps, refusal: text(fields['refusal']) };
 }
 
-function parseKnown(fields: Fields, at: string): RunEvent | null {
-  switch (fields['kind']) {
-    case 'state':
-      return parseState(fields, at);
-    case 'step':
-    case 'eval':
-      return parseStep(fields, at);
-    case 'probe':
-    case 'probe_part':
-      return parseProbe(fields, at);
-    case 'planned':
-      return parsePlanned(fields, at);
-    case 'notice':
-      return { kind: 'notice', at, step: number(fields['step']) ?? 0, message: text(fields['message']) };
-    case 'progress':
-      return {
-        kind: 'progress',
-        at,
-        message: text(fields['message']),
-        fraction: number(fields['fraction'])
-      };
-    case 'command':
-      return parseCommand(fields, at);
-    case 'steered':
-      return parseSteered(fields, at);
-    default:
-      return null;
-  }
+function parseProgress(fields: Fields, at: string): RunEvent {
+  return { kind: 'progress', at, message: text(fields['message']), fraction: number(fields['fraction']) };
 }
+
+function parseNotice(fields: Fields, at: string): RunEvent {
+  return { kind: 'notice', at, step: number(fields['step']) ?? 0, message: text(fields['message']) };
+}
+
+function parseCheckpoint(fields: Fields, at: string): RunEvent {
+  return { kind: 'checkpoint', at, step: number(fields['step']) ?? 0 };
+}
+
+const PARSERS: ReadonlyMap<unknown, (fields: Fields, at: string) => RunEvent | null> = new Map([
+  ['state', parseState],
+  ['step', parseStep],
+  ['eval', parseStep],
+  ['probe', parseProbe],
+  ['probe_part', parseProbe],
+  ['planned', parsePlanned],
+  ['notice', parseNotice],
+  ['progress', parseProgress],
+  ['command', parseCommand],
+  ['steered', parseSteered],
+  ['checkpoint', parseCheckpoint]
+]);
 
 /** Read an entry of a run's log. */
 export function parseEvent(value: unknown): RunEvent {
   const fields = isFields(value) ? value : {};
   const at = text(fields['at']);
-  return parseKnown(fields, at) ?? { kind: 'other', at };
+  return PARSERS.get(fields['kind'])?.(fields, at) ?? { kind: 'other', at };
 }
 
 /** Read a frame of the websocket or the comm; null when it is none. */

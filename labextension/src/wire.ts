@@ -5,6 +5,8 @@
 
 export const RUN_MIME_TYPE = 'application/vnd.twinkle.run+json';
 
+export const RUNS_MIME_TYPE = 'application/vnd.twinkle.runs+json';
+
 export const RUN_STATES = [
   'queued',
   'running',
@@ -49,6 +51,8 @@ export interface PlannedEvent {
   readonly totalSteps: number;
   /** Estimate of the trainer's peak; 0 where there is none. */
   readonly memoryBytes: number;
+  /** What the trainer's machine has; 0 where it is not told. */
+  readonly machineBytes: number;
 }
 
 /** Where the time of a step went, in seconds. */
@@ -126,6 +130,13 @@ export interface SteeredEvent {
   readonly refusal: string;
 }
 
+/** The weights of a step were kept. */
+export interface CheckpointEvent {
+  readonly kind: 'checkpoint';
+  readonly at: string;
+  readonly step: number;
+}
+
 /** A kind that the panel does not show; its id still counts. */
 export interface OtherEvent {
   readonly kind: 'other';
@@ -143,6 +154,7 @@ export type RunEvent =
   | ProbePartEvent
   | CommandEvent
   | SteeredEvent
+  | CheckpointEvent
   | OtherEvent;
 
 export interface WireError {
@@ -183,6 +195,12 @@ export interface SnapshotProbe {
   readonly history?: readonly (readonly [step: number, answer: string])[];
 }
 
+export interface SnapshotCurves {
+  readonly learning_rate: readonly Point[];
+  readonly tokens_per_second: readonly Point[];
+  readonly grad_norm: readonly Point[];
+}
+
 export interface Snapshot {
   readonly state: RunState;
   readonly step: number;
@@ -196,9 +214,12 @@ export interface Snapshot {
   readonly grad_norm: number | null;
   readonly phase_seconds: PhaseSeconds | null;
   readonly memory_bytes: number;
+  readonly machine_bytes: number;
   readonly notice: string;
   readonly points: readonly Point[];
   readonly eval_points: readonly Point[];
+  /** Thinner: what else there is of each step. */
+  readonly curves: SnapshotCurves;
   readonly probes: readonly SnapshotProbe[];
   readonly marks: readonly Mark[];
 }
@@ -215,4 +236,9 @@ export interface RunBundle {
   readonly run_id: string;
   readonly adapter: string;
   readonly snapshot: Snapshot | null;
+}
+
+/** The content of `application/vnd.twinkle.runs+json`: several in one plot. */
+export interface RunsBundle {
+  readonly runs: readonly RunBundle[];
 }

@@ -54,7 +54,7 @@ def test_a_log_of_the_first_release_is_readable() -> None:
     }
     read = parse_event(entry)
     assert read is not None
-    assert read.model_dump() == {**entry, "memory_bytes": 0}
+    assert read.model_dump() == {**entry, "memory_bytes": 0, "machine_bytes": 0}
 
 
 def test_a_kind_of_a_later_release_is_skipped() -> None:

@@ -120,10 +120,10 @@ def panel_numbers(page: Page) -> dict[str, str]:
 
 
 def drawn_steps(page: Page) -> list[int]:
-    """Return the steps of the points that plotly has drawn, in their order."""
+    """Return the steps of the points that the plot was given to draw, in their order."""
     steps: list[int] = page.evaluate(
-        "() => { const e = document.querySelector('[data-twinkle-run] .js-plotly-plot');"
-        " return e ? Array.from(e.data[0].x) : []; }"
+        "() => { const e = document.querySelector('[data-twinkle-run] .jp-twinkle-plot-canvas');"
+        " return e && e.querySelector('canvas') ? Array.from(e.twinkleSteps || []) : []; }"
     )
     return steps
 

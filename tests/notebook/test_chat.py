@@ -102,7 +102,6 @@ def test_an_interrupt_ends_the_answer_and_keeps_what_came(kernel: Kernel) -> Non
     ("cell", "said"),
     [
         ("%%twinkle chat nobody\nHi", "There is no adapter 'nobody'"),
-        ("%twinkle chat base", "`chat base` has no question."),
         ("%%twinkle chat base --max-tokens x --top-p y\nHi", "`--max-tokens x` is not a whole"),
         ("%%twinkle sample --n 99\nHi", "`--n 99` is not a whole number from 1 to 16."),
         ("%twinkle chat base Hi --max-tokens 0", "`--max-tokens 0` is not between 1 and 32768."),

@@ -43,6 +43,7 @@ def test_a_snapshot_has_what_the_panel_shows() -> None:
             "num_train_rows": 8,
             "num_eval_rows": 2,
             "memory_bytes": 1_200_000_000,
+            "machine_bytes": 8_000_000_000,
         },
         _probe(0, "SmolLM"),
         _step(1, 2.0, seconds=1.0),
@@ -66,9 +67,15 @@ def test_a_snapshot_has_what_the_panel_shows() -> None:
         "grad_norm": 0.5,
         "phase_seconds": {"queue": 0.01, "forward": 0.2, "backward": 0.25, "optimizer": 0.02},
         "memory_bytes": 1_200_000_000,
+        "machine_bytes": 8_000_000_000,
         "notice": "Step 2 was computed in 2 parts.",
         "points": [(1, 2.0), (2, 1.0)],
         "eval_points": [(2, 1.5)],
+        "curves": {
+            "learning_rate": [(1, 0.001), (2, 0.001)],
+            "tokens_per_second": [(1, 100.0), (2, 200.0)],
+            "grad_norm": [(1, 0.5), (2, 0.5)],
+        },
         "probes": [
             {
                 "index": 0,

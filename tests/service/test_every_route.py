@@ -55,6 +55,7 @@ NO_ID = {
         "GET /api/v1/runs",
         "GET /api/v1/adapters",
     ),
+    "POST /api/v1/tokens",
     *("POST /api/v1/sweeps", "GET /api/v1/sweeps", "POST /api/v1/adapters/{name}/import"),
     *("POST /api/v1/client/config", "POST /api/v1/client/dynamic_config"),
     *("POST /api/v1/telemetry", "GET /api/v1/healthz", "POST /api/v1/create_session"),

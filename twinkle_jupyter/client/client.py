@@ -33,6 +33,7 @@ from twinkle_jupyter.wire.native import (
     RunListBody,
     ServiceBody,
 )
+from twinkle_jupyter.wire.token_views import TokenViewBody
 from twinkle_jupyter.wire.usage import UsageBody
 
 if TYPE_CHECKING:
@@ -195,6 +196,18 @@ class Client(SweepCommands):
         """
         self._send("DELETE", f"/adapters/{checked_name(name)}")
 
+    def view_tokens(self, asked: Mapping[str, object]) -> TokenViewBody:
+        """Return a conversation as the tokens that a run would train on.
+
+        Args:
+            asked: `messages`, `base_model`, `loss_mask` and `max_length`, as `POST /tokens` has
+                them.
+
+        Raises:
+            InvalidDataError: The template refuses the conversation.
+        """
+        return self._post("/tokens", asked, TokenViewBody)
+
     def sample(
         self, model: str, messages: Sequence[Mapping[str, str]], **settings: float
     ) -> Generator[AnswerPart, None, None]:
@@ -282,8 +295,5 @@ class Client(SweepCommands):
 
 
 def _open(connection: Connection) -> httpx.Client:
-    headers = {
-        "Authorization": f"Bearer {connection.api_key}",
-        "Content-Type": "application/json",
-    }
+    headers = {"Authorization": f"Bearer {connection.api_key}", "Content-Type": "application/json"}
     return httpx.Client(headers=headers, trust_env=not connection.is_local)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter.client.adapter import Adapter
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _BASE = "base"
 _MAX_SAMPLES = 16
+_MAX_COMPARED = 4
 #: Of a seed that nobody has set: short enough to be typed again.
 _MAX_SEED = 10_000
 
@@ -42,14 +44,44 @@ def add_sample_arguments(parser: ArgumentParser) -> None:
     add_setting_arguments(parser)
 
 
-def chat(session: Session, arguments: Namespace) -> Answer | Answers:
-    """Ask a model, or two side by side, and show the answer as it comes."""
+def add_compare_arguments(parser: ArgumentParser) -> None:
+    """Take the models, and how to answer."""
+    parser.add_argument(
+        "models", nargs="+", help="adapters, `base`, or an adapter at a step such as `pirate@40`"
+    )
+    parser.add_argument("--system", metavar="TEXT", help="what the models are told before")
+    add_setting_arguments(parser)
+
+
+def chat(session: Session, arguments: Namespace) -> Answer | Answers | None:
+    """Ask a model, or two side by side, and show the answer as it comes; no question: a panel."""
+    if session.prefix.startswith("%") and session.body is None and not arguments.prompt:
+        models = [name for name in (arguments.model, arguments.compare) if name]
+        _open_panel(session, models, arguments)
+        return None
     messages = _read_messages(session, arguments, f"chat {arguments.model}")
     settings = read_settings(arguments)
     models = [name for name in (arguments.model, arguments.compare) if name]
     client = session.service.ready(session.face)
     answers = [StreamedAnswer(column, name, name, settings) for column, name in enumerate(models)]
     return stream_answers(session, client, answers, messages)
+
+
+def compare(session: Session, arguments: Namespace) -> None:
+    """Open a chat with several models side by side."""
+    models = list(dict.fromkeys([*arguments.models, *([_BASE] * (len(arguments.models) == 1))]))
+    if len(models) > _MAX_COMPARED:
+        raise InvalidConfigError(f"`compare` takes at most {_MAX_COMPARED} models side by side.")
+    _open_panel(session, models, arguments)
+
+
+def _open_panel(session: Session, models: Sequence[str], arguments: Namespace) -> None:
+    from twinkle_jupyter.notebook.chat_panels import live_chat_bundle
+
+    settings = read_settings(arguments)
+    client = session.service.started(session.face)
+    bundle = live_chat_bundle(client, models, arguments.system or "", settings)
+    session.face.place(f"chat {' '.join(models)}")(bundle)
 
 
 def sample(session: Session, arguments: Namespace) -> Answer | Answers:

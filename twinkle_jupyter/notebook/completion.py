@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.notebook.metric_verbs import LOGGERS
-from twinkle_jupyter.notebook.verbs import VERBS, Verb
+from twinkle_jupyter.notebook.verb import Verb
+from twinkle_jupyter.notebook.verbs import VERBS
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult

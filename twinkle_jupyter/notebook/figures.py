@@ -10,11 +10,15 @@ from html import escape
 
 from twinkle_jupyter.notebook.probe_history import Probe
 from twinkle_jupyter.notebook.run_marks import Mark
-from twinkle_jupyter.notebook.snapshot import Point, Snapshot
+from twinkle_jupyter.notebook.snapshot import Point, Snapshot, thin_out
 
 _WIDTH, _HEIGHT = 640, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 12, 30
+#: Told apart by people who see colours differently, and on light and dark.
+COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999933", "#ee7733")
 Place = Callable[[Point], tuple[float, float]]
+#: Points of a picture that nothing draws anew, at most: of a line, and of dots.
+_MAX_LINE, _MAX_DOTS = 250, 50
 _BLUE, _ORANGE = "var(--jp-brand-color1, #1976d2)", "var(--jp-warn-color1, #e65100)"
 
 
@@ -60,7 +64,8 @@ def run_html(adapter: str, picture: Snapshot) -> str:
 
 def run_svg(picture: Snapshot) -> str:
     """Return the loss curve as SVG that is as wide as the cell and follows its colours."""
-    points, evals = picture["points"], picture["eval_points"]
+    points = thin_out(picture["points"], _MAX_LINE)
+    evals = thin_out(picture["eval_points"], _MAX_DOTS)
     losses = [loss for _, loss in (*points, *evals)] or [0.0]
     low, high = min(losses), max(losses)
     if high - low < 1e-9:
@@ -70,12 +75,13 @@ def run_svg(picture: Snapshot) -> str:
 
     place = make_place(low, high, first, last)
     label = f"Loss, now {points[-1][1]:.3f} at step {points[-1][0]}" if points else "Loss"
+    best = _best(picture["eval_points"], place)
     return svg_frame(
         label,
         f"{axes(low, high, first, last)}"
         f'<polyline fill="none" stroke="{_BLUE}" stroke-width="1.5" '
         f'points="{svg_path(points, place)}"/>'
-        f"{_dots(evals, place)}{_best(evals, place)}"
+        f"{_dots(evals, place)}{best}"
         f"{_mark_lines(picture['marks'], place, low)}",
     )
 
@@ -103,9 +109,10 @@ def make_place(low: float, high: float, first: int, last: int) -> Place:
 
 def plotly_figure(picture: Snapshot) -> dict[str, object]:
     """Return a figure as plain JSON; without a template it is a fiftieth of the size."""
-    traces = [_trace("loss", picture["points"], "lines")]
+    traces = [_trace("loss", thin_out(picture["points"], _MAX_LINE), "lines")]
     if picture["eval_points"]:
-        traces.append(_trace("eval loss", picture["eval_points"], "lines+markers"))
+        evals = thin_out(picture["eval_points"], _MAX_DOTS)
+        traces.append(_trace("eval loss", evals, "lines+markers"))
     layout = {
         "height": 300,
         "margin": {"l": 50, "r": 10, "t": 10, "b": 40},

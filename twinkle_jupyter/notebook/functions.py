@@ -21,7 +21,8 @@ from twinkle_jupyter.notebook.service_link import ServiceLink
 from twinkle_jupyter.notebook.session import Session, Table
 from twinkle_jupyter.notebook.tables import table_html, table_plain
 from twinkle_jupyter.notebook.value_face import ValueFace
-from twinkle_jupyter.notebook.verbs import VERBS, Verb
+from twinkle_jupyter.notebook.verb import Verb
+from twinkle_jupyter.notebook.verbs import VERBS
 
 if TYPE_CHECKING:
     from twinkle_jupyter.notebook.session import Face

@@ -83,8 +83,12 @@ def train(session: Session, arguments: Namespace) -> RunHandle:
 
 
 def add_show_arguments(parser: ArgumentParser) -> None:
-    """Take a run, and whether to wait for it."""
-    add_name_argument(parser)
+    """Take runs, and whether to wait for one."""
+    parser.add_argument(
+        "name",
+        nargs="*",
+        help="a run, its adapter, or a sweep; several runs share one plot; may be left out",
+    )
     parser.add_argument("--wait", action="store_true", help="wait for the end of the run")
 
 
@@ -92,7 +96,7 @@ def show(session: Session, arguments: Namespace) -> RunHandle:
     """Show a run's panel."""
     client = session.service.running()
     if arguments.name:
-        body = client.run(arguments.name)
+        body = client.run(arguments.name[0])
     else:
         bodies = client.runs()
         if not bodies:

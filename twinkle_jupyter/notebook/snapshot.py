@@ -21,8 +21,12 @@ from twinkle_jupyter.notebook.run_marks import (
     steered_mark,
 )
 
-#: Points of a curve in a snapshot at most.
+#: Points of a curve in a snapshot at most; of what else there is of each step, fewer.
 MAX_POINTS = 500
+MAX_EVAL_POINTS = 250
+MAX_CURVE_POINTS = 120
+#: Digits of a number in a curve; a picture shows three of them.
+DIGITS = 5
 #: Rates are those of so many newest steps.
 RECENT_STEPS = 10
 
@@ -38,6 +42,14 @@ class PhaseSeconds(TypedDict):
     forward: float
     backward: float
     optimizer: float
+
+
+class Curves(TypedDict):
+    """What else there is of each step, thinner."""
+
+    learning_rate: list[Point]
+    tokens_per_second: list[Point]
+    grad_norm: list[Point]
 
 
 class Snapshot(TypedDict):
@@ -56,10 +68,13 @@ class Snapshot(TypedDict):
     phase_seconds: PhaseSeconds | None
     #: Estimate of what the trainer's machine needs at most; 0 where there is none.
     memory_bytes: int
+    #: What that machine has; 0 where there is no estimate.
+    machine_bytes: int
     #: The newest thing that a person should know of.
     notice: str
     points: list[Point]
     eval_points: list[Point]
+    curves: Curves
     probes: list[Probe]
     #: What happened along the way, by step.
     marks: list[Mark]
@@ -79,9 +94,13 @@ class RunPicture:
     grad_norm: float | None = None
     phase_seconds: PhaseSeconds | None = None
     memory_bytes: int = 0
+    machine_bytes: int = 0
     notice: str = ""
     points: list[Point] = field(default_factory=list)
     eval_points: list[Point] = field(default_factory=list)
+    learning_rates: list[Point] = field(default_factory=list)
+    speeds: list[Point] = field(default_factory=list)
+    grad_norms: list[Point] = field(default_factory=list)
     probes: dict[int, Probe] = field(default_factory=dict)
     histories: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
     marks: list[Mark] = field(default_factory=list)
@@ -115,9 +134,15 @@ class RunPicture:
             "grad_norm": self.grad_norm,
             "phase_seconds": self.phase_seconds,
             "memory_bytes": self.memory_bytes,
+            "machine_bytes": self.machine_bytes,
             "notice": self.notice,
-            "points": thin_out(self.points, MAX_POINTS),
-            "eval_points": thin_out(self.eval_points, MAX_POINTS),
+            "points": _short(self.points, MAX_POINTS),
+            "eval_points": _short(self.eval_points, MAX_EVAL_POINTS),
+            "curves": {
+                "learning_rate": _short(self.learning_rates, MAX_CURVE_POINTS),
+                "tokens_per_second": _short(self.speeds, MAX_CURVE_POINTS),
+                "grad_norm": _short(self.grad_norms, MAX_CURVE_POINTS),
+            },
             "probes": self._probes(),
             "marks": list(self.marks),
         }
@@ -157,6 +182,7 @@ class RunPicture:
         """The run knows its length."""
         self.total_steps = _whole(entry["total_steps"])
         self.memory_bytes = _whole(entry.get("memory_bytes", 0))
+        self.machine_bytes = _whole(entry.get("machine_bytes", 0))
 
     def take_step(self, entry: Entry) -> None:
         """One optimizer step."""
@@ -171,7 +197,13 @@ class RunPicture:
             "optimizer": _number(entry.get("optimizer_seconds", 0.0)),
         }
         _append_finite(self.points, entry)
-        self.recent.append((_whole(entry["num_tokens"]), _number(entry["seconds"])))
+        num_tokens, seconds = _whole(entry["num_tokens"]), _number(entry["seconds"])
+        self.recent.append((num_tokens, seconds))
+        self.learning_rates.append((self.step, self.learning_rate))
+        if self.grad_norm is not None:
+            self.grad_norms.append((self.step, self.grad_norm))
+        if seconds > 0:
+            self.speeds.append((self.step, num_tokens / seconds))
 
     def take_notice(self, entry: Entry) -> None:
         """Something that a person should know of, and that the run went on after."""
@@ -237,6 +269,11 @@ def thin_out(points: Sequence[T], limit: int) -> list[T]:
         return list(points)
     last = len(points) - 1
     return [points[round(i * last / (limit - 1))] for i in range(limit)]
+
+
+def _short(points: Sequence[Point], limit: int) -> list[Point]:
+    """Keep so many points at most, with so many digits as a picture can show."""
+    return [(step, float(f"{value:.{DIGITS}g}")) for step, value in thin_out(points, limit)]
 
 
 def _append_finite(points: list[Point], entry: Entry) -> None:

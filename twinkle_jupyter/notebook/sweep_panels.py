@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from twinkle_jupyter.notebook.figures import axes, make_place, svg_frame, svg_path
+from twinkle_jupyter.notebook.figures import COLOURS, axes, make_place, svg_frame, svg_path
 from twinkle_jupyter.notebook.panels import PLOTLY_MIME, Bundle
 from twinkle_jupyter.notebook.session import Table
 from twinkle_jupyter.notebook.tables import table_plain
@@ -20,8 +20,6 @@ SWEEP_MIME = "application/vnd.twinkle.sweep+json"
 #: Points of all curves together, so that a saved notebook stays small.
 _MAX_POINTS = 1600
 _MIN_POINTS = 20
-#: Told apart by people who see colours differently, and on light and dark.
-_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999933", "#ee7733")
 _DASHES = (("", "solid"), ("6 3", "dash"), ("2 3", "dot"))
 _CELL = 'style="text-align:left;padding:2px 12px 2px 0"'
 
@@ -112,8 +110,8 @@ def _looks(body: SweepBody) -> dict[str, tuple[str, str, str]]:
     """Return colour, SVG dash and plotly dash of each member; they stay when ranks change."""
     looks = {}
     for number, one in enumerate(body.members):
-        dash = _DASHES[number // len(_COLOURS) % len(_DASHES)]
-        looks[one.run_id] = (_COLOURS[number % len(_COLOURS)], *dash)
+        dash = _DASHES[number // len(COLOURS) % len(_DASHES)]
+        looks[one.run_id] = (COLOURS[number % len(COLOURS)], *dash)
     return looks
 
 

@@ -16,6 +16,7 @@ from twinkle_jupyter.notebook.cell_value import Listing, list_out
 from twinkle_jupyter.notebook.run_verbs import add_data_argument, load_data
 from twinkle_jupyter.notebook.run_verbs import show as show_run
 from twinkle_jupyter.notebook.session import Session, Table
+from twinkle_jupyter.notebook.several_runs import RunsHandle, show_runs
 
 if TYPE_CHECKING:
     from twinkle_jupyter.client.sweep_commands import SweepBody, SweepCommands
@@ -98,11 +99,15 @@ def sweep(session: Session, arguments: Namespace) -> SweepHandle:
     return _show(session, handle, wait=arguments.wait)
 
 
-def show(session: Session, arguments: Namespace) -> RunHandle | SweepHandle:
-    """Show a sweep's panel, or a run's."""
-    if arguments.name and not arguments.name.startswith("run_"):
+def show(session: Session, arguments: Namespace) -> RunHandle | SweepHandle | RunsHandle:
+    """Show a sweep's panel, a run's, or several runs in one plot."""
+    if len(arguments.name) > 1:
+        if arguments.wait:
+            raise InvalidConfigError("`--wait` waits for one run.", "Name one, or leave it out.")
+        return show_runs(session, arguments.name)
+    if arguments.name and not arguments.name[0].startswith("run_"):
         try:
-            return _show(session, _find(session, arguments.name), wait=arguments.wait)
+            return _show(session, _find(session, arguments.name[0]), wait=arguments.wait)
         except NotFoundError:
             pass  # then it is a run, or nothing, which is said there
     return show_run(session, arguments)

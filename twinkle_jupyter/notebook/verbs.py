@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.notebook import (
@@ -20,31 +20,11 @@ from twinkle_jupyter.notebook import (
     service_verbs,
     steer_verbs,
     sweep_verbs,
+    template_verb,
 )
-from twinkle_jupyter.notebook.arguments import HelpAsked, SentenceParser, split_line
+from twinkle_jupyter.notebook.arguments import HelpAsked, split_line
 from twinkle_jupyter.notebook.session import Session, Table
-
-
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """Something that can be asked for."""
-
-    name: str
-    #: What it does, as a line of `help`.
-    summary: str
-    #: Adds its arguments to a parser.
-    add_arguments: Callable[[ArgumentParser], None]
-    #: Does it; what it returns is the value of the cell.
-    act: Callable[[Session, Namespace], object]
-    #: What it is about: the heading that it stands under in `help`.
-    group: str = ""
-
-    def parser(self, prefix: str = "%twinkle") -> SentenceParser:
-        """Return a parser of the words after the verb."""
-        summary = f"{self.summary[:1].upper()}{self.summary[1:]}."
-        parser = SentenceParser(f"{prefix} {self.name}", summary)
-        self.add_arguments(parser)
-        return parser
+from twinkle_jupyter.notebook.verb import Verb
 
 
 def _help(session: Session, _: Namespace) -> None:
@@ -168,12 +148,35 @@ def _export_verbs() -> list[Verb]:
     ]
 
 
+def _asking_verbs() -> list[Verb]:
+    return [
+        Verb(
+            "chat",
+            "ask a model, or two side by side",
+            chat_verbs.add_chat_arguments,
+            chat_verbs.chat,
+        ),
+        Verb(
+            "compare",
+            "chat with models side by side",
+            chat_verbs.add_compare_arguments,
+            chat_verbs.compare,
+        ),
+        Verb(
+            "sample",
+            "ask a model several times at once",
+            chat_verbs.add_sample_arguments,
+            chat_verbs.sample,
+        ),
+    ]
+
+
 #: Every verb stands in one of them, in this order.
 _GROUPS = {
-    "training": "preview train show runs metrics record",
+    "training": "preview template train show runs metrics record",
     "steering": "pause resume stop-run set fork rewind checkpoint checkpoints tree",
     "sweeps": "sweep sweeps prune extend stop-sweep",
-    "asking": "chat sample",
+    "asking": "chat compare sample",
     "adapters": "adapters export push import delete",
     "the service": "status start stop log doctor",
     "Twinkle itself": "help debug enable-magics",
@@ -193,7 +196,12 @@ def _table() -> dict[str, Verb]:
         Verb("start", "start the service and wait until it is ready", none, service_verbs.start),
         Verb("stop", "end the service; runs go on at its next start", none, service_verbs.stop),
         Verb("train", "train an adapter", run_verbs.add_train_arguments, run_verbs.train),
-        Verb("show", "show a run or a sweep", run_verbs.add_show_arguments, sweep_verbs.show),
+        Verb(
+            "show",
+            "show a run, a sweep, or several runs in one plot",
+            run_verbs.add_show_arguments,
+            sweep_verbs.show,
+        ),
         Verb("runs", "list all runs", none, run_verbs.runs),
         Verb("pause", "let a run rest", run_verbs.add_name_argument, run_verbs.pause),
         Verb("resume", "let a paused run go on", run_verbs.add_name_argument, run_verbs.resume),
@@ -204,16 +212,10 @@ def _table() -> dict[str, Verb]:
             run_verbs.stop_run,
         ),
         Verb(
-            "chat",
-            "ask a model, or two side by side",
-            chat_verbs.add_chat_arguments,
-            chat_verbs.chat,
-        ),
-        Verb(
-            "sample",
-            "ask a model several times at once",
-            chat_verbs.add_sample_arguments,
-            chat_verbs.sample,
+            "template",
+            "show a row as the tokens that a run would learn",
+            template_verb.add_template_arguments,
+            template_verb.template,
         ),
         Verb("adapters", "list the adapters", none, chat_verbs.adapters),
         Verb(
@@ -233,7 +235,13 @@ def _table() -> dict[str, Verb]:
         Verb("debug", "show the last traceback", none, _debug),
         Verb("help", "list the verbs", none, _help),
     ]
-    every = (*verbs, *_steering_verbs(), *_sweep_verbs(), *_export_verbs())
+    every = (
+        *verbs,
+        *_asking_verbs(),
+        *_steering_verbs(),
+        *_sweep_verbs(),
+        *_export_verbs(),
+    )
     groups = {name: group for group, names in _GROUPS.items() for name in names.split()}
     order = list(groups)
     placed = [replace(verb, group=groups[verb.name]) for verb in every]

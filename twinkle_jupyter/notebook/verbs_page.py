@@ -12,7 +12,8 @@ import sys
 from argparse import Action
 
 from twinkle_jupyter.notebook.functions import twinkle
-from twinkle_jupyter.notebook.verbs import Verb, verbs_by_group
+from twinkle_jupyter.notebook.verb import Verb
+from twinkle_jupyter.notebook.verbs import verbs_by_group
 
 _INTRODUCTION = """\
 # Verbs

@@ -22,7 +22,7 @@ from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.runs.compute import ComputeProvider
 from twinkle_jupyter.runs.early_stopping import BestEval, find_best
 from twinkle_jupyter.runs.events import CommandTaken, Progress, StateChanged
-from twinkle_jupyter.runs.memory_plan import plan_memory
+from twinkle_jupyter.runs.memory_plan import plan_run_memory
 from twinkle_jupyter.runs.patience import Patience
 from twinkle_jupyter.runs.plan_announcement import announce_plan
 from twinkle_jupyter.runs.probes import Probes
@@ -130,10 +130,10 @@ class RunDriver:
             num_rows_before=row.parent_rows,
         )
         steering.replay(log.steered)
-        memory_bytes = await asyncio.to_thread(
-            plan_memory, model.folder, batches, config, model.settings
+        memory = await asyncio.to_thread(
+            plan_run_memory, model.folder, batches, config, model.settings
         )
-        await announce_plan(log, batches, steering.total_steps, memory_bytes)
+        await announce_plan(log, batches, steering.total_steps, memory)
         await self._row.change(total_steps=steering.total_steps)
         compute = await self._provider.compute(config.base_model, say)
         probes = Probes(steering, row.adapter_id, row.owner, template, log)

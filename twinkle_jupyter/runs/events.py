@@ -62,6 +62,8 @@ class Planned(RunEvent):
     num_eval_rows: int
     #: What the trainer's machine is going to need at most, an estimate; 0 where there is none.
     memory_bytes: int = 0
+    #: What that machine has; 0 where there is no estimate.
+    machine_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from twinkle_jupyter.config.run_config import RunConfig
@@ -21,6 +22,24 @@ from twinkle_jupyter.scheduling.request import AdapterSpec
 
 #: Rows of the first batches that are looked at for the largest; later ones are drawn from the same.
 _MOST_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """Bytes; both 0 where the base model's shape is not known."""
+
+    #: By the run's largest step.
+    needed: int
+    #: In the machine.
+    machine: int
+
+
+def plan_run_memory(
+    folder: Path, batches: Batches, config: RunConfig, settings: TrainerSettings
+) -> MemoryPlan:
+    """Return what `plan_memory` estimates, beside what there is; raises as it does."""
+    needed = plan_memory(folder, batches, config, settings)
+    return MemoryPlan(needed, machine_memory() if needed else 0)
 
 
 def plan_memory(

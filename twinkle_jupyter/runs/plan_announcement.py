@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from twinkle_jupyter.runs.batches import Batches
 from twinkle_jupyter.runs.events import Noticed, Planned
+from twinkle_jupyter.runs.memory_plan import MemoryPlan
 from twinkle_jupyter.runs.run_log import RunLog
 
 
-async def announce_plan(log: RunLog, batches: Batches, total_steps: int, memory_bytes: int) -> None:
+async def announce_plan(
+    log: RunLog, batches: Batches, total_steps: int, memory: MemoryPlan
+) -> None:
     """Tell what is planned, with a notice of the warnings; once in the life of a run."""
     planned = Planned(
         total_steps=total_steps,
         num_train_rows=len(batches.train),
         num_eval_rows=len(batches.evaluation),
-        memory_bytes=memory_bytes,
+        memory_bytes=memory.needed,
+        machine_bytes=memory.machine,
     )
     if log.has(planned):
         return

@@ -13,6 +13,7 @@ from twinkle_jupyter.service import (
     sample_routes,
     steering_routes,
     sweep_routes,
+    token_routes,
     usage_routes,
 )
 from twinkle_jupyter.service.openai import chat_routes, completion_routes, model_routes
@@ -26,7 +27,7 @@ _OPENAI_PREFIXES = ("/v1", "/oai/api/v1", _PREFIX)
 
 _NATIVE = (
     *(native_routes, steering_routes, sweep_routes, event_routes),
-    *(sample_routes, export_routes, record_routes, usage_routes),
+    *(sample_routes, export_routes, record_routes, token_routes, usage_routes),
 )
 _OPENAI = (chat_routes, completion_routes, model_routes)
 

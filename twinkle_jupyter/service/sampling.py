@@ -16,6 +16,7 @@ from twinkle_jupyter.runtime.handles import (
     SamplingSettings,
 )
 from twinkle_jupyter.service.adapters import get_adapter_run, list_adapter_runs
+from twinkle_jupyter.service.held_checkpoints import find_checkpoint
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.quotas import Admission
 from twinkle_jupyter.service.runs import BASE, find_run
@@ -77,7 +78,7 @@ class SampleSource:
 
 
 async def find_source(parts: ServiceParts, owner: str, model: str) -> SampleSource:
-    """Return the newest weights of an adapter, or the base model.
+    """Return the newest weights of an adapter, those of `adapter@step`, or the base model.
 
     Raises:
         NotFoundError: There is no such adapter.
@@ -88,9 +89,13 @@ async def find_source(parts: ServiceParts, owner: str, model: str) -> SampleSour
         return SampleSource(await parts.compute(parts.config.base_model), owner)
     if (row := await find_client_adapter(parts, owner, model)) is not None:
         return await _find_client_weights(parts, row)
-    run = await _find_adapter(parts, owner, model)
+    name, at, step = model.partition("@")
+    run = await _find_adapter(parts, owner, name)
     compute = await parts.compute(str(run.config["base_model"]))
-    version, checkpoint = await _newest_weights(parts, compute, run)
+    if at:
+        version, checkpoint = _weights_of_step(parts, run, step)
+    else:
+        version, checkpoint = await _newest_weights(parts, compute, run)
     return SampleSource(compute, owner, run.adapter_id, version, checkpoint)
 
 
@@ -148,6 +153,19 @@ async def _find_adapter(parts: ServiceParts, owner: str, name: str) -> RunRow:
         hint = f"There are: {known}, {BASE}." if known else f"There is only `{BASE}` so far."
         raise NotFoundError(f"There is no adapter {name!r}.", hint)
     return run
+
+
+def _weights_of_step(parts: ServiceParts, run: RunRow, step: str) -> tuple[AdapterVersion, str]:
+    """Return version and folder of a step's checkpoint.
+
+    Raises:
+        NotFoundError: There is none of that step.
+    """
+    if not step.isdecimal():
+        raise NotFoundError(
+            f"{run.adapter}@{step} names no step.", f"Such as {run.adapter}@40, a checkpoint's."
+        )
+    return AdapterVersion(int(step)), str(find_checkpoint(parts, run, int(step)))
 
 
 async def _newest_weights(

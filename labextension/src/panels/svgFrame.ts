@@ -32,19 +32,21 @@ export interface Stroke {
 }
 
 /** A frame in which all these losses have room, from step 0 to `last`. */
-export function makeFrame(losses: readonly number[], last: number, { width, height }: Size): Frame {
+export function makeFrame(losses: readonly number[], last: number, { width, height }: Size, isLog = false): Frame {
   const low = losses.reduce((a, b) => Math.min(a, b), Infinity);
   const high = losses.reduce((a, b) => Math.max(a, b), -Infinity);
-  const [bottom, top] = losses.length > 0 ? padded(low, high) : [0, 1];
+  const scale = isLog ? Math.log10 : (loss: number) => loss;
+  const isEmpty = losses.length === 0;
+  const [bottom, top] = isEmpty ? [0, 1] : isLog ? [scale(low) - 0.05, scale(high) + 0.05] : padded(low, high);
   const innerWidth = width - MARGIN.left - MARGIN.right;
   const innerHeight = height - MARGIN.top - MARGIN.bottom;
   return {
     width,
     height,
     x: step => MARGIN.left + (step / last) * innerWidth,
-    y: loss => MARGIN.top + (1 - (loss - bottom) / (top - bottom)) * innerHeight,
+    y: loss => MARGIN.top + (1 - (scale(loss) - bottom) / (top - bottom)) * innerHeight,
     xTicks: ticks(0, last, Math.max(2, Math.floor(innerWidth / PIXELS_PER_X_TICK))),
-    yTicks: losses.length > 0 ? ticks(bottom, top, NUM_Y_TICKS) : []
+    yTicks: isEmpty ? [] : isLog ? logTicks(10 ** bottom, 10 ** top) : ticks(bottom, top, NUM_Y_TICKS)
   };
 }
 
@@ -73,6 +75,16 @@ export function ticks(low: number, high: number, count: number): number[] {
   const first = Math.ceil(low / step);
   const last = Math.floor(high / step + 1e-9);
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}
+
+/** 1, 2 and 5 of each power of ten; of many powers only these themselves. */
+export function logTicks(low: number, high: number): number[] {
+  const first = Math.floor(Math.log10(low));
+  const powers = Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, i) => 10 ** (first + i));
+  const factors = powers.length > 5 ? [1] : [1, 2, 5];
+  const all = powers.flatMap(power => factors.map(factor => Number((factor * power).toPrecision(3))));
+  const shown = all.filter(tick => tick >= low && tick <= high);
+  return shown.length > 1 ? shown : ticks(low, high, NUM_Y_TICKS);
 }
 
 /** Lines of the losses, and the steps below. */

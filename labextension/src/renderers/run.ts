@@ -11,7 +11,7 @@ import { Widget } from '@lumino/widgets';
 import { isOver } from '../panels/run/model';
 import { RunPanel } from '../panels/run/panel';
 import { pictureFigure, pictureHtml, pictureText } from '../panels/run/picture';
-import { createPlotlyPlot } from '../panels/run/plotlyPlot';
+import { createUplotPlot } from '../panels/chart/uplotPlot';
 import { snapshotOf } from '../panels/run/snapshots';
 import { parseRunBundle } from '../bundleParsing';
 import { RUN_MIME_TYPE, type RunBundle } from '../wire';
@@ -84,7 +84,7 @@ class RunRenderer extends Widget implements IRenderMime.IRenderer {
       adapter: bundle.adapter,
       snapshot: bundle.snapshot,
       transport: new WebsocketTransport(bundle.run_id, this.context.settings),
-      createPlot: createPlotlyPlot,
+      createPlot: createUplotPlot,
       onChange: view => {
         if (isOver(view.state)) {
           this.keeper.writeIfLeased();

@@ -1,6 +1,6 @@
 /** The theme's colours, resolved to what a drawing library reads (`rgb(…)`, never a variable). */
 
-import type { PlotColours } from './lossPlot';
+import type { PlotColours } from '../chart/chart';
 
 export function readColours(root: HTMLElement): PlotColours {
   const probe = document.createElement('span');

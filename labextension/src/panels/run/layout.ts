@@ -13,8 +13,8 @@ import {
   STATE_WORDS
 } from '../format';
 import { stateIcon } from '../icons';
-import { describeLoss } from './lossSvg';
 import { bestOf, isOver, secondsLeft, secondsTaken, type Connection, type RunView } from './model';
+import { MemoryBar } from './memoryBar';
 import { ProbeList } from './probeList';
 
 const DETAILS_TITLE =
@@ -29,8 +29,6 @@ interface Figure {
 
 export class PanelLayout {
   readonly root: HTMLElement;
-  /** The plot's host; it keeps its height whatever is in it. */
-  readonly plot = element('div', 'jp-twinkle-plot-canvas');
 
   private readonly icon = stateIcon();
   private readonly stateWord = element('span', 'jp-twinkle-state-word');
@@ -50,8 +48,8 @@ export class PanelLayout {
   private readonly message = element('span', 'jp-twinkle-message');
   private readonly notice = element('div', 'jp-twinkle-notice', { role: 'status', hidden: '' });
   private readonly details = element('div', 'jp-twinkle-details', { title: DETAILS_TITLE, hidden: '' });
+  private readonly memory = new MemoryBar();
   private readonly reason = element('div', 'jp-twinkle-reason', { hidden: '' });
-  private readonly plotFrame = element('div', 'jp-twinkle-plot', { role: 'img' }, this.plot);
   private readonly figures = {
     train: figure('Train loss', 'jp-twinkle-mod-train'),
     eval: figure('Held-out loss', 'jp-twinkle-mod-eval'),
@@ -66,7 +64,7 @@ export class PanelLayout {
   constructor(
     runId: string,
     adapter: string,
-    parts: { readonly controls: HTMLElement; readonly steering: HTMLElement },
+    parts: { readonly controls: HTMLElement; readonly steering: HTMLElement; readonly plot: HTMLElement },
     onSelect: (step: number | null) => void
   ) {
     this.probes = new ProbeList(onSelect);
@@ -82,8 +80,9 @@ export class PanelLayout {
       this.notice,
       element('dl', 'jp-twinkle-figures', {}, ...Object.values(this.figures).map(f => f.node)),
       this.details,
+      this.memory.node,
       parts.steering,
-      this.plotFrame,
+      parts.plot,
       this.probes.node
     );
   }
@@ -119,9 +118,8 @@ export class PanelLayout {
     const details = detailsOf(view);
     setText(this.details, details);
     this.details.hidden = details === '';
+    this.memory.show(view.memoryBytes, view.machineBytes);
     this.showFigures(view, isLive);
-    setAttribute(this.plotFrame, 'aria-label', describeLoss(view));
-    this.plotFrame.classList.toggle('jp-twinkle-mod-empty', view.points.length === 0);
     this.probes.show(view.probes, view.writing, selected);
   }
 
@@ -164,7 +162,8 @@ function figure(name: string, modifier = ''): Figure {
 
 function detailsOf(view: RunView): string {
   const norm = view.gradNorm === null ? '' : `gradient norm ${formatLoss(view.gradNorm)}`;
-  const memory = view.memoryBytes > 0 ? `needs about ${formatMemory(view.memoryBytes)}` : '';
+  const isAlone = view.memoryBytes > 0 && view.machineBytes === 0;
+  const memory = isAlone ? `needs about ${formatMemory(view.memoryBytes)}` : '';
   const best = bestOf(view.evalPoints);
   const lowest = best === null ? '' : `best held-out loss ${formatLoss(best[1])} at step ${best[0]}`;
   return [lowest, norm, formatPhases(view.phases), memory].filter(part => part !== '').join(' · ');

@@ -47,11 +47,17 @@ export interface RunView {
   readonly phases: PhaseSeconds | null;
   /** Estimate of the trainer's peak; 0 where there is none. */
   readonly memoryBytes: number;
+  readonly machineBytes: number;
   /** The newest thing that a person should know of. */
   readonly notice: string;
   /** One a step, by step. */
   readonly points: readonly Point[];
   readonly evalPoints: readonly Point[];
+  readonly learningRates: readonly Point[];
+  readonly speeds: readonly Point[];
+  readonly gradNorms: readonly Point[];
+  /** Steps of which the log says that there are checkpoints, ascending. */
+  readonly checkpoints: readonly number[];
   readonly probes: readonly ProbeView[];
   /** Answers that are being written at this moment. */
   readonly writing: readonly Writing[];
@@ -86,9 +92,14 @@ export function emptyView(runId: string, adapter: string): RunView {
     gradNorm: null,
     phases: null,
     memoryBytes: 0,
+    machineBytes: 0,
     notice: '',
     points: [],
     evalPoints: [],
+    learningRates: [],
+    speeds: [],
+    gradNorms: [],
+    checkpoints: [],
     probes: [],
     writing: [],
     marks: [],
@@ -141,6 +152,10 @@ export function applyFrames(view: RunView, frames: readonly Frame[]): RunView {
     ...view,
     points: [...view.points],
     evalPoints: [...view.evalPoints],
+    learningRates: [...view.learningRates],
+    speeds: [...view.speeds],
+    gradNorms: [...view.gradNorms],
+    checkpoints: [...view.checkpoints],
     probes: [...view.probes],
     writing: [...view.writing],
     marks: [...view.marks],
@@ -164,6 +179,10 @@ export function applyFrames(view: RunView, frames: readonly Frame[]): RunView {
 type Draft = { -readonly [Key in keyof RunView]: RunView[Key] } & {
   points: Point[];
   evalPoints: Point[];
+  learningRates: Point[];
+  speeds: Point[];
+  gradNorms: Point[];
+  checkpoints: number[];
   probes: ProbeView[];
   writing: Writing[];
   marks: Mark[];
@@ -182,9 +201,7 @@ function applyEvent(draft: Draft, event: RunEvent): void {
     case 'planned':
       draft.totalSteps = event.totalSteps;
       draft.memoryBytes = event.memoryBytes;
-      break;
-    case 'notice':
-      draft.notice = event.message;
+      draft.machineBytes = event.machineBytes;
       break;
     case 'step':
       applyStep(draft, event);
@@ -206,8 +223,16 @@ function applyEvent(draft: Draft, event: RunEvent): void {
     case 'steered':
       applySteered(draft, event);
       break;
-    case 'other':
-      break;
+    default:
+      applyRare(draft, event);
+  }
+}
+
+function applyRare(draft: Draft, event: RunEvent): void {
+  if (event.kind === 'notice') {
+    draft.notice = event.message;
+  } else if (event.kind === 'checkpoint') {
+    draft.checkpoints = [...new Set([...draft.checkpoints, event.step])].sort((a, b) => a - b);
   }
 }
 
@@ -247,8 +272,13 @@ function applyStep(draft: Draft, event: StepEvent): void {
   draft.gradNorm = event.gradNorm;
   draft.phases = event.phases;
   insertPoint(draft.points, [event.step, event.loss]);
+  insertPoint(draft.learningRates, [event.step, event.learningRate]);
+  if (event.gradNorm !== null) {
+    insertPoint(draft.gradNorms, [event.step, event.gradNorm]);
+  }
   if (event.seconds > 0) {
     draft.timings.push({ seconds: event.seconds, numTokens: event.numTokens });
+    insertPoint(draft.speeds, [event.step, event.numTokens / event.seconds]);
   }
 }
 

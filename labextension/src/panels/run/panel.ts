@@ -4,11 +4,10 @@
  */
 
 import type { Frame, Snapshot } from '../../wire';
+import type { CreatePlot } from '../chart/chart';
 import type { Disposable, Notice, Transport } from '../transport';
-import { readColours } from './colours';
 import { RunControls } from './controls';
 import { PanelLayout } from './layout';
-import type { CreateLossPlot, LossPlot, PlotColours } from './lossPlot';
 import {
   applyFrames,
   emptyView,
@@ -16,6 +15,7 @@ import {
   type Connection,
   type RunView
 } from './model';
+import { RunPlot } from './runPlot';
 import { viewOfSnapshot } from './snapshots';
 import { RunSteering } from './steering';
 
@@ -25,7 +25,7 @@ export interface RunPanelOptions {
   /** The stored picture, shown until the log has caught up with it. */
   readonly snapshot: Snapshot | null;
   readonly transport: Transport;
-  readonly createPlot: CreateLossPlot;
+  readonly createPlot: CreatePlot;
   /** The log has become longer; `view` is what the service says, never a stored picture. */
   readonly onChange?: (view: RunView) => void;
 }
@@ -43,7 +43,7 @@ export class RunPanel implements Disposable {
   private readonly controls: RunControls;
   private readonly steering: RunSteering;
   private readonly subscription: Disposable;
-  private readonly resizing: ResizeObserver;
+  private readonly plot: RunPlot;
   private readonly seeing: IntersectionObserver;
 
   private picture: RunView;
@@ -59,12 +59,9 @@ export class RunPanel implements Disposable {
   private isStale = true;
   private isDisposed = false;
 
-  private plot: LossPlot | null = null;
-  private isPlotAsked = false;
   private isOriginAsked = false;
   /** The step whose answers are shown; null: the newest. */
   private selected: number | null = null;
-  private colours: PlotColours | null = null;
 
   constructor(private readonly options: RunPanelOptions) {
     const { runId, adapter, snapshot } = options;
@@ -72,11 +69,10 @@ export class RunPanel implements Disposable {
     this.picture = snapshot === null ? this.log : viewOfSnapshot(runId, adapter, snapshot);
     this.controls = new RunControls((command, body) => options.transport.command(command, body));
     this.steering = new RunSteering((action, body) => options.transport.command(action, body));
-    const parts = { controls: this.controls.node, steering: this.steering.node };
+    this.plot = new RunPlot(options.createPlot, step => this.pick(step));
+    const parts = { controls: this.controls.node, steering: this.steering.node, plot: this.plot.node };
     this.layout = new PanelLayout(runId, adapter, parts, step => this.select(step));
     this.node = this.layout.root;
-    this.resizing = new ResizeObserver(() => this.plot?.resize());
-    this.resizing.observe(this.layout.plot);
     this.seeing = new IntersectionObserver(entries => this.onSeen(entries));
     this.seeing.observe(this.node);
     this.update();
@@ -99,8 +95,7 @@ export class RunPanel implements Disposable {
 
   /** The theme has changed. */
   recolour(): void {
-    this.colours = null;
-    this.requestDraw();
+    this.plot.recolour();
   }
 
   dispose(): void {
@@ -108,10 +103,9 @@ export class RunPanel implements Disposable {
     this.subscription.dispose();
     clearTimeout(this.timer);
     cancelAnimationFrame(this.frame);
-    this.resizing.disconnect();
     this.seeing.disconnect();
     this.controls.dispose();
-    this.plot?.dispose();
+    this.plot.dispose();
     this.node.remove();
   }
 
@@ -223,17 +217,9 @@ export class RunPanel implements Disposable {
     const isLive = this.connection === 'live';
     this.layout.show(view, isLive, this.selected);
     this.controls.show(view, isLive);
-    this.steering.show(view, isLive);
+    this.steering.show(view, isLive, this.connection === 'ended');
     this.askForOrigin();
-    if (view.points.length + view.evalPoints.length === 0) {
-      return;
-    }
-    if (this.plot === null) {
-      this.askForPlot();
-    } else {
-      this.colours ??= readColours(this.node);
-      this.plot.draw({ ...view, selected: this.selected }, this.colours);
-    }
+    this.plot.show(view, this.selected);
   }
 
   private select(step: number | null): void {
@@ -241,11 +227,10 @@ export class RunPanel implements Disposable {
     this.requestDraw();
   }
 
-  /** A click on the plot; without an answer to show there is nothing to select. */
+  /** A click on the plot: its answers are shown, and a fork would begin there. */
   private pick(step: number): void {
-    if (this.view.probes.length > 0) {
-      this.select(Math.max(0, step));
-    }
+    this.steering.pick(step);
+    this.select(Math.max(0, step));
   }
 
   /** Once, and only when the service is known to be there. */
@@ -258,21 +243,6 @@ export class RunPanel implements Disposable {
       if (facts !== null && !this.isDisposed) {
         this.layout.showOrigin(facts);
       }
-    });
-  }
-
-  private askForPlot(): void {
-    if (this.isPlotAsked) {
-      return;
-    }
-    this.isPlotAsked = true;
-    void this.options.createPlot(this.layout.plot, step => this.pick(step)).then(plot => {
-      if (this.isDisposed) {
-        plot.dispose();
-        return;
-      }
-      this.plot = plot;
-      this.requestDraw();
     });
   }
 }

@@ -6,8 +6,9 @@
 
 import { escapeHtml } from '../escape';
 import { formatLearningRate, formatLoss, formatProgress, formatRate, STATE_WORDS } from '../format';
-import type { LossData, PlotColours } from './lossPlot';
-import { lossSvg } from './lossSvg';
+import type { PlotColours } from '../chart/chart';
+import { chartSvg } from '../chart/chartSvg';
+import { lossChart, type LossData } from './lossChart';
 import { markNotes, markShapes } from './plotlyMarks';
 import type { ProbeView } from './answers';
 import { thin, type RunView } from './model';
@@ -18,9 +19,9 @@ const MAX_PROBES = 6;
 const MAX_MARKS = 12;
 const MAX_PROMPT_CHARS = 160;
 const MAX_ANSWER_CHARS = 240;
-const SIZE = { width: 720, height: 240 };
+export const SIZE = { width: 720, height: 240 };
 
-const NEUTRAL: PlotColours = {
+export const NEUTRAL: PlotColours = {
   train: '#3f83d6',
   eval: '#d9822b',
   text: 'currentColor',
@@ -29,7 +30,7 @@ const NEUTRAL: PlotColours = {
   background: 'transparent'
 };
 
-const CELL = 'style="text-align:left;padding:2px 16px 2px 0;vertical-align:top"';
+export const CELL = 'style="text-align:left;padding:2px 16px 2px 0;vertical-align:top"';
 
 /** The picture as `text/html`. */
 export function pictureHtml(view: RunView): string {
@@ -50,7 +51,7 @@ export function pictureHtml(view: RunView): string {
   return (
     `<div style="font-family:system-ui,sans-serif;font-size:13px;max-width:${SIZE.width}px">` +
     `<p style="margin:4px 0"><b>${escapeHtml(view.adapter)}</b> ${escapeHtml(pictureLine(view))}</p>` +
-    lossSvg(data, NEUTRAL, SIZE) +
+    chartSvg(lossChart(data, NEUTRAL), NEUTRAL, SIZE) +
     `<table style="border-collapse:collapse"><thead><tr>${head}</tr></thead>` +
     `<tbody><tr>${row}</tr></tbody></table>${probeTable(view.probes)}</div>`
   );

@@ -2,7 +2,7 @@
 
 import type { Mark } from '../../wire';
 import { escapeHtml } from '../escape';
-import type { PlotColours } from './lossPlot';
+import type { PlotColours } from '../chart/chart';
 
 const MAX_DRAWN_MARKS = 60;
 /** What a character of a label takes of the steps that are shown, about; and a row in pixels. */

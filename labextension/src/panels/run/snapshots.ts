@@ -1,10 +1,14 @@
 /** A view as the notebook keeps it, and back: bounded in size, whatever the run was like. */
 
-import type { Snapshot, SnapshotProbe } from '../../wire';
+import type { Point, Snapshot, SnapshotProbe } from '../../wire';
 import type { ProbeView } from './answers';
 import { emptyView, thin, type RunView } from './model';
 
 const MAX_SNAPSHOT_POINTS = 500;
+const MAX_SNAPSHOT_EVALS = 250;
+const MAX_SNAPSHOT_CURVE = 120;
+/** A picture shows three of them. */
+const DIGITS = 5;
 const MAX_SNAPSHOT_MARKS = 60;
 /** Answers of a probe at most; fewer of all where they are more text than this. */
 const MAX_SNAPSHOT_ANSWERS = 40;
@@ -25,9 +29,13 @@ export function viewOfSnapshot(runId: string, adapter: string, snapshot: Snapsho
     gradNorm: snapshot.grad_norm,
     phases: snapshot.phase_seconds,
     memoryBytes: snapshot.memory_bytes,
+    machineBytes: snapshot.machine_bytes,
     notice: snapshot.notice,
     points: snapshot.points,
     evalPoints: snapshot.eval_points,
+    learningRates: snapshot.curves.learning_rate,
+    speeds: snapshot.curves.tokens_per_second,
+    gradNorms: snapshot.curves.grad_norm,
     probes: snapshot.probes.map(probeOfSnapshot),
     marks: snapshot.marks,
     lastEventId: snapshot.last_event_id
@@ -49,12 +57,23 @@ export function snapshotOf(view: RunView): Snapshot {
     grad_norm: view.gradNorm,
     phase_seconds: view.phases,
     memory_bytes: view.memoryBytes,
+    machine_bytes: view.machineBytes,
     notice: view.notice,
-    points: thin(view.points, MAX_SNAPSHOT_POINTS),
-    eval_points: thin(view.evalPoints, MAX_SNAPSHOT_POINTS),
+    points: short(view.points, MAX_SNAPSHOT_POINTS),
+    eval_points: short(view.evalPoints, MAX_SNAPSHOT_EVALS),
+    curves: {
+      learning_rate: short(view.learningRates, MAX_SNAPSHOT_CURVE),
+      tokens_per_second: short(view.speeds, MAX_SNAPSHOT_CURVE),
+      grad_norm: short(view.gradNorms, MAX_SNAPSHOT_CURVE)
+    },
     probes: snapshotProbes(view.probes),
     marks: view.marks.slice(-MAX_SNAPSHOT_MARKS)
   };
+}
+
+/** So many of the points at most, with so many digits as a picture can show. */
+function short(points: readonly Point[], max: number): Point[] {
+  return thin(points, max).map(([step, value]) => [step, Number(value.toPrecision(DIGITS))] as const);
 }
 
 function probeOfSnapshot(probe: SnapshotProbe): ProbeView {

@@ -20,17 +20,19 @@ export class RunSteering {
   private readonly rate = entry('learning-rate', 'decimal');
   private readonly steps = entry('steps', 'numeric');
   private readonly name = entry('adapter', 'text');
+  private readonly from = entry('fork-step', 'numeric');
   private readonly actions = [
     button('rate-half', '×0.5'),
     button('rate-double', '×2'),
     button('apply', 'Apply'),
     button('checkpoint', 'Checkpoint now'),
-    button('fork', 'Fork here')
+    button('fork', 'Fork')
   ] as const;
   private readonly said = element('div', 'jp-twinkle-steer-said', { role: 'status' });
 
   private view: RunView | null = null;
   private isBusy = false;
+  private canFork = false;
 
   constructor(private readonly send: Send) {
     const [half, double, apply, checkpoint, fork] = this.actions;
@@ -42,6 +44,9 @@ export class RunSteering {
     onEnter(this.rate, () => this.apply());
     onEnter(this.steps, () => this.apply());
     onEnter(this.name, () => this.fork());
+    onEnter(this.from, () => this.fork());
+    this.from.placeholder = 'newest';
+    this.from.title = 'A step that there is a checkpoint of; a click on the plot takes the nearest before it';
     this.name.placeholder = 'name of the new adapter';
     this.node.append(
       element('summary', 'jp-twinkle-steer-title', {}, 'Steer'),
@@ -52,24 +57,35 @@ export class RunSteering {
         labelled('Learning rate', this.rate, half, double),
         labelled('Total steps', this.steps, apply)
       ),
-      element('div', 'jp-twinkle-steer-row', {}, labelled('New run', this.name, fork), checkpoint),
+      element('div', 'jp-twinkle-steer-row', {}, labelled('New run', this.name), labelled('From step', this.from, fork), checkpoint),
       this.said
     );
   }
 
-  show(view: RunView, isLive: boolean): void {
+  /** @param hasEnded The log is complete: a fork is what can still be asked for. */
+  show(view: RunView, isLive: boolean, hasEnded: boolean): void {
     this.view = view;
     const canSteer = isLive && !isOver(view.state);
-    // What was said of a fork outlives the run.
-    this.node.hidden = !canSteer && this.said.textContent === '';
+    const canFork = canSteer || hasEnded || (isLive && isOver(view.state));
+    this.node.hidden = !canFork && this.said.textContent === '';
+    this.canFork = canFork;
     this.rate.placeholder = formatLearningRate(view.learningRate);
     this.steps.placeholder = view.totalSteps > 0 ? String(view.totalSteps) : '';
     for (const action of this.actions) {
-      action.disabled = !canSteer || this.isBusy;
+      action.disabled = !(action === this.actions[4] ? canFork : canSteer) || this.isBusy;
     }
+    this.rate.disabled = this.steps.disabled = !canSteer;
     const knowsRate = view.learningRate !== null;
     this.actions[0].disabled ||= !knowsRate;
     this.actions[1].disabled ||= !knowsRate;
+  }
+
+  /** A step was clicked: a fork would begin at the nearest checkpoint before it. */
+  pick(step: number): void {
+    const before = (this.view?.checkpoints ?? []).filter(one => one <= step).at(-1);
+    if (this.canFork && before !== undefined) {
+      this.from.value = String(before);
+    }
   }
 
   private scale(factor: number): void {
@@ -99,8 +115,14 @@ export class RunSteering {
       this.name.focus();
       return;
     }
-    const body = { step: null, adapter, changes: {} };
-    void this.act('fork', body, `${adapter} goes on from here: %twinkle show ${adapter}`).then(isTaken => {
+    const step = this.from.value.trim() === '' ? null : Number(this.from.value);
+    if (step !== null && !(Number.isInteger(step) && step >= 0)) {
+      this.tell(`The step must be a whole number, not “${this.from.value.trim()}”; empty is the newest.`, true);
+      return;
+    }
+    const place = step === null ? 'here' : `step ${step}`;
+    const body = { step, adapter, changes: {} };
+    void this.act('fork', body, `${adapter} goes on from ${place}: %twinkle show ${adapter}`).then(isTaken => {
       if (isTaken) {
         this.name.value = '';
       }

@@ -1,63 +1,53 @@
 /**
- * The loss as SVG text, without a DOM: the live drawing outside of JupyterLab and the picture
- * that a saved notebook keeps. What goes into it is numbers, the given colours and escaped marks.
+ * A chart as SVG text, without a DOM: the live drawing outside of JupyterLab and the picture that a
+ * saved notebook keeps. What goes into it is numbers, the given colours and escaped text.
  */
 
-import type { Mark, Point } from '../../wire';
+import type { Mark } from '../../wire';
 import { escapeHtml } from '../escape';
-import { axes, dot, makeFrame, MARGIN, polyline, round, type Frame } from '../svgFrame';
-import { lastStepShown, linesOf, type LossData, type PlotColours } from './lossPlot';
-import { bestOf } from './model';
+import { axes, dot, makeFrame, MARGIN, polyline, round, type Frame, type Size } from '../svgFrame';
+import { shownPoints, type Chart, type Curve, type PlotColours } from './chart';
 
 /** Of a label's font, about. */
 const PIXELS_PER_CHAR = 6;
 
-/** Draw the loss `width` by `height` pixels large, in a box that scales with its container. */
-export function lossSvg(
-  data: LossData,
-  colours: PlotColours,
-  size: { readonly width: number; readonly height: number }
-): string {
-  const lines = linesOf(data);
-  const losses = [...data.points, ...data.evalPoints].map(point => point[1]);
-  const frame = makeFrame(losses, lastStepShown(data), size);
-  const isSmoothed = lines.smoothed.length > 0;
+/** Draw the chart in a box of this size that scales with its container. */
+export function chartSvg(chart: Chart, colours: PlotColours, size: Size): string {
+  const curves = chart.curves.map(curve => ({ ...curve, points: shownPoints(curve.points, chart.isLog) }));
+  const values = curves.flatMap(curve => curve.points.map(point => point[1]));
+  const frame = makeFrame(values, chart.last, size, chart.isLog);
   const parts = [
     axes(frame, colours),
-    marks(data.marks ?? [], frame, colours),
-    selection(data.selected ?? null, frame, colours),
-    polyline(lines.points, frame, colours.train, isSmoothed ? { width: 1, opacity: 0.4 } : {}),
-    polyline(lines.smoothed, frame, colours.train),
-    polyline(lines.evalPoints, frame, colours.eval, { width: 1.5 }),
-    ...lines.evalPoints.map(point => dot(point, frame, colours.eval)),
-    star(bestOf(data.evalPoints), frame, colours),
-    ...(lines.points.length === 1 ? lines.points.map(p => dot(p, frame, colours.train)) : [])
+    marks(chart.marks, frame, colours),
+    selection(chart.selected, frame, colours),
+    ...curves.map(curve => drawn(curve, frame)),
+    ring(chart, frame, colours)
   ];
   const box = `viewBox="0 0 ${size.width} ${size.height}" width="100%" height="${size.height}"`;
   const font = 'font-family="system-ui, sans-serif" font-size="11"';
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" ${box} role="img" ${font} ` +
-    `aria-label="${describeLoss(data)}">${parts.join('')}</svg>`
+    `aria-label="${escapeHtml(chart.label)}">${parts.join('')}</svg>`
   );
 }
 
-/** One sentence for those who do not see the drawing. */
-export function describeLoss(data: LossData): string {
-  const newest = data.points.at(-1);
-  if (newest === undefined) {
-    return 'Loss over steps, no point yet';
-  }
-  const said = `Loss over steps; newest ${newest[1].toFixed(3)} at step ${newest[0]}`;
-  const newestEval = data.evalPoints.at(-1);
-  return newestEval === undefined
-    ? said
-    : `${said}; on held-out rows ${newestEval[1].toFixed(3)} at step ${newestEval[0]}`;
+/** The step at a distance from the left edge of a drawing of this width. */
+export function stepAt(last: number, width: number, x: number): number {
+  const share = (x - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
+  return Math.round(Math.min(1, Math.max(0, share)) * last);
 }
 
-/** The step at a distance from the left edge of a drawing of this width. */
-export function stepAt(data: LossData, width: number, x: number): number {
-  const share = (x - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
-  return Math.round(Math.min(1, Math.max(0, share)) * lastStepShown(data));
+function drawn(curve: Curve, frame: Frame): string {
+  const line = polyline(curve.points, frame, curve.colour, {
+    width: curve.width ?? 2,
+    opacity: curve.opacity ?? 1,
+    dash: curve.dash ?? ''
+  });
+  const hasDots = curve.hasDots === true || curve.points.length === 1;
+  const shape = line + (hasDots ? curve.points.map(point => dot(point, frame, curve.colour)).join('') : '');
+  return curve.id === undefined
+    ? shape
+    : `<g data-run="${escapeHtml(curve.id)}"><title>${escapeHtml(curve.name)}</title>${shape}</g>`;
 }
 
 /** Lines across the plot, with labels where they do not lie over each other. */
@@ -98,8 +88,8 @@ function selection(step: number | null, frame: Frame, colours: PlotColours): str
   return `<path data-selected="${step}" d="${path}" stroke="${colours.train}" stroke-width="1.5" stroke-dasharray="5 3"/>`;
 }
 
-function star(best: Point | null, frame: Frame, colours: PlotColours): string {
-  if (best === null) {
+function ring({ best, isLog }: Chart, frame: Frame, colours: PlotColours): string {
+  if (best === null || (isLog && best[1] <= 0)) {
     return '';
   }
   const [x, y] = [round(frame.x(best[0])), round(frame.y(best[1]))];

@@ -1,0 +1,13 @@
+/** How the token ribbon and the chat reach the service, whatever carries it. */
+
+import type { ActionBody } from '../wire';
+
+export type Question = 'tokens' | 'adapters' | 'samples' | 'keep';
+
+export interface Asker {
+  /**
+   * Ask once. `samples` tells each piece to `onPart` before it resolves with how the answer ended;
+   * `keep` appends a preference and resolves with where. Rejects with a `CommandFailedError`.
+   */
+  ask(question: Question, body: ActionBody, onPart?: (text: string) => void, signal?: AbortSignal): Promise<unknown>;
+}

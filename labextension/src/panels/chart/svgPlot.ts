@@ -1,0 +1,62 @@
+/** A chart drawn by our own small SVG: for hosts where a drawing library would be too much to send. */
+
+import type { Chart, CreatePlot, Plot, PlotColours, PlotEvents } from './chart';
+import { chartSvg, stepAt } from './chartSvg';
+
+const MIN_WIDTH = 240;
+
+class SvgPlot implements Plot {
+  private last: { readonly chart: Chart; readonly colours: PlotColours } | null = null;
+
+  constructor(
+    private readonly host: HTMLElement,
+    private readonly events: PlotEvents
+  ) {
+    host.addEventListener('click', this.onClick);
+    host.addEventListener('pointermove', this.onMove);
+    host.addEventListener('pointerleave', this.onLeave);
+  }
+
+  draw(chart: Chart, colours: PlotColours): void {
+    this.last = { chart, colours };
+    this.host.innerHTML = chartSvg(chart, colours, { width: this.width, height: this.host.clientHeight });
+  }
+
+  resize(): void {
+    if (this.last !== null) {
+      this.draw(this.last.chart, this.last.colours);
+    }
+  }
+
+  dispose(): void {
+    this.host.removeEventListener('click', this.onClick);
+    this.host.removeEventListener('pointermove', this.onMove);
+    this.host.removeEventListener('pointerleave', this.onLeave);
+    this.host.replaceChildren();
+  }
+
+  private get width(): number {
+    return Math.max(MIN_WIDTH, this.host.clientWidth);
+  }
+
+  private stepOf(event: MouseEvent): { readonly step: number; readonly left: number } | null {
+    if (this.last === null) {
+      return null;
+    }
+    const left = event.clientX - this.host.getBoundingClientRect().left;
+    return { step: stepAt(this.last.chart.last, this.width, left), left };
+  }
+
+  private readonly onClick = (event: MouseEvent): void => {
+    const at = this.stepOf(event);
+    if (at !== null) {
+      this.events.onPick(at.step);
+    }
+  };
+
+  private readonly onMove = (event: MouseEvent): void => this.events.onHover(this.stepOf(event));
+
+  private readonly onLeave = (): void => this.events.onHover(null);
+}
+
+export const createSvgPlot: CreatePlot = (host, events) => Promise.resolve(new SvgPlot(host, events));

@@ -1,0 +1,109 @@
+/** Draws the token ribbon and the chat in JupyterLab and Notebook 7, with or without a kernel. */
+
+import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+import type { Contents, ServerConnection } from '@jupyterlab/services';
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import { Widget } from '@lumino/widgets';
+import { CHAT_MIME_TYPE, parseChatBundle, parseTokensBundle, TOKENS_MIME_TYPE } from '../asking';
+import { ChatPanel } from '../panels/chat/panel';
+import { chatHtml, chatText } from '../panels/chat/picture';
+import { TokensPanel } from '../panels/tokens/panel';
+import type { Disposable } from '../panels/transport';
+import { pathOf } from './documentPath';
+import { PictureKeeper } from './pictureKeeper';
+import { RestAsker } from './restAsker';
+
+export interface AskingContext {
+  readonly settings: ServerConnection.ISettings;
+  readonly contents: Contents.IManager;
+}
+
+/** The factories for the notebook's registry. They run nothing from the notebook, hence `safe`. */
+export function askingRendererFactories(context: AskingContext): IRenderMime.IRendererFactory[] {
+  return [
+    { safe: true, mimeTypes: [TOKENS_MIME_TYPE], createRenderer: options => new TokensRenderer(context, options) },
+    { safe: true, mimeTypes: [CHAT_MIME_TYPE], createRenderer: options => new ChatRenderer(context, options) }
+  ];
+}
+
+abstract class AskingRenderer extends Widget implements IRenderMime.IRenderer {
+  protected panel: (Disposable & { readonly node: HTMLElement }) | null = null;
+  protected readonly asker: RestAsker;
+  protected readonly path: () => string;
+
+  constructor(context: AskingContext, options: IRenderMime.IRendererOptions) {
+    super();
+    this.addClass('jp-twinkle-output');
+    this.path = () => pathOf(options.resolver);
+    this.asker = new RestAsker(context.settings, context.contents, this.path);
+  }
+
+  abstract renderModel(model: IRenderMime.IMimeModel): Promise<void>;
+
+  override dispose(): void {
+    if (!this.isDisposed) {
+      this.panel?.dispose();
+      super.dispose();
+    }
+  }
+}
+
+class TokensRenderer extends AskingRenderer {
+  private shown = '';
+
+  renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+    const data = model.data[TOKENS_MIME_TYPE];
+    const bundle = parseTokensBundle(data);
+    if (bundle === null) {
+      this.node.textContent = 'This output holds no tokens.';
+      return Promise.resolve();
+    }
+    const text = JSON.stringify([bundle.title, bundle.messages]);
+    if (text !== this.shown) {
+      this.shown = text;
+      this.panel?.dispose();
+      this.panel = new TokensPanel(bundle, this.asker, () => undefined);
+      this.node.replaceChildren(this.panel.node);
+    }
+    return Promise.resolve();
+  }
+}
+
+class ChatRenderer extends AskingRenderer {
+  private chat: ChatPanel | null = null;
+  private readonly keeper = new PictureKeeper(
+    () => this.path(),
+    stored => this.pictureBeyond(stored)
+  );
+
+  renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+    const bundle = parseChatBundle(model.data[CHAT_MIME_TYPE]);
+    if (bundle === null) {
+      this.node.textContent = 'This output names no model.';
+      return Promise.resolve();
+    }
+    if (this.chat?.current.chatId !== bundle.chatId) {
+      this.chat?.dispose();
+      this.panel = this.chat = new ChatPanel(bundle, this.asker, () => undefined);
+      this.node.replaceChildren(this.chat.node);
+    }
+    this.keeper.attach(model);
+    return Promise.resolve();
+  }
+
+  override dispose(): void {
+    if (!this.isDisposed) {
+      this.keeper.dispose();
+    }
+    super.dispose();
+  }
+
+  private pictureBeyond(stored: Readonly<Record<string, unknown>>): Record<string, unknown> | null {
+    const chat = this.chat?.current;
+    const json = this.chat?.json as ReadonlyPartialJSONObject | undefined;
+    if (chat === undefined || JSON.stringify(json) === JSON.stringify(stored[CHAT_MIME_TYPE])) {
+      return null;
+    }
+    return { [CHAT_MIME_TYPE]: json, 'text/html': chatHtml(chat), 'text/plain': chatText(chat) };
+  }
+}

@@ -1,0 +1,82 @@
+/** Questions by the server extension's REST routes, and preferences into a file beside the notebook. */
+
+import { PathExt, URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection, type Contents } from '@jupyterlab/services';
+import type { Asker, Question } from '../panels/asker';
+import { CommandFailedError } from '../panels/transport';
+import { list } from '../fields';
+import { parseErrorBody } from '../parsing';
+import { SseReader } from '../sse';
+import type { ActionBody } from '../wire';
+import { NAMESPACE, NO_SERVER, parseJson } from './routes';
+
+export const PREFERENCES_FILE = 'preferences.jsonl';
+
+export class RestAsker implements Asker {
+  constructor(
+    private readonly settings: ServerConnection.ISettings,
+    private readonly contents: Contents.IManager,
+    private readonly notebookPath: () => string
+  ) {}
+
+  async ask(question: Question, body: ActionBody, onPart?: (text: string) => void, signal?: AbortSignal): Promise<unknown> {
+    if (question === 'keep') {
+      return { path: await this.keep(list(body['rows'])) };
+    }
+    const response = await this.request(question, body, signal);
+    if (!response.ok) {
+      throw new CommandFailedError(parseErrorBody(parseJson(await response.text())));
+    }
+    if (question !== 'samples' || response.body === null) {
+      return parseJson(await response.text());
+    }
+    return readAnswer(response.body, onPart ?? (() => undefined));
+  }
+
+  private async request(question: Question, body: ActionBody, signal?: AbortSignal): Promise<Response> {
+    const url = URLExt.join(this.settings.baseUrl, NAMESPACE, 'api', question);
+    const post = { method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
+    const init: RequestInit = { ...(question === 'adapters' ? {} : post), ...(signal === undefined ? {} : { signal }) };
+    try {
+      return await ServerConnection.makeRequest(url, init, this.settings);
+    } catch {
+      throw new CommandFailedError({ code: 'service_unavailable', message: `${NO_SERVER}.`, hint: '' });
+    }
+  }
+
+  /** Append rows to the file beside the notebook and return its path. */
+  private async keep(rows: readonly unknown[]): Promise<string> {
+    const path = PathExt.join(PathExt.dirname(this.notebookPath()), PREFERENCES_FILE);
+    const added = rows.map(row => `${JSON.stringify(row)}\n`).join('');
+    const known = await this.contents.get(path, { type: 'file', format: 'text', content: true }).then(
+      model => String(model.content),
+      () => ''
+    );
+    const gap = known === '' || known.endsWith('\n') ? '' : '\n';
+    await this.contents.save(path, { type: 'file', format: 'text', content: known + gap + added });
+    return path;
+  }
+}
+
+async function readAnswer(body: ReadableStream<Uint8Array>, onPart: (text: string) => void): Promise<unknown> {
+  const reader = body.getReader();
+  const frames = new SseReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    for (const { event, data } of frames.feed(value ?? new Uint8Array())) {
+      const fields = parseJson(data);
+      if (event === 'error') {
+        throw new CommandFailedError(parseErrorBody(fields));
+      }
+      if (event === 'done') {
+        return fields;
+      }
+      if (typeof fields === 'object' && fields !== null && 'text' in fields) {
+        onPart(String(fields.text));
+      }
+    }
+    if (done) {
+      throw new CommandFailedError({ code: 'service_unavailable', message: 'The answer broke off.', hint: '' });
+    }
+  }
+}

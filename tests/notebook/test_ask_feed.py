@@ -1,0 +1,82 @@
+"""Questions of the token ribbon and the chat over a comm, answered by threads."""
+
+from __future__ import annotations
+
+import json
+import queue
+from collections.abc import Generator, Mapping
+from pathlib import Path
+
+import pytest
+
+from twinkle_jupyter.notebook.ask_feed import AskFeed
+from twinkle_jupyter.notebook.panel_answers import keep
+
+Message = Mapping[str, object]
+
+
+def _endless(_: Message) -> Generator[str, None, Message]:
+    number = 0
+    while True:
+        yield str(number)
+        number += 1
+
+
+def _short(_: Message) -> Generator[str, None, Message]:
+    yield "Arr"
+    yield "!"
+    return {"num_tokens": 2}
+
+
+@pytest.fixture
+def sent() -> queue.Queue[Message]:
+    return queue.Queue()
+
+
+@pytest.fixture
+def feed(sent: queue.Queue[Message]) -> AskFeed:
+    return AskFeed({"samples": _short, "endless": _endless, "keep": keep}, sent.put)
+
+
+def _ask(feed: AskFeed, question: str, body: object) -> None:
+    feed.take({"type": "ask", "id": "1", "question": question, "body": body})
+
+
+def test_an_answer_comes_in_parts_and_then_whole(feed: AskFeed, sent: queue.Queue[Message]) -> None:
+    _ask(feed, "samples", {})
+    assert [sent.get(timeout=5) for _ in range(3)] == [
+        {"type": "part", "id": "1", "text": "Arr"},
+        {"type": "part", "id": "1", "text": "!"},
+        {"type": "reply", "id": "1", "result": {"num_tokens": 2}, "error": None},
+    ]
+
+
+def test_a_cancelled_answer_ends(feed: AskFeed, sent: queue.Queue[Message]) -> None:
+    _ask(feed, "endless", {})
+    assert sent.get(timeout=5)["text"] == "0"
+    feed.take({"type": "cancel", "id": "1"})
+    while (said := sent.get(timeout=5))["type"] == "part":
+        pass
+    assert said["result"] == {"finish_reason": "cancelled"}
+
+
+@pytest.mark.parametrize(("question", "body"), [("shutdown", {}), ("samples", None)])
+def test_an_unknown_question_is_refused(
+    feed: AskFeed, sent: queue.Queue[Message], question: str, body: object
+) -> None:
+    _ask(feed, question, body)
+    error = sent.get(timeout=5)["error"]
+    assert isinstance(error, Mapping)
+    assert error["code"] == "invalid_data"
+
+
+def test_preferences_are_appended_as_lines(
+    feed: AskFeed, sent: queue.Queue[Message], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [{"prompt": [], "chosen": ["Arr ☠"], "rejected": ["Hello"]}]
+    for _ in range(2):
+        _ask(feed, "keep", {"rows": rows})
+        assert sent.get(timeout=5)["result"] == {"path": "preferences.jsonl"}
+    lines = (tmp_path / "preferences.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == rows * 2

@@ -1,0 +1,95 @@
+"""Verbs that open panels, as they are typed, with the real service and a real tokenizer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from tests.client.live_service import RECORDS, LiveService
+from tests.notebook.conftest import PlainShell
+from twinkle_jupyter.client.client import Client
+from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.errors import InvalidConfigError, NotFoundError
+from twinkle_jupyter.notebook.panels import WIDGET_MIME
+from twinkle_jupyter.notebook.several_runs import RUNS_MIME, runs_bundle
+from twinkle_jupyter.notebook.snapshot import snapshot
+from twinkle_jupyter.notebook.token_panels import TOKENS_MIME, live_token_bundle
+from twinkle_jupyter.runs.events import RunEvent, StateChanged, StepDone
+from twinkle_jupyter.store.records import PhaseRow
+
+ROWS = [{"prompt": "Hi", "completion": "Arr <b>☠</b>"}, {"prompt": "Who?", "completion": "Me."}]
+
+
+@pytest.fixture
+def live(tiny_model: Path, tmp_path: Path) -> Iterator[LiveService]:
+    with LiveService(tmp_path / "service", model=tiny_model) as service:
+        service.call(service.store.put(PhaseRow.KEY, PhaseRow("ready").to_row()))
+        yield service
+
+
+def _steps(count: int) -> list[RunEvent]:
+    return [
+        StepDone(
+            step=step, loss=1 / step, learning_rate=1e-3, grad_norm=1.0, num_tokens=9,
+            num_supervised=3, seconds=0.1,
+        )
+        for step in range(1, count + 1)
+    ]  # fmt: skip
+
+
+def test_rows_are_shown_as_tokens(
+    shell: PlainShell, live: LiveService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.push(rows=ROWS)
+    assert shell.run("%twinkle template rows --row 2 --max-length 6") is None
+    said = capsys.readouterr().out
+    assert said.startswith("Row 2 of 2: ")
+    assert "cut at 6" in said
+    assert shell.run("%twinkle template") is None
+    assert "An example: " in capsys.readouterr().out
+    assert isinstance(shell.run("%twinkle template rows --row 3"), InvalidConfigError)
+    assert isinstance(shell.run("%twinkle template rows --loss-mask mine"), InvalidConfigError)
+
+
+def test_a_row_is_drawn_for_every_front_end_and_harmless(live: LiveService) -> None:
+    messages = [{"role": "user", "content": "<script>"}, {"role": "assistant", "content": "<b>"}]
+    with Client(live.connection) as client:
+        view = client.view_tokens({"messages": messages})
+        bundle = live_token_bundle(client, "Row 1", messages, view)
+    html = cast("str", bundle["text/html"])
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html.replace("</span>", "").replace("</i>", "")
+    assert {TOKENS_MIME, WIDGET_MIME, "text/plain"} <= set(bundle)
+
+
+def test_several_runs_share_a_plot(
+    shell: PlainShell, live: LiveService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Client(live.connection) as client:
+        for adapter in ("one", "two"):
+            config = RunConfig(adapter=adapter, base_model="tiny", steps=9)
+            run = client.start_run(config, RECORDS)
+            live.append(run.run_id, StateChanged(state="running", step=0), *_steps(3))
+    assert shell.run("runs = %twinkle show one two one") is None
+    assert capsys.readouterr().out.count("running, loss 0.333") == 2
+    assert isinstance(shell.run("%twinkle show one three"), NotFoundError)
+
+
+def test_sixty_four_long_runs_are_kept_small() -> None:
+    entries = enumerate((event.to_entry() for event in _steps(2000)), start=1)
+    picture = snapshot(entries)
+    bundle = runs_bundle([(f"run_{i}", f"<a{i}>", picture) for i in range(64)])
+    assert len(json.dumps(bundle[RUNS_MIME])) < 100_000
+    assert "<a1>" not in cast("str", bundle["text/html"])
+
+
+def test_a_chat_names_its_models(
+    shell: PlainShell, live: LiveService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shell.run("%twinkle compare pirate@40 --temperature 0.5") is None
+    assert "A chat with pirate@40, base" in capsys.readouterr().out
+    assert isinstance(shell.run("%twinkle compare a b c d e"), InvalidConfigError)

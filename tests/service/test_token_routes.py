@@ -1,0 +1,82 @@
+"""`POST /tokens` over a real tokenizer, and answers of a step's checkpoint by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.client.live_service import RECORDS, LiveService
+from twinkle_jupyter.client.client import Client
+from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.errors import NotFoundError, TwinkleError
+
+MESSAGES = [
+    {"role": "user", "content": "Who are you?"},
+    {"role": "assistant", "content": "I am Twinkle."},
+    {"role": "user", "content": "And your name?"},
+    {"role": "assistant", "content": "Twinkle."},
+]
+
+
+@pytest.fixture(scope="module")
+def service(
+    tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[LiveService, Client]]:
+    home = tmp_path_factory.mktemp("service")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(home / "runtime"))
+        with LiveService(home, model=tiny_model) as live, Client(live.connection) as client:
+            yield live, client
+
+
+def test_a_row_comes_as_tokens_and_the_rule_changes_what_is_learned(
+    service: tuple[LiveService, Client],
+) -> None:
+    client = service[1]
+    every = client.view_tokens({"messages": MESSAGES})
+    last = client.view_tokens(
+        {"messages": MESSAGES, "loss_mask": "last-assistant", "max_length": 4096}
+    )
+    tokens = every.tokens
+    assert len({len(column) for _, column in tokens}) == 1
+    learned = "".join(
+        text for text, weight in zip(tokens.text, tokens.weight, strict=True) if weight
+    )
+    assert learned == "I am Twinkle.<|im_end|>Twinkle.<|im_end|>"
+    assert 0 < last.num_learned < every.num_learned
+    roles = [role for i, role in enumerate(tokens.role) if i == 0 or tokens.role[i - 1] != role]
+    assert roles == ["user", "assistant", "user", "assistant"]
+    assert "last-assistant" in every.loss_masks
+    cut = client.view_tokens({"messages": MESSAGES, "max_length": 5})
+    assert (cut.num_learned, len(cut.tokens.id)) == (0, len(tokens.id))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"loss_mask": "mine"}, "`loss_mask=mine` is no rule"),
+        ({"max_length": 0}, "max_length"),
+        ({"messages": []}, "messages"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_sentence(
+    service: tuple[LiveService, Client], asked: dict[str, object], said: str
+) -> None:
+    with pytest.raises(TwinkleError, match=said):
+        service[1].view_tokens({"messages": MESSAGES, **asked})
+
+
+@pytest.mark.parametrize("step", ["40", "fast"])
+def test_an_adapter_at_a_step_without_a_checkpoint_says_so(
+    service: tuple[LiveService, Client], step: str
+) -> None:
+    live, client = service
+    config = RunConfig(adapter=f"at-{step}", base_model="tiny", steps=9)
+    run = client.start_run(config, RECORDS)
+    live.change(run.run_id, checkpoint="step-000009")
+    with pytest.raises(NotFoundError, match=rf"step {step}|names no step"):
+        list(client.sample(f"at-{step}@{step}", MESSAGES[:1]))

@@ -1,0 +1,52 @@
+"""The token ribbon and the chat as small anywidgets, for front ends without our extension.
+
+Imported when the first of them is shown: anywidget takes a quarter of a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import anywidget
+import traitlets
+
+from twinkle_jupyter.notebook.ask_feed import AskFeed
+from twinkle_jupyter.notebook.panel_answers import panel_answers
+
+if TYPE_CHECKING:
+    from twinkle_jupyter.client.client import Client
+
+_FOLDER = Path(__file__).parent
+
+
+class AskingWidget(anywidget.AnyWidget):
+    """Host of a panel that asks; draws nothing itself."""
+
+    _esm = (_FOLDER / "asking_widget.js").read_text(encoding="utf-8")
+    _css = (_FOLDER / "asking_widget.css").read_text(encoding="utf-8")
+
+    content = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, client: Client, content: Mapping[str, object]) -> None:
+        super().__init__(content=dict(content))
+        self._feed = AskFeed(panel_answers(client), self.send)
+        self.on_msg(self._take)
+
+    def close(self) -> None:
+        """End what is being answered, and the widget."""
+        feed = getattr(self, "_feed", None)
+        if feed is not None:
+            feed.close()
+        super().close()
+
+    def _take(self, _: object, content: Mapping[str, object], __: object) -> None:
+        self._feed.take(content)
+
+
+def asking_widget_view(client: Client, content: object) -> object:
+    """Make a widget and return its entry for a bundle."""
+    view = AskingWidget(client, cast("Mapping[str, object]", content))._repr_mimebundle_()
+    bundle = view[0] if isinstance(view, tuple) else view
+    return cast("Mapping[str, object]", bundle)["application/vnd.jupyter.widget-view+json"]
