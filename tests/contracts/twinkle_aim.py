@@ -64,7 +64,7 @@ def _values_of(mine: Belongings, route: str) -> dict[str, object]:
         "sampling_params": {"max_tokens": 2},
         "loss_cls": "GRPOLoss",
         "optimizer_cls": "AdamW",
-        "scheduler_cls": "ExponentialLR",
+        "scheduler_cls": "ConstantLR",
         "template_cls": "Template",
         "processor_cls": "InputProcessor",
         "metric_cls": "LossMetric",
