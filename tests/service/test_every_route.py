@@ -49,7 +49,6 @@ class Case:
 NO_ID = {
     *(
         "GET /healthz",
-        "GET /readyz",
         "GET /api/v1/usage",
         "GET /api/v1/service",
         "GET /api/v1/runs",

@@ -43,6 +43,14 @@ def _debug(session: Session, _: Namespace) -> None:
 
 def _steering_verbs() -> list[Verb]:
     return [
+        Verb("pause", "let a run rest", run_verbs.add_name_argument, run_verbs.pause),
+        Verb("resume", "let a paused run go on", run_verbs.add_name_argument, run_verbs.resume),
+        Verb(
+            "stop-run",
+            "end a run; its weights are kept",
+            run_verbs.add_stop_arguments,
+            run_verbs.stop_run,
+        ),
         Verb(
             "set",
             "change settings of a run that goes on",
@@ -203,14 +211,6 @@ def _table() -> dict[str, Verb]:
             sweep_verbs.show,
         ),
         Verb("runs", "list all runs", none, run_verbs.runs),
-        Verb("pause", "let a run rest", run_verbs.add_name_argument, run_verbs.pause),
-        Verb("resume", "let a paused run go on", run_verbs.add_name_argument, run_verbs.resume),
-        Verb(
-            "stop-run",
-            "end a run; its weights are kept",
-            run_verbs.add_stop_arguments,
-            run_verbs.stop_run,
-        ),
         Verb(
             "template",
             "show a row as the tokens that a run would learn",

@@ -8,6 +8,7 @@ from typing import cast, get_args
 
 from fastapi import APIRouter, Request
 
+from twinkle_jupyter.datasets.record_checks import check_records
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.base_model_names import check_name
@@ -37,6 +38,7 @@ async def show_tokens(request: Request, parts: Parts, owner: Owner) -> TokenView
         raise InvalidConfigError(
             f"`loss_mask={body.loss_mask}` is no rule.", f"There are: {', '.join(LOSS_MASKS)}."
         )
+    [row] = check_records([{"messages": list(body.messages)}], "messages")
     base_model = body.base_model or parts.config.base_model
     await check_name(parts, owner, base_model)
     await asyncio.to_thread(parts.check_base_model, base_model)
@@ -44,7 +46,7 @@ async def show_tokens(request: Request, parts: Parts, owner: Owner) -> TokenView
     template = cast("ChatTemplate", (await parts.compute(base_model)).template)
     view = await asyncio.to_thread(
         view_tokens,
-        cast("Messages", body.messages),
+        cast("Messages", row["messages"]),
         template,
         cast("LossMask", body.loss_mask),
         body.max_length,
