@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ def keys(words: list[str]) -> int:
     given = parser.parse_args(words)
     for name in ("owner", "label"):
         _check_name(name, getattr(given, name, ""))
+    os.umask(0o077)  # a store that is made here is its owner's only
     asyncio.run(_do(given, load_config(given)))
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -75,6 +76,7 @@ def clear(words: list[str]) -> int:
 
     place = f"{config.home}{'' if config.store is None else ' and the Redis store'}"
     _make_sure(given, f"This deletes all runs, adapters and checkpoints in {place}.")
+    os.umask(0o077)  # the new store is its owner's only, too
     asyncio.run(clear_state(config))
     sys.stdout.write(f"Cleared {place}.\n")
     return 0

@@ -18,7 +18,6 @@ from twinkle_jupyter.wire.native import CheckpointBody, CheckpointListBody, RunB
 #: A run comes to a checkpoint or to its end after the step under way, in seconds.
 ACT_S = 120.0
 
-#: An adapter's name or a run id.
 #: Of a run or an adapter; those of Tinker clients have colons.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 

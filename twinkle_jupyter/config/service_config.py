@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     Field,
     SecretStr,
     ValidationError,
@@ -39,7 +38,7 @@ from twinkle_jupyter.config.service_sections import (
     TelemetrySection,
     TrainerSection,
 )
-from twinkle_jupyter.config.settings_tree import Setting, list_settings
+from twinkle_jupyter.config.settings_tree import list_settings
 from twinkle_jupyter.config.supported_models import SupportedModels
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
 
@@ -50,6 +49,10 @@ HIDDEN = "***"
 FILE_VARIABLE = "TWINKLE_CONFIG"
 #: Under this name `load` hands on what the file said.
 _FROM_FILE = "from_file"
+#: What a cluster process does not care about may differ from service to service: ports, limits.
+_OF_THE_CLUSTER = frozenset(
+    {"home", "store", "base_model", "base_models", "trainer", "sampler", "placement"}
+)
 
 
 def _check_url(url: SecretStr) -> SecretStr:
@@ -204,6 +207,11 @@ class ServiceConfig(BaseSettings):
         return self.home / "cluster.json"
 
     @property
+    def cluster_digest_path(self) -> Path:
+        """By which settings the running cluster process was started."""
+        return self.home / "cluster.digest"
+
+    @property
     def cluster_lock_path(self) -> Path:
         """Held by the one process that runs Ray for this home."""
         return self.home / "cluster.lock"
@@ -221,8 +229,18 @@ class ServiceConfig(BaseSettings):
             for name, value in environment.items()
             if name not in settings and name != FILE_VARIABLE
         }
-        said = {name: _as_text(self, setting) for name, setting in settings.items()}
+        said = {name: setting.text_in(self) for name, setting in settings.items()}
         return others | {name: text for name, text in said.items() if text is not None}
+
+    @property
+    def cluster_digest(self) -> str:
+        """Tells apart what cluster processes are told, without saying what that is."""
+        said = [
+            (setting.dotted, setting.text_in(self))
+            for setting in list_settings(type(self))
+            if setting.path[0] in _OF_THE_CLUSTER
+        ]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
     def trainer_of(self, base_model: str) -> TrainerSection:
         """Return the trainer settings of one base model: its own where it has them."""
@@ -269,20 +287,3 @@ def _merged(shared: _S, own: _S | None) -> _S:
         return shared
     said = {name: getattr(own, name) for name in own.model_fields_set}
     return shared.model_copy(update=said)
-
-
-def _as_text(config: ServiceConfig, setting: Setting) -> str | None:
-    """Return a setting as a variable has it; None where it is not set."""
-    value: object = config
-    for name in setting.path:
-        value = getattr(value, name)
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if isinstance(value, tuple):
-        return json.dumps([one if isinstance(one, str) else one.model_dump() for one in value])
-    if isinstance(value, dict):
-        return json.dumps({name: part.model_dump(mode="json", exclude_unset=True)
-                           for name, part in value.items()})  # fmt: skip
-    if isinstance(value, BaseModel):
-        return value.model_dump_json(exclude_unset=True)
-    return None if value is None else str(value)

@@ -182,5 +182,6 @@ class TelemetrySection(Section):
     """What is written down about the service itself."""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="from where on log lines are kept"
+        default="info",
+        description="from where on lines of the service's and the cluster's own logs are kept",
     )

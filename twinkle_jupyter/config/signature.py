@@ -26,13 +26,25 @@ def make_signature(config: ServiceConfig) -> dict[str, str]:
     return signature
 
 
-def find_drift(stored: Mapping[str, object], current: Mapping[str, str]) -> list[str]:
-    """Return a line for each setting whose value is another one than was stored."""
+def find_drift(config: ServiceConfig, stored: Mapping[str, object]) -> list[str]:
+    """Return a line for each setting whose value is another one than was stored.
+
+    What is said of a base model that nobody has trained yet may come and go.
+    """
+    current = make_signature(config)
     return [
         f"{path}: stored {stored.get(path, 'not set')}, now {current.get(path, 'not set')}"
         for path in sorted({*stored, *current})
-        if stored.get(path) != current.get(path)
+        if stored.get(path) != current.get(path) and _matters(config, path)
     ]
+
+
+def _matters(config: ServiceConfig, path: str) -> bool:
+    section, _, rest = path.partition(".")
+    if section != "base_models":
+        return True
+    name = rest.removesuffix(".source").removesuffix(".trainer.dtype")
+    return config.trainer_folder(name).exists()
 
 
 def _whole(source: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import time
@@ -120,7 +121,9 @@ class BaseModelLoader:
             if time.monotonic() - told_at >= _PROGRESS_S:
                 told_at = time.monotonic()
                 row = BaseModelRow(name, "fetching", str(progress))
-                asyncio.run_coroutine_threadsafe(self._tell(row), loop).result(_WAIT_S)
+                # A store that is away costs the news, not the download.
+                with contextlib.suppress(TimeoutError, ServiceUnavailableError):
+                    asyncio.run_coroutine_threadsafe(self._tell(row), loop).result(_WAIT_S)
 
         source = self._config.source_of(name)
         return await asyncio.to_thread(ensure_base_model, source, on_progress)

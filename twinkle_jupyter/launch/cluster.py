@@ -26,6 +26,7 @@ def main() -> int:
     if lease is None:
         _LOGGER.warning("another process runs the cluster of %s", config.home)
         return 0
+    config.cluster_digest_path.write_text(config.cluster_digest, encoding="ascii")
     token = read_token(config.home / "ray.token")
     set_ray_environment(token)
     # Ray reads its environment when it is imported, not when it is started.

@@ -38,9 +38,12 @@ class ClusterProcess:
         self._child: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
-        """Start it unless one is running."""
+        """Start it unless one is running; one of other settings is ended first."""
         if holder_pid(self._config.cluster_lock_path) is not None:
-            return
+            if await asyncio.to_thread(self._has_same_settings):
+                return
+            _LOGGER.warning("a cluster process of other settings is there: it is ended first")
+            await self.end()
         # What the last one left says nothing about this one.
         self._config.cluster_path.unlink(missing_ok=True)
         await self._announcer.say("starting", "Starting Ray")
@@ -89,6 +92,11 @@ class ClusterProcess:
         _LOGGER.warning("the cluster process did not end within %.0f s: killed", _END_S)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+    def _has_same_settings(self) -> bool:
+        path = self._config.cluster_digest_path
+        # One that has just begun has not written it yet, and was begun by a service like this.
+        return not path.exists() or path.read_text(encoding="ascii") == self._config.cluster_digest
 
     def _has_ended(self) -> bool:
         if self._child is not None:

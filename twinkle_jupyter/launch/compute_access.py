@@ -12,7 +12,7 @@ from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import STARTING, InvalidConfigError, ServiceUnavailableError
 from twinkle_jupyter.launch.apart import CallsApart
 from twinkle_jupyter.launch.ray_head import RayHead, join_head, leave_head
-from twinkle_jupyter.runs.base_model_wishes import wish_for
+from twinkle_jupyter.runs.base_model_wishes import wish_again, wish_for
 from twinkle_jupyter.service.parts import ServedModel
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import PhaseRow
@@ -25,6 +25,8 @@ _LOOK_UP_S = 5.0
 #: What was found is good for so long: an actor may be another one by then, of the same name.
 _FOUND_LASTS_S = 1.0
 _WATCH_S = 1.0
+#: A base model that could not be loaded is not tried more often.
+_TRY_AGAIN_S = 60.0
 #: A Ray without a head for so long is left before another one is there.
 _GONE_S = 30.0
 
@@ -38,6 +40,8 @@ class ComputeAccess:
         self._templates: dict[str, ChatTemplate] = {}
         #: By base model: when it was looked up, and what was found.
         self._found: dict[str, tuple[float, ServedModel]] = {}
+        #: By base model that failed: when it was last tried, as far as is known here.
+        self._tried_at: dict[str, float] = {}
         self._joining = asyncio.Lock()
         self._ray = CallsApart("Ray")
         #: Address of the Ray that this process is part of; empty for none.
@@ -54,6 +58,8 @@ class ComputeAccess:
         if found is not None and time.monotonic() - found_at < _FOUND_LASTS_S:
             return found
         model = await wish_for(self._store, name)
+        if model.phase == "failed" and self._may_try_again(name):
+            model = await wish_again(self._store, name)
         if model.phase == "failed":
             raise InvalidConfigError(model.message)
         if model.phase != "ready":
@@ -78,6 +84,14 @@ class ComputeAccess:
         served = ServedModel(trainer, sampler, template)
         self._found[name] = (time.monotonic(), served)
         return served
+
+    def _may_try_again(self, name: str) -> bool:
+        """Whether a base model that could not be loaded is tried once more: a line may be back."""
+        now = time.monotonic()
+        is_long_ago = now - self._tried_at.setdefault(name, now) > _TRY_AGAIN_S
+        if is_long_ago:
+            self._tried_at[name] = now
+        return is_long_ago
 
     async def join(self) -> None:
         """Be part of the Ray that there is; raises ServiceUnavailableError where there is none."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from twinkle_jupyter import __version__
 from twinkle_jupyter.client.discovery import Connection, remove_connection, write_connection
 from twinkle_jupyter.config.service_config import ServiceConfig
-from twinkle_jupyter.errors import InvalidConfigError
+from twinkle_jupyter.errors import InvalidConfigError, TwinkleError
 from twinkle_jupyter.launch.announce import Announcer
 from twinkle_jupyter.launch.base_model_check import check_base_model
 from twinkle_jupyter.launch.cluster_process import ClusterProcess
@@ -72,14 +72,17 @@ def serve(
     log_to_file(place.log_path, config.telemetry.log_level)
     try:
         asyncio.run(_serve(config, place, until_stdin_closes=until_stdin_closes))
+    except TwinkleError as error:
+        # Whoever started it may not see stderr.
+        _LOGGER.error("the service does not start: %s", error)  # noqa: TRY400 - a sentence
+        raise
     finally:
         remove_connection(os.getpid())
         place.release()
 
 
 async def _serve(config: ServiceConfig, place: ServicePlace, *, until_stdin_closes: bool) -> None:
-    await check_stored_state(config, is_alone=place.is_last())
-    listener = _listen(config, remembers=place.is_first)
+    listener = await _claim(config, place)
     store = open_store(config.store_address, SHORT_PATIENCE_S)
     await store.get(PhaseRow.KEY)  # a server that is not there is said before anything starts
     # Nobody waits for the answer to this one, and the cluster must not end with the store.
@@ -172,6 +175,17 @@ def _duties(store: StateStore, tinker: TinkerState) -> list[Duty]:
         Duty("deleting weights whose time is over", _WEIGHTS_EVERY_S, delete),
         Duty("removing sessions that are long over", tinker.cleanup.EVERY_S, remove),
     ]
+
+
+async def _claim(config: ServiceConfig, place: ServicePlace) -> socket.socket:
+    """Take the port, and then what is stored; neither where one of them is not to be had."""
+    listener = _listen(config, remembers=place.is_first)
+    try:
+        await check_stored_state(config, is_alone=place.is_last())
+    except TwinkleError:
+        listener.close()
+        raise
+    return listener
 
 
 def _listen(config: ServiceConfig, *, remembers: bool) -> socket.socket:

@@ -266,7 +266,7 @@ def _prepare(parts: _Parts, request: SampleRequest) -> tuple[AdapterFolder | Non
     if request.prompt_targets:
         raise InvalidConfigError(
             "vLLM scores no tokens of a prompt but its own and the likeliest.",
-            "Take sampler_engine=torch for that.",
+            "Set `sampler.engine: torch` for that.",
         )
     return parts.files.find(request), max_tokens
 

@@ -20,7 +20,8 @@ async def check_name(parts: ServiceParts, owner: str, name: object) -> None:
     Raises:
         InvalidConfigError: It is a folder, not the service's own base model, and others have keys.
     """
-    if not isinstance(name, str) or name == parts.config.base_model:
+    config = parts.config
+    if not isinstance(name, str) or name == config.base_model or name in config.base_models:
         return
     if not await asyncio.to_thread(_is_folder, name):
         return

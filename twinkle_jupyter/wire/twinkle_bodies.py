@@ -54,10 +54,6 @@ class WeightsBody(_Body):
     twinkle_path: str
 
 
-class CreateBody(_Body):
-    """`POST create` of a model or a sampler."""
-
-
 class OfAdapterBody(_Body):
     """Whatever is asked of an adapter."""
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import accumulate
 from uuid import uuid4
 
 from fastapi import APIRouter
@@ -158,12 +159,12 @@ class _Completion:
         tops += answer.top
         texts = [self.source.compute.template.token_text(token) for token in echoed]
         texts += [self.source.compute.template.token_text(token) for token in answer.tokens]
-        offsets: list[JsonValue] = [len("".join(texts[:place])) for place in range(len(texts))]
+        offsets = [0, *accumulate(map(len, texts))][: len(texts)]
         return {
             "tokens": list(texts),
             "token_logprobs": [*known, *answer.logprobs],
             "top_logprobs": [self._top(row) for row in tops] if self.body.logprobs else None,
-            "text_offset": offsets,
+            "text_offset": list(offsets),
         }
 
     def _top(self, row: TopTokens | None) -> JsonValue:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Coroutine, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from twinkle_jupyter.errors import ServiceUnavailableError
 from twinkle_jupyter.service.openai.answers import Generation
 from twinkle_jupyter.service.quotas import Admission
 
@@ -38,4 +39,6 @@ class Counted:
             await self._finish()
 
     async def _finish(self) -> None:
-        await self.admission.finish(sum(one.num_written for one in self.generations))
+        # An answer is not lost over what it counts; that is let go in time.
+        with suppress(ServiceUnavailableError):
+            await self.admission.finish(sum(one.num_written for one in self.generations))

@@ -71,7 +71,11 @@ async def list_models(parts: ServiceParts, owner: str) -> list[ModelCard]:
 async def _base_models(parts: ServiceParts) -> list[str]:
     rows = await parts.store.list_rows(BaseModelRow.PREFIX)
     ready = [BaseModelRow.from_row(row) for _, row in rows]
-    names = [parts.config.base_model, *(row.name for row in ready if row.phase == "ready")]
+    names = [
+        parts.config.base_model,
+        *parts.config.base_models,
+        *(row.name for row in ready if row.phase == "ready"),
+    ]
     return list(dict.fromkeys(names))
 
 

@@ -7,6 +7,7 @@ asks for the outcome, by whichever replica it asks: nothing is lost with a proce
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -30,6 +31,7 @@ from twinkle_jupyter.runtime.handles import AdapterSpec, TrainerHandle
 from twinkle_jupyter.service.base_model_names import check_name
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.tinker.op_quota import OpQuota
+from twinkle_jupyter.service.tinker.sessions import reopen
 from twinkle_jupyter.store.artifacts import delete_folder, has_folder
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsToLoad
 from twinkle_jupyter.store.hold import held
@@ -103,8 +105,9 @@ class ClientAdapters:
             return
         known = await self.get(row.owner, row.adapter_id)
         shape = ("base_model", "rank", "alpha", "seed", "trains", "targets", "session_id")
-        theirs, ours = asdict(known), asdict(row)
-        wrong = [name for name in shape if _plain(theirs[name]) != _plain(ours[name])]
+        # As JSON: a store brings a tuple back as a list.
+        theirs, ours = (json.loads(json.dumps(asdict(one))) for one in (known, row))
+        wrong = [name for name in shape if theirs[name] != ours[name]]
         if wrong:
             raise ConflictError(
                 f"Model {row.adapter_id!r} exists with another {', '.join(wrong)}.",
@@ -267,6 +270,7 @@ class ClientAdapters:
             failed_loads=dict(row.failed_loads),
         )
         if not weights.path:  # it was put away there, and is back
+            await reopen(self._parts.store, row.owner, row.session_id)
             await asyncio.to_thread(delete_folder, Path(weights.folder))
         return row
 
@@ -293,8 +297,3 @@ class ClientAdapters:
 
         key = ClientAdapterRow.key(row.owner, row.adapter_id)
         return ClientAdapterRow.from_row(await self._parts.store.update(key, change_row))
-
-
-def _plain(value: object) -> object:
-    """A store brings a tuple back as a list."""
-    return tuple(value) if isinstance(value, list) else value

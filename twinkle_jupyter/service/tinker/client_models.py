@@ -20,6 +20,7 @@ from twinkle_jupyter.service.tinker.saved_weights import (
 )
 from twinkle_jupyter.store.artifacts import has_folder
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SessionRow
+from twinkle_jupyter.store.training_setups import LastPassRow, TrainingSetupRow
 
 #: Written by whoever saves an adapter, beside its weights.
 _STATE_FILE = "trainer_state.json"
@@ -44,8 +45,7 @@ async def find_client_adapter(
     parts: ServiceParts, owner: str, name: str
 ) -> ClientAdapterRow | None:
     """Return this user's adapter of that id; None where there is none."""
-    if ":" not in name:
-        return None  # no client's, whose ids have one, and no run's has
+    # The ids of both protocols have a session's in front, which no run's name is that long for.
     row = await parts.store.get(ClientAdapterRow.key(owner, name))
     return None if row is None else ClientAdapterRow.from_row(row)
 
@@ -89,6 +89,9 @@ async def delete_client_adapter(parts: ServiceParts, row: ClientAdapterRow) -> N
             )
     for one in await list_saved(parts, row.owner, row.adapter_id):
         await delete_saved(parts, row.owner, WeightsPath.parse(one.row.path))
+    # An adapter of the same name that is made later begins anew.
+    await store.delete(TrainingSetupRow.key(row.owner, row.adapter_id))
+    await store.delete(LastPassRow.key(row.owner, row.adapter_id))
     # Last: what is cut short is found again.
     await store.delete(ClientAdapterRow.key(row.owner, row.adapter_id))
     folder = parts.config.client_weights_folder(row.adapter_id, "-", "-").parents[1]

@@ -65,6 +65,7 @@ class Completions:
 
         What was done up to the cursor is forgotten.
         """
+        self._forget_old()
         done = self._queues.setdefault(queue, _Done(noted_at=time.monotonic()))
         while done.kept and done.kept[0].cursor <= after:
             done.kept.popleft()

@@ -35,8 +35,9 @@ _LOGGER = logging.getLogger(__name__)
 
 #: Being written at once; more of them wait.
 _MAX_WRITING = 256
-#: Requests that are not done; one more is refused, and comes again by itself.
-_MAX_WAITING = 512
+#: Requests that are not done, of one user and of all; one more is refused, and comes again by
+#: itself. No single user has all places.
+_MAX_OF_OWNER, _MAX_WAITING = 512, 4096
 #: Seconds that an answer is kept once it is there.
 _KEPT_S = 600.0
 #: Seconds that one may be waited for and written.
@@ -108,8 +109,9 @@ class Samples:
         key = (owner, name)
         if key in self._writing:
             return
-        if len(self._writing) >= _MAX_WAITING:
-            raise QuotaExceededError(f"{_MAX_WAITING} samples are being written.", "Try again.")
+        of_owner = sum(whose == owner for whose, _ in self._writing)
+        if of_owner >= _MAX_OF_OWNER or len(self._writing) >= _MAX_WAITING:
+            raise QuotaExceededError(f"{of_owner} of your samples are being written.", "Try again.")
         row = SampleRow(owner, name, self._presence.process_id)
         stored, stored_row = SampleRow.key(owner, name), row.to_row()
         with ExitStack() as undo:
@@ -192,16 +194,17 @@ class Samples:
     async def _bring(self, row: SampleRow, writing: _Writing, work: _Work) -> None:
         key = (row.owner, row.name)
         try:
-            async with self._news.listening():  # somebody may cancel it elsewhere
-                try:
+            try:
+                async with self._news.listening():  # somebody may cancel it elsewhere
                     done = await self._outcome(row, work)
-                except asyncio.CancelledError:
-                    if not writing.is_cancelled:
-                        raise
-                    done = row.changed(state="cancelled")
-                writing.is_over = True
-                await self._keep(row, done)
-                self.completions.note(*key, has_failed=done.state != "done")
+            except asyncio.CancelledError:
+                if not writing.is_cancelled:
+                    raise
+                done = row.changed(state="cancelled")
+                await self._count(work, [])
+            writing.is_over = True
+            await self._keep(row, done)
+            self.completions.note(*key, has_failed=done.state != "done")
         finally:
             self._writing.pop(key, None)
             self._presence.end()
@@ -221,10 +224,13 @@ class Samples:
         try:
             samples = await self._write(work.order, work.sampler)
         finally:
-            # What is written is not lost over what it counts; that is let go in time.
-            with suppress(ServiceUnavailableError):
-                await work.admission.finish(sum(len(sample.tokens) for sample in samples))
+            await self._count(work, samples)
         return samples
+
+    async def _count(self, work: _Work, samples: list[SampledTokens]) -> None:
+        # What is written is not lost over what it counts; that is let go in time.
+        with suppress(ServiceUnavailableError):
+            await work.admission.finish(sum(len(sample.tokens) for sample in samples))
 
     async def _write(self, order: SampleOrder, sampler: SamplerHandle) -> list[SampledTokens]:
         async def write(number: int) -> SampledTokens:

@@ -18,6 +18,17 @@ from twinkle_jupyter.wire.tinker_bodies import CreateSessionBody
 _COPIES = UUID("0b9d6f5e-52a4-4d2c-9c55-6c1d3a0f7e11")
 
 
+async def reopen(store: StateStore, owner: str, session_id: str) -> None:
+    """An adapter of the session is back in a slot: the session goes on, if only in silence."""
+
+    def go_on(found: Row | None) -> Row:
+        row = SessionRow(owner, session_id) if found is None else SessionRow.from_row(found)
+        return row.changed(heard_at=now(), is_put_away=False, finished="").to_row()
+
+    await store.put_if_absent(SessionRow(owner, session_id).open_key, {})
+    await store.update(SessionRow.key(owner, session_id), go_on)
+
+
 @dataclass(frozen=True, slots=True)
 class Sessions:
     """All of a service."""

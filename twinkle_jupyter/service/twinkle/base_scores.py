@@ -10,6 +10,9 @@ from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.runtime.handles import SampleRequest, SamplerHandle, SamplingSettings
 from twinkle_jupyter.service.twinkle.inputs import TokenRow
 
+#: Rows that the sampler reads for one pass.
+_AT_ONCE = 64
+
 
 async def score_rows(
     sampler: SamplerHandle, user: str, rows: Sequence[TokenRow]
@@ -19,11 +22,18 @@ async def score_rows(
     Raises:
         InvalidDataError: A label is not the token that follows.
     """
-    async with asyncio.TaskGroup() as tasks:
-        scored = [
-            tasks.create_task(_score(sampler, user, row, f"inputs[{i}]"))
-            for i, row in enumerate(rows)
-        ]
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def score(number: int, row: TokenRow) -> tuple[float, ...]:
+        async with places:
+            return await _score(sampler, user, row, f"inputs[{number}]")
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            scored = [tasks.create_task(score(i, row)) for i, row in enumerate(rows)]
+    except ExceptionGroup as errors:
+        # The first ended the others; it is what the client is told.
+        raise errors.exceptions[0] from None
     return [task.result() for task in scored]
 
 

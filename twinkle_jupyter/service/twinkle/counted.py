@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from twinkle_jupyter.errors import ServiceUnavailableError
 from twinkle_jupyter.service.quotas import Admission, Quotas
 from twinkle_jupyter.service.twinkle.inputs import TokenRow
 
@@ -28,7 +30,9 @@ class Counted:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.admission.finish(self.num_written)
+        # What was done is not undone because it cannot be counted; that is let go in time.
+        with suppress(ServiceUnavailableError):
+            await self.admission.finish(self.num_written)
 
 
 async def admit(quotas: Quotas, owner: str, rows: Sequence[TokenRow]) -> Counted:

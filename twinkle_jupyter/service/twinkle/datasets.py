@@ -144,7 +144,9 @@ def _encode(built: BuiltDataset, arguments: Arguments, template: PromptTemplate 
     for number, row in enumerate(built._unpacked, start=1):  # noqa: SLF001 - of this module
         kept = {name: value for name, value in row.items() if name not in dropped}
         for part in encode(template, row, f"Row {number}"):
-            rows.append({**kept, **as_feature(part.tokens, part.labels)})  # noqa: PERF401
+            if len(rows) >= MAX_ROWS:
+                raise InvalidDataError(f"The rows make more than {MAX_ROWS} parts.")
+            rows.append({**kept, **as_feature(part.tokens, part.labels)})
     built.replace_rows(rows)
 
 

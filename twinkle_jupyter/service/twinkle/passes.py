@@ -106,6 +106,10 @@ async def backward(state: TwinkleState, row: ClientAdapterRow, given: Arguments)
         await state.setups.forget_pass(row)
 
 
+def _read_features(found: Sequence[Mapping[str, JsonValue]]) -> list[TokenRow]:
+    return [part for i, one in enumerate(found) for part in read_feature(one, f"inputs[{i}]")]
+
+
 async def read_rows(
     state: TwinkleState, row: ClientAdapterRow, setup: TrainingSetupRow, inputs: object
 ) -> list[TokenRow]:
@@ -116,7 +120,7 @@ async def read_rows(
     """
     found = list_rows(cast("JsonValue", inputs))
     if all(map(is_encoded, found)):
-        rows = [part for i, one in enumerate(found) for part in read_feature(one, f"inputs[{i}]")]
+        rows = await asyncio.to_thread(_read_features, found)
     else:
         use = TemplateUse.read(setup.template_settings)
         model = setup.template_settings.get("model_id")

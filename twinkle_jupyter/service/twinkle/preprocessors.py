@@ -48,10 +48,14 @@ def _text(row: Row, name: str) -> str:
     return value
 
 
+_MAX_NAME = 200
+
+
 def _self_cognition(row: Row, settings: Settings) -> dict[str, JsonValue]:
     def named(text: str) -> str:
-        name = str(settings.get("model_name") or "twinkle robot")
-        author = str(settings.get("model_author") or "twinkle lab")
+        # Written wherever a row has a mark: a long name would be many times as long there.
+        name = str(settings.get("model_name") or "twinkle robot")[:_MAX_NAME]
+        author = str(settings.get("model_author") or "twinkle lab")[:_MAX_NAME]
         return text.replace("{{NAME}}", name).replace("{{AUTHOR}}", author)
 
     asked, answer = named(_text(row, "query")), named(_text(row, "response"))

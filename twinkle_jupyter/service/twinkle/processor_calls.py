@@ -127,11 +127,20 @@ def _apply(row: ProcessorRow, arguments: Arguments) -> JsonValue:
     raise InvalidConfigError(f"A {row.class_name} cannot be called.")
 
 
+#: Tokens and padding of one batch.
+_MAX_CELLS = 4_000_000
+
+
 def _collate(inputs: JsonValue) -> JsonValue:
     """Return rows as one batch, padded on the right."""
     found = list_rows(inputs)
     rows = [part for i, one in enumerate(found) for part in read_feature(one, f"inputs[{i}]")]
     longest = max(len(row.tokens) for row in rows)
+    if longest * len(rows) > _MAX_CELLS:
+        raise InvalidDataError(
+            f"{len(rows)} rows padded to {longest} tokens are more than {_MAX_CELLS} cells.",
+            "Collate fewer rows, or rows of like length.",
+        )
 
     def pad(values: tuple[int, ...], filler: int) -> JsonValue:
         return [*values, *[filler] * (longest - len(values))]

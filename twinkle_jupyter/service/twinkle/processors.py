@@ -44,6 +44,8 @@ Arguments = Mapping[str, JsonValue]
 MAX_PROCESSORS = 20
 #: After so long without a call an object is gone.
 _LIFE = timedelta(minutes=30)
+#: That it is used is written down no more often.
+_FRESH = timedelta(minutes=1)
 _MAX_BUILT = 32
 _KINDS: Mapping[str, Mapping[str, object]] = {
     "dataset": CLASSES,
@@ -117,6 +119,10 @@ class Processors:
             return row.changed(used_at=now()).to_row()
 
         key = ProcessorRow.key(owner, processor_id)
+        found = await self._parts.store.get(key)
+        # It may hold a whole data set: not written again at every call.
+        if found is not None and not _is_old(row := ProcessorRow.from_row(found), _FRESH):
+            return row
         return ProcessorRow.from_row(await self._parts.store.update(key, touch))
 
     async def change(self, row: ProcessorRow, **changes: JSON) -> None:
@@ -203,5 +209,5 @@ def _place(row: ProcessorRow) -> tuple[str, int]:
     return row.processor_id, len(row.calls)
 
 
-def _is_old(row: ProcessorRow) -> bool:
-    return datetime.fromisoformat(row.used_at) < datetime.now(tz=UTC) - _LIFE
+def _is_old(row: ProcessorRow, life: timedelta = _LIFE) -> bool:
+    return datetime.fromisoformat(row.used_at) < datetime.now(tz=UTC) - life

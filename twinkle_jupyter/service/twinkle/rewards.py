@@ -46,9 +46,13 @@ def _boxed(text: str) -> str:
 
 def _format(trajectory: Trajectory) -> float:
     text = _answer(trajectory)
-    return float(
-        all(re.search(f"<{tag}>.*?</{tag}>", text, re.DOTALL) for tag in ("think", "answer"))
-    )
+    return float(all(_has_part(text, tag) for tag in ("think", "answer")))
+
+
+def _has_part(text: str, tag: str) -> bool:
+    """Whether a tag is opened and closed after that; in one pass, however often it is opened."""
+    opened = text.find(f"<{tag}>")
+    return opened >= 0 and text.find(f"</{tag}>", opened) >= 0
 
 
 def _gsm8k_accuracy(trajectory: Trajectory) -> float:

@@ -100,6 +100,16 @@ def rate_at(base_rate: float, name: str, settings: Mapping[str, object], step: i
     """Return the learning rate after so many of the schedule's steps; `name` empty is constant."""
     if not name:
         return base_rate
+    try:
+        return _rate_at(base_rate, name, settings, step)
+    except (OverflowError, ValueError, ZeroDivisionError) as error:
+        raise InvalidConfigError(
+            f"{name} has no learning rate at step {step} with these settings: {error}.",
+            "Set another schedule.",
+        ) from error
+
+
+def _rate_at(base_rate: float, name: str, settings: Mapping[str, object], step: int) -> float:
     numbers = {k: v for k, v in settings.items() if isinstance(v, int | float)}
     if name == "MultiStepLR":
         passed = bisect_right(cast("Sequence[int]", settings[_MILESTONES]), step)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import cast
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import JsonValue
 
 from twinkle_jupyter.errors import NotFoundError
@@ -139,10 +141,13 @@ async def calculate_metric(
 @router.post("/get_state_dict")
 async def get_state_dict(
     model_id: str, body: OfAdapterBody, state: State, owner: Owner, session: SessionHeader = ""
-) -> dict[str, JsonValue]:
+) -> Response:
     """Return an adapter's matrices as lists of numbers."""
     row = await state.adapters.get(owner, session, body.adapter_name, model_id)
-    return {"result": await read_state_dict(state, row)}
+    found = await read_state_dict(state, row)
+    # Millions of numbers: written on a thread.
+    text = await asyncio.to_thread(json.dumps, {"result": found})
+    return Response(text, media_type="application/json")
 
 
 @router.post("/save")
