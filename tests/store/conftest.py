@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import itertools
-import secrets
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -59,22 +58,19 @@ def one_ray() -> Iterator[Callable[[], str]]:
         ray.get(actor.__ray_call__.remote(_begin_anew))
         return STORE_ACTOR
 
-    with pytest.MonkeyPatch.context() as patch:
-        # Else Ray writes one into the user's own folder.
-        patch.setenv("RAY_AUTH_MODE", "token")
-        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-        ray.init(
-            address="local",
-            num_cpus=2,
-            include_dashboard=False,
-            _node_ip_address="127.0.0.1",
-            log_to_driver=False,
-            configure_logging=False,
-            namespace=NAMESPACE,
-        )
-        place_store()
-        yield make
-        ray.shutdown()
+    # It was imported with the tests, so that it can be given no token any more.
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        _node_ip_address="127.0.0.1",
+        log_to_driver=False,
+        configure_logging=False,
+        namespace=NAMESPACE,
+    )
+    place_store()
+    yield make
+    ray.shutdown()
     with warnings.catch_warnings():
         # Ray does not wait for the processes that it has ended.
         warnings.simplefilter("ignore", ResourceWarning)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import ray
-
 from twinkle_jupyter.errors import InvalidConfigError
 
 #: Of one GPU, for a trainer of which nobody says otherwise: the sampler beside it needs as much.
@@ -25,6 +23,8 @@ class GpuShares:
 
 def share_free_gpus(num_samplers: int, trainer: float | None, sampler: float | None) -> GpuShares:
     """Share out the GPUs that nobody has in the Ray that this process is part of; see below."""
+    import ray  # it reads its environment now, and arithmetic needs none
+
     resources: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
     free = resources.get("GPU", 0.0)
     return share_gpus(free, num_samplers, trainer, sampler)
