@@ -67,7 +67,15 @@ def test_the_store_is_a_file_or_a_server_whose_password_is_not_shown(
     text = write_config(config, "yaml")
     assert "store: rediss://ada:***@redis.lab:6380/2\n" in text
     assert "sesame" not in f"{config!r} {config} {config.model_dump_json()} {text}"
-    for wrong in ("ftp://ada:sesame@host", "ada:sesame", "redis://", "redis://ada:***@host"):
+    in_query = ServiceConfig.load(store="redis://host/1?password=sesame&db=2")
+    assert "store: redis://host/1?password=***&db=2\n" in write_config(in_query, "yaml")
+    for wrong in (
+        "ftp://ada:sesame@host",
+        "ada:sesame",
+        "redis://",
+        "redis://ada:***@host",
+        "redis://host?password=***",
+    ):
         with pytest.raises(InvalidConfigError, match="`store`: ") as caught:
             ServiceConfig.load(store=wrong)
         assert "sesame" not in f"{caught.value!r} {caught.value.__cause__}"

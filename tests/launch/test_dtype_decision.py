@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from twinkle_jupyter.config.trainer_settings import DtypeChoice
 from twinkle_jupyter.engine import dtype_choice
 from twinkle_jupyter.engine.compute_dtype import choose_compute_dtype
 from twinkle_jupyter.engine.dtype_choice import choose_dtype
 from twinkle_jupyter.launch import dtype_decision
-from twinkle_jupyter.launch.dtype_decision import DtypeDecision, decide_dtype
+from twinkle_jupyter.launch.dtype_decision import decide_dtype
 
 
 async def test_what_was_said_is_not_measured(tmp_path: Path) -> None:
     decided = await decide_dtype("bfloat16", tmp_path / "no model", tmp_path, 1)
-    assert decided == DtypeDecision("bfloat16")
+    assert decided == DtypeChoice("bfloat16")
     assert not (tmp_path / "dtype.json").exists()
 
 
@@ -27,18 +28,18 @@ async def test_it_is_decided_once_for_each_trainer(
 ) -> None:
     kept = tmp_path / "trainer"
     decided = await decide_dtype("auto", tiny_model, kept, 1)
-    assert decided == DtypeDecision("float32", "the model is small")
+    assert decided == DtypeChoice("float32", "the model is small")
     monkeypatch.setattr(dtype_decision, "_SMALL_BYTES", 0)
     measured = await decide_dtype("auto", tiny_model, kept, 1)
     assert asdict(measured) == json.loads((kept / "dtype.json").read_text())
     # Adapters go on in what they began with, also where another would be chosen today.
     (kept / "dtype.json").write_text(json.dumps({"dtype": "bfloat16", "reason": "so"}))
-    assert await decide_dtype("auto", tiny_model, kept, 1) == DtypeDecision("bfloat16", "so")
+    assert await decide_dtype("auto", tiny_model, kept, 1) == DtypeChoice("bfloat16", "so")
 
 
 async def test_a_model_that_cannot_be_measured_is_computed_in_fp32(tmp_path: Path) -> None:
     decided = await decide_dtype("auto", tmp_path / "nowhere", tmp_path, 1)
-    assert decided == DtypeDecision("float32", "it could not be measured")
+    assert decided == DtypeChoice("float32", "it could not be measured")
 
 
 def test_a_large_model_is_measured_where_there_are_units_for_bf16(

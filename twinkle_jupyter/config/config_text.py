@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from typing import TYPE_CHECKING, Literal, cast, get_args, get_origin
 from urllib.parse import urlsplit, urlunsplit
@@ -104,8 +105,10 @@ def _default(field: FieldInfo) -> str:
 def _without_password(store: SecretStr | None) -> str | None:
     if store is None:
         return None
-    parts = urlsplit(store.get_secret_value())
+    # redis-py takes a password in the query, too.
+    text = re.sub(r"(?<=[?&]password=)[^&]*", HIDDEN, store.get_secret_value())
+    parts = urlsplit(text)
     if parts.password is None:
-        return store.get_secret_value()
+        return text
     who = f"{parts.username or ''}:{HIDDEN}@"
     return urlunsplit(parts._replace(netloc=who + parts.netloc.rpartition("@")[2]))

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -59,7 +59,7 @@ def _check_url(url: SecretStr) -> SecretStr:
     parts = urlsplit(url.get_secret_value())
     if parts.scheme not in _STORES or not (parts.netloc or parts.path):
         raise ValueError("must be the URL of a Redis server, such as redis://localhost:6379/0")
-    if parts.password == HIDDEN:
+    if HIDDEN in (parts.password, *parse_qs(parts.query).get("password", ())):
         raise ValueError(
             f"has the password {HIDDEN}, as it is shown: write it, or set TWINKLE_STORE"
         )

@@ -14,6 +14,18 @@ Checkpointing: TypeAlias = Literal["auto", "on", "off"]
 
 
 @dataclass(frozen=True, slots=True)
+class DtypeChoice:
+    """The number type of a base model's weights and activations, and why that one."""
+
+    dtype: Literal["float32", "bfloat16"]
+    #: Ends a sentence: "2.1x as fast as float32 on this machine". Empty where somebody has said it.
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.dtype}: {self.reason}" if self.reason else self.dtype
+
+
+@dataclass(frozen=True, slots=True)
 class TrainerSettings:
     """Settings of one trainer."""
 

@@ -1,5 +1,7 @@
 """Which number type a base model is computed in on this machine: measured with its own shapes.
 
+Loads no transformers, which would take as long again: the first run waits for this.
+
 Run as a process of its own (`python -m twinkle_jupyter.engine.dtype_choice FOLDER THREADS`) it
 prints the choice as JSON, so that whoever asks need not load torch.
 """
@@ -13,20 +15,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional
 
-from twinkle_jupyter.engine.base_model import list_weight_files
+from twinkle_jupyter.config.trainer_settings import DtypeChoice
 from twinkle_jupyter.engine.compute_dtype import choose_compute_dtype
 from twinkle_jupyter.engine.memory import machine_memory
-
-ChosenDtype: TypeAlias = Literal["float32", "bfloat16"]
+from twinkle_jupyter.errors import NotFoundError
 
 #: bf16 is taken from here on: less is not worth its fewer digits.
 _WORTH = 1.25
@@ -37,15 +37,6 @@ _ROUNDS = 12
 _BYTES_READ = 48 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class DtypeChoice:
-    """A number type, and why."""
-
-    dtype: ChosenDtype
-    #: Ends a sentence: "2.1x as fast as float32 on this machine".
-    reason: str
-
-
 def choose_dtype(folder: Path, num_threads: int) -> DtypeChoice:
     """Choose between float32 and bfloat16 for the base model in `folder`.
 
@@ -54,7 +45,6 @@ def choose_dtype(folder: Path, num_threads: int) -> DtypeChoice:
 
     Raises:
         NotFoundError: There is no model in the folder.
-        InvalidDataError: Files are missing.
     """
     if torch.cuda.is_available():
         return _choose_on_gpu()
@@ -84,7 +74,10 @@ def _choose_on_gpu() -> DtypeChoice:
 def _read_shapes(folder: Path) -> Counter[tuple[int, int]]:
     """Count the matrices among the weights by shape."""
     shapes: Counter[tuple[int, int]] = Counter()
-    for file in list_weight_files(folder):
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise NotFoundError(f"Base model folder {folder.name!r} holds no weights in safetensors.")
+    for file in files:
         with safe_open(file, framework="pt") as weights:
             for name in weights.keys():  # noqa: SIM118 - not a mapping
                 shape = weights.get_slice(name).get_shape()

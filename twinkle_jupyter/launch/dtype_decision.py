@@ -12,11 +12,11 @@ import logging
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from twinkle_jupyter.config.service_sections import DtypeWish
+from twinkle_jupyter.config.trainer_settings import DtypeChoice
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -26,20 +26,9 @@ _MEASURE_S = 120.0
 _SMALL_BYTES = 40_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class DtypeDecision:
-    """A number type, and why; no reason where somebody has said it."""
-
-    dtype: Literal["float32", "bfloat16"]
-    reason: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.dtype}: {self.reason}" if self.reason else self.dtype
-
-
 async def decide_dtype(
     wish: DtypeWish, model_folder: Path, kept_in: Path, num_threads: int
-) -> DtypeDecision:
+) -> DtypeChoice:
     """Return what was wished for; for `auto`, what was measured here, now or at the first start.
 
     Args:
@@ -49,19 +38,19 @@ async def decide_dtype(
         num_threads: CPU threads of compute.
     """
     if wish != "auto":
-        return DtypeDecision(wish)
+        return DtypeChoice(wish)
     path = kept_in / _FILE
     known = await asyncio.to_thread(_read, path)
     if known is not None:
         return known
     if await asyncio.to_thread(_is_small, model_folder):
-        return DtypeDecision("float32", "the model is small")
+        return DtypeChoice("float32", "the model is small")
     decided = await _measure(model_folder, num_threads)
     await asyncio.to_thread(_write, path, decided)
     return decided
 
 
-async def _measure(model_folder: Path, num_threads: int) -> DtypeDecision:
+async def _measure(model_folder: Path, num_threads: int) -> DtypeChoice:
     command = (
         *(sys.executable, "-m", "twinkle_jupyter.engine.dtype_choice"),
         *(str(model_folder), str(num_threads)),
@@ -71,7 +60,7 @@ async def _measure(model_folder: Path, num_threads: int) -> DtypeDecision:
         async with asyncio.timeout(_MEASURE_S):
             said, complained = await child.communicate()
     except TimeoutError:
-        return DtypeDecision("float32", "measuring took too long")
+        return DtypeChoice("float32", "measuring took too long")
     finally:
         if child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -79,8 +68,8 @@ async def _measure(model_folder: Path, num_threads: int) -> DtypeDecision:
             await child.wait()
     if child.returncode != 0:
         _LOGGER.error("the number type was not measured: %s", complained.decode(errors="replace"))
-        return DtypeDecision("float32", "it could not be measured")
-    return DtypeDecision(**json.loads(said))
+        return DtypeChoice("float32", "it could not be measured")
+    return DtypeChoice(**json.loads(said))
 
 
 def _is_small(model_folder: Path) -> bool:
@@ -88,14 +77,14 @@ def _is_small(model_folder: Path) -> bool:
     return 0 < sum(sizes) < _SMALL_BYTES
 
 
-def _read(path: Path) -> DtypeDecision | None:
+def _read(path: Path) -> DtypeChoice | None:
     try:
-        return DtypeDecision(**json.loads(path.read_text(encoding="utf-8")))
+        return DtypeChoice(**json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
         return None
 
 
-def _write(path: Path, decided: DtypeDecision) -> None:
+def _write(path: Path, decided: DtypeChoice) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     draft.write_text(json.dumps(asdict(decided)), encoding="utf-8")

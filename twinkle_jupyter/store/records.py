@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import ClassVar, Literal, Self, cast
 
+from twinkle_jupyter.config.trainer_settings import DtypeChoice
 from twinkle_jupyter.ids import AdapterId, RunId
 from twinkle_jupyter.store.interface import JSON, Row
 
@@ -199,7 +200,7 @@ class BaseModelRow:
     @property
     def computed_in(self) -> str:
         """The number type, and why that one."""
-        return f"{self.dtype}: {self.dtype_reason}" if self.dtype_reason else self.dtype
+        return str(DtypeChoice(self.dtype, self.dtype_reason))  # type: ignore[arg-type]
 
     def to_row(self) -> Row:
         """Return the row as JSON."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from pydantic import JsonValue
@@ -30,4 +33,6 @@ async def call_function(body: CallBody, state: State, owner: Owner) -> Response:
         result = await call(state.processors, row, body.function, body.arguments)
     except ExhaustedError as error:
         return JSONResponse({"detail": str(error)}, 410)
-    return JSONResponse({"result": result})
+    # A batch, or a whole data set: written on a thread.
+    text = await asyncio.to_thread(json.dumps, {"result": result})
+    return Response(text, media_type="application/json")
