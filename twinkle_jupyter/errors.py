@@ -6,6 +6,7 @@
     ├── InvalidDataError          fix the data
     ├── NotFoundError             look for another name
     ├── NotAllowedError           use another key
+    ├── ForbiddenError            ask an admin
     ├── ConflictError             look again, then decide
     ├── QuotaExceededError        wait
     ├── ServiceUnavailableError   start it, or try again
@@ -79,6 +80,12 @@ class NotAllowedError(TwinkleError, PermissionError):
     """The API key is missing, wrong or not enough."""
 
     code = "not_allowed"
+
+
+class ForbiddenError(TwinkleError, PermissionError):
+    """The user is known and may not do this, however good their key."""
+
+    code = "forbidden"
 
 
 class ConflictError(TwinkleError, RuntimeError):

@@ -26,6 +26,7 @@ def keys(words: list[str]) -> int:
     create = verbs.add_parser("create", help="make a key and print it; it is shown only once")
     create.add_argument("owner", help="whose it is; all keys of one owner are the same user")
     create.add_argument("--label", default="", help="tells it from their other keys")
+    create.add_argument("--admin", action="store_true", help="its user may run `twinkle admin`")
     listing = verbs.add_parser("list", help="list ids, owners and labels, not the keys themselves")
     listing.add_argument("--owner", default="", help="of this user alone")
     revoke = verbs.add_parser("revoke", help="refuse a key from now on")
@@ -46,7 +47,8 @@ async def _do(given: Namespace, config: ServiceConfig) -> None:
     try:
         if given.verb == "create":
             # The key alone on stdout: a script reads it from there.
-            sys.stdout.write(f"{await auth.create_key(store, given.owner, given.label)}\n")
+            key = await auth.create_key(store, given.owner, given.label, is_admin=given.admin)
+            sys.stdout.write(f"{key}\n")
         elif given.verb == "revoke":
             known = await auth.revoke_key(store, given.key_id)
             sys.stdout.write(f"Key {known.key_id} of {known.owner} is refused from now on.\n")
@@ -60,9 +62,10 @@ def _print(known: list[KnownKey]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("id", "owner", "label", "created")
+    table = Table("id", "owner", "label", "admin", "created")
     for key in known:
-        table.add_row(key.key_id, key.owner, key.label, key.created_at)
+        admin = "yes" if key.is_admin else ""
+        table.add_row(key.key_id, key.owner, key.label, admin, key.created_at)
     Console().print(table if known else "There are no keys.")
 
 

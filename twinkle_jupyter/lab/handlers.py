@@ -40,6 +40,7 @@ _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 _JUPYTER_QUERY = frozenset({"token", "_xsrf"})
 _STATUS = {
     "not_allowed": 401,
+    "forbidden": 403,
     "conflict": 409,
     "invalid_data": 413,
     "not_found": 404,

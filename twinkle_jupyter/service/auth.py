@@ -10,13 +10,12 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass
-from typing import Annotated, cast
 
-from fastapi import Depends, Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from twinkle_jupyter.errors import ConflictError, NotAllowedError, NotFoundError, TwinkleError
+from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.error_bodies import error_response
 from twinkle_jupyter.service.quotas import Quotas
 from twinkle_jupyter.store.interface import StateStore
@@ -47,12 +46,16 @@ class KnownKey:
     owner: str
     label: str
     created_at: str
+    is_admin: bool
 
 
-async def create_key(store: StateStore, owner: str, label: str = "") -> str:
+async def create_key(
+    store: StateStore, owner: str, label: str = "", *, is_admin: bool = False
+) -> str:
     """Make a key for `owner` and return it; it cannot be had a second time."""
     key = f"{PREFIX}{secrets.token_urlsafe(32)}"
-    await store.put(KeyRow.key(_digest(key)), KeyRow(owner, label=label).to_row())
+    row = KeyRow(owner, label=label, is_admin=is_admin)
+    await store.put(KeyRow.key(_digest(key)), row.to_row())
     return key
 
 
@@ -87,7 +90,7 @@ async def revoke_key(store: StateStore, key_id: str) -> KnownKey:
     return _known_key(place, KeyRow.from_row(row))
 
 
-async def owner_of_key(store: StateStore, key: str) -> str | None:
+async def asker_of_key(store: StateStore, key: str) -> Asker | None:
     """Return whose key this is, None for a key that nobody has."""
     if not key.startswith(PREFIX) or len(key) > _MAX_KEY:
         return None
@@ -96,12 +99,13 @@ async def owner_of_key(store: StateStore, key: str) -> str | None:
     # the comparison that decides takes the same time for any of them.
     for found, row in await store.list_rows(KeyRow.key(digest)):
         if hmac.compare_digest(found, KeyRow.key(digest)):
-            return cast("str", row["owner"])
+            known = KeyRow.from_row(row)
+            return Asker(known.owner, is_admin=known.is_admin)
     return None
 
 
 class ApiKeyGate:
-    """ASGI middleware: lets a request through with its owner in `scope["state"]`, or answers 401.
+    """ASGI middleware: lets a request through with its asker in `scope["state"]`, or answers 401.
 
     Raises nothing; a store that cannot be read answers 503, and one request too many 429.
     """
@@ -119,15 +123,15 @@ class ApiKeyGate:
             await self._app(scope, receive, send)
             return
         try:
-            owner = await self._owner(Headers(scope=scope))
-            await self._quotas.admit_request(owner)
+            asker = await self._asker(Headers(scope=scope))
+            await self._quotas.admit_request(asker.owner)
         except TwinkleError as error:
             await error_response(error, for_all=True)(scope, receive, send)
             return
-        scope.setdefault("state", {})["owner"] = owner
+        scope.setdefault("state", {})["asker"] = asker
         await self._app(scope, receive, send)
 
-    async def _owner(self, headers: Headers) -> str:
+    async def _asker(self, headers: Headers) -> Asker:
         key = headers.get("x-api-key", "")
         scheme, _, value = headers.get("authorization", "").partition(" ")
         if not key and scheme.lower() == "bearer":
@@ -136,23 +140,15 @@ class ApiKeyGate:
             key = headers.get("twinkle-authorization", "").removeprefix("Bearer ").strip()
         if not key:
             raise NotAllowedError("This needs an API key.", _HINT)
-        owner = await owner_of_key(self._store, key)
-        if owner is None:
+        asker = await asker_of_key(self._store, key)
+        if asker is None:
             raise NotAllowedError("The service does not know this API key.", _HINT)
-        return owner
-
-
-async def _owner_of_request(request: Request) -> str:
-    return cast("str", request.state.owner)
-
-
-#: A route's parameter: whose key the request came with.
-Owner = Annotated[str, Depends(_owner_of_request)]
+        return asker
 
 
 def _known_key(place: str, row: KeyRow) -> KnownKey:
     key_id = place.removeprefix(KeyRow.key(""))[:_ID_LENGTH]
-    return KnownKey(key_id, row.owner, row.label, row.created_at)
+    return KnownKey(key_id, row.owner, row.label, row.created_at, row.is_admin)
 
 
 def _digest(key: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Depends, Request
 
 from twinkle_jupyter.service.adapter_files import AdapterFiles
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.exports import ExportRow, Exports
 from twinkle_jupyter.service.imports import import_adapter
 from twinkle_jupyter.service.parts import Parts

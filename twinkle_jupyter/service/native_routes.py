@@ -11,7 +11,7 @@ from twinkle_jupyter.config.run_record import parse_record
 from twinkle_jupyter.service import adapters as adapter_rows
 from twinkle_jupyter.service import runs as run_rows
 from twinkle_jupyter.service.adapter_files import AdapterFiles
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
 from twinkle_jupyter.service.run_bodies import adapter_body, client_model_body, run_body

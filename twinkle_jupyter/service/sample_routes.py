@@ -9,7 +9,7 @@ from contextlib import aclosing
 from fastapi import APIRouter, Request
 
 from twinkle_jupyter.errors import TwinkleError
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.error_bodies import error_body, log_unexpected
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from fastapi import APIRouter, Request
 
 from twinkle_jupyter.service import checkpoints, forks, steering
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.parts import Parts, ServiceParts
 from twinkle_jupyter.service.request_bodies import Body, body_schema, read_body
 from twinkle_jupyter.service.run_bodies import run_body

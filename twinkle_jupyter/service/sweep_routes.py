@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from twinkle_jupyter.runs.sweep_progress import SweepProgress
 from twinkle_jupyter.service import sweeps
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
 from twinkle_jupyter.service.sweep_bodies import summary_body, sweep_body

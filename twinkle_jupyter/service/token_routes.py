@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 
 from twinkle_jupyter.datasets.record_checks import check_records
 from twinkle_jupyter.errors import InvalidConfigError
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.base_model_names import check_name
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body

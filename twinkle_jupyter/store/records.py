@@ -140,6 +140,8 @@ class KeyRow:
     created_at: str = field(default_factory=now)
     #: What its owner calls it, to know which one to revoke; may be empty.
     label: str = ""
+    #: Whether its user may administer the service.
+    is_admin: bool = False
 
     @staticmethod
     def key(digest: str) -> str:
@@ -153,7 +155,7 @@ class KeyRow:
     @classmethod
     def from_row(cls, row: Row) -> Self:
         """Rebuild from JSON."""
-        return cls(**cast("dict[str, str]", dict(row)))
+        return cls(**cast("dict[str, str]", dict(row)))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)

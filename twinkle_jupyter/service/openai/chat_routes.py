@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from twinkle_jupyter.errors import InvalidConfigError
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.openai.answers import Generation, read_settings, read_stop_texts
 from twinkle_jupyter.service.openai.chat_answers import ChatAnswers
 from twinkle_jupyter.service.openai.counted import Counted

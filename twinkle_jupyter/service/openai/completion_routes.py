@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError
 from twinkle_jupyter.runtime.handles import TopTokens
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.openai.answers import (
     Generation,
     WholeAnswer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from twinkle_jupyter.errors import NotFoundError
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.openai.models import list_models
 from twinkle_jupyter.service.openai.route import OpenAiRoute
 from twinkle_jupyter.service.parts import Parts

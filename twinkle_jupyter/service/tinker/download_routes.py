@@ -12,7 +12,8 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from pydantic import JsonValue
 
 from twinkle_jupyter.errors import InvalidDataError
-from twinkle_jupyter.service.auth import OPEN_DOWNLOADS, Owner
+from twinkle_jupyter.service.asker import Owner
+from twinkle_jupyter.service.auth import OPEN_DOWNLOADS
 from twinkle_jupyter.service.parts import Parts, ServiceParts
 from twinkle_jupyter.service.tinker.archive import WeightsArchive
 from twinkle_jupyter.service.tinker.downloads import EXPORTED_FILES, Download, read_signed, sign

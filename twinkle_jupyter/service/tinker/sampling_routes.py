@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import JsonValue
 
 from twinkle_jupyter.errors import InvalidDataError
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.patience import patiently
 from twinkle_jupyter.service.tinker.future_names import FutureName

@@ -14,7 +14,7 @@ from twinkle_jupyter.config.model_folder import read_json_object
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.service.adapter_files import is_loopback
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.json_bodies import read_json
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema

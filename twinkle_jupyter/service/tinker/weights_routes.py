@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import Refusal
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.parts import Parts, ServiceParts
 from twinkle_jupyter.service.tinker import copying
 from twinkle_jupyter.service.tinker.future_names import FutureName

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Query
 from pydantic import JsonValue
 
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.tinker.saved_weights import SavedWeights, list_saved
 from twinkle_jupyter.service.twinkle.route import TwinkleRoute

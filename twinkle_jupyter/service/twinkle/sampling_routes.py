@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.ndjson import LineStream
 from twinkle_jupyter.service.parts import Parts, ServedModel

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from pydantic import JsonValue
 
 from twinkle_jupyter.errors import NotFoundError
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.twinkle import passes, stepping, weights
 from twinkle_jupyter.service.twinkle.hub import refuse_upload
 from twinkle_jupyter.service.twinkle.metrics import describe, forget_sums
