@@ -120,6 +120,8 @@ STARTING = "starting"
 
 #: Code of a `ConflictError`: nobody waited for the op when its turn came.
 CANCELLED = "cancelled"
+#: Code of a `ConflictError`: the adapter's next free sequence id is another one.
+SENT_BEFORE = "sent_before"
 
 
 class ServiceUnavailableError(TwinkleError, ConnectionError):
@@ -150,6 +152,7 @@ _CLASSES: dict[str, type[TwinkleError]] = {
     **{kind.code: kind for kind in TwinkleError.__subclasses__()},
     STARTING: ServiceUnavailableError,
     CANCELLED: ConflictError,
+    SENT_BEFORE: ConflictError,
 }
 
 

@@ -142,6 +142,15 @@ class TrainerHandle(Protocol):
         """
         ...
 
+    async def run_new(self, op: Op) -> OpAnswer:
+        """Run an op in its turn whose sequence id nobody has sent anything under.
+
+        Raises:
+            ConflictError: With the code `SENT_BEFORE`: the adapter's next free id is another one.
+                Nothing was done.
+        """
+        ...
+
     async def accept(self, op: Op) -> None:
         """Take the op in to be carried out, whoever asks for it; return once it cannot be lost.
 

@@ -12,11 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
-from twinkle_jupyter.errors import (
-    ConflictError,
-    NotFoundError,
-    ServiceUnavailableError,
-)
+from twinkle_jupyter.errors import ConflictError, NotFoundError, ServiceUnavailableError
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.runtime.cuts import CopiedCut
 from twinkle_jupyter.runtime.dispatch import Dispatch
@@ -215,6 +211,11 @@ class TrainLoop:
     async def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
         """Copy the adapter in the op's turn; answer when the copy is on disk."""
         return await self._run_op(op, CheckpointSaved)
+
+    async def run_new(self, op: Op) -> OpAnswer:
+        """Run the op in its turn, unless its sequence id is not the next free one."""
+        await self._thread.get_engine()
+        return await self._intake.run_new(op)
 
     async def accept(self, op: Op) -> None:
         """Take the op in; return once it cannot be lost."""
