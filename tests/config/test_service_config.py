@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from twinkle_jupyter.config.config_text import write_config, write_example
-from twinkle_jupyter.config.limits import Limits
+from twinkle_jupyter.config.limits import Limits, UserLimits
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.config.settings_tree import list_settings
 from twinkle_jupyter.config.signature import find_drift, make_signature
@@ -172,7 +172,9 @@ def test_limits_are_none_unless_set_each_by_a_variable_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert not ServiceConfig.load().limits.are_set
-    assert all("0 is no limit" in (one.description or "") for one in Limits.model_fields.values())
+    assert all(
+        "0 is no limit" in (one.description or "") for one in UserLimits.model_fields.values()
+    )
     monkeypatch.setenv("TWINKLE_LIMITS__TOKENS_PER_MINUTE", "9000")
     monkeypatch.setenv("TWINKLE_LIMITS__ADAPTERS", "4")
     assert ServiceConfig.load().limits == Limits(tokens_per_minute=9000, adapters=4)

@@ -124,7 +124,7 @@ class ApiKeyGate:
             return
         try:
             asker = await self._asker(Headers(scope=scope))
-            await self._quotas.admit_request(asker.owner)
+            await self._quotas.admit_request(asker)
         except TwinkleError as error:
             await error_response(error, for_all=True)(scope, receive, send)
             return
