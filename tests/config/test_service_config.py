@@ -169,7 +169,7 @@ def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
 
 
 def test_limits_are_none_unless_set_each_by_a_variable_of_its_own(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not ServiceConfig.load().limits.are_set
     assert all(
@@ -178,6 +178,14 @@ def test_limits_are_none_unless_set_each_by_a_variable_of_its_own(
     monkeypatch.setenv("TWINKLE_LIMITS__TOKENS_PER_MINUTE", "9000")
     monkeypatch.setenv("TWINKLE_LIMITS__ADAPTERS", "4")
     assert ServiceConfig.load().limits == Limits(tokens_per_minute=9000, adapters=4)
+    monkeypatch.setenv("TWINKLE_LIMITS__GROUPS", '{"class": {"adapters": 2}}')
+    said = ServiceConfig.load()
+    assert said.limits.of("hub:anna", ["class"]) == UserLimits(adapters=2, tokens_per_minute=9000)
+    text = write_config(said, "yaml")
+    for name in ("TOKENS_PER_MINUTE", "GROUPS"):
+        monkeypatch.delenv(f"TWINKLE_LIMITS__{name}")
+    read = ServiceConfig.load(_file(tmp_path, text))
+    assert read.limits.of("hub:anna", ["class"]).tokens_per_minute == 9000, "none is made up"
     monkeypatch.setenv("TWINKLE_LIMITS__ADAPTERS", "-1")
     monkeypatch.setenv("TWINKLE_LIMITS__TOKENS", "1")
     with pytest.raises(InvalidConfigError) as caught:
