@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from twinkle_jupyter.config.hub_section import HubSection
-from twinkle_jupyter.errors import ServiceUnavailableError
+from twinkle_jupyter.errors import ForbiddenError, ServiceUnavailableError
 
 #: One answer, in seconds; the Hub has one thread.
 ANSWER_S = 5.0
@@ -21,6 +21,7 @@ _CONNECT_S = 2.0
 #: Users of one page, and as many pages as anybody could need.
 _PAGE = 200
 _MAX_PAGES = 1000
+_SEES_ALL = frozenset({"list:users", "read:users:name"})
 _PAGED = "application/jupyterhub-pagination+json"
 
 
@@ -66,7 +67,12 @@ class HubApi:
         return None if _says_not_there(answer) else _user_of(_body_of(answer))
 
     async def list_names(self) -> frozenset[str]:
-        """Return the names of all users, whole: one that is cut short raises."""
+        """Return the names of all users, whole: one that is cut short raises.
+
+        Raises:
+            ForbiddenError: The service may not see all of them.
+        """
+        await self._check_sees_all()
         names: set[str] = set()
         offset = 0
         for _ in range(_MAX_PAGES):
@@ -86,6 +92,16 @@ class HubApi:
             f"The JupyterHub listed {len(names)} users, and these are not all.",
             "It is asked again later.",
         )
+
+    async def _check_sees_all(self) -> None:
+        """See that no user is merely out of sight; raises ForbiddenError."""
+        own = await self.user_of_token(self._token)
+        lacking = _SEES_ALL - (own.scopes if own is not None else frozenset())
+        if lacking:
+            raise ForbiddenError(
+                f"The service's own Hub token has not {' and '.join(sorted(lacking))}.",
+                "A role of the Hub gives them to the service, without a filter.",
+            )
 
     async def close(self) -> None:
         """Close the connections."""

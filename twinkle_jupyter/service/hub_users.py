@@ -32,7 +32,7 @@ class HubUsers:
 
     def __init__(self, section: HubSection, api: HubApi) -> None:
         self._section = section
-        self._api = api
+        self.api = api
         unknown_s = min(_UNKNOWN_S, section.cache_s)
         self._answers = RememberedAnswers[HubUser](section.cache_s, unknown_s)
 
@@ -46,7 +46,7 @@ class HubUsers:
         if not _TOKEN.fullmatch(token):
             return None
         digest = hashlib.sha256(token.encode()).hexdigest()
-        user = await self._answers.get(f"token {digest}", lambda: self._api.user_of_token(token))
+        user = await self._answers.get(f"token {digest}", lambda: self.api.user_of_token(token))
         if user is None:
             return None
         if not user.is_user:
@@ -78,9 +78,9 @@ class HubUsers:
         if not asker.owner.startswith(OWNER_PREFIX):
             return asker
         name = asker.owner.removeprefix(OWNER_PREFIX)
-        user = await self._answers.get(f"name {name}", lambda: self._api.user_of_name(name))
+        user = await self._answers.get(f"name {name}", lambda: self.api.user_of_name(name))
         return None if user is None else Asker(asker.owner, user.groups, asker.is_admin)
 
     async def close(self) -> None:
         """Close the way to the Hub."""
-        await self._api.close()
+        await self.api.close()
