@@ -39,6 +39,6 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("TWINKLE_HOME", str(home / "twinkle"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(home / "runtime"))
-    for name in ("TWINKLE_URL", "TWINKLE_API_KEY"):
+    for name in ("TWINKLE_URL", "TWINKLE_API_KEY", "TWINKLE_HUB_SERVICE_URL"):
         monkeypatch.delenv(name, raising=False)
     return home

@@ -53,6 +53,8 @@ NO_ID = {
         "GET /api/v1/service",
         "GET /api/v1/runs",
         "GET /api/v1/adapters",
+        "GET /api/v1/keys",
+        "POST /api/v1/keys",
     ),
     "POST /api/v1/tokens",
     *("POST /api/v1/sweeps", "GET /api/v1/sweeps", "POST /api/v1/adapters/{name}/import"),
@@ -100,6 +102,7 @@ NATIVE = {
     "GET /api/v1/exports/{export}": Case({"export": "export"}),
     "DELETE /api/v1/exports/{export}": Case({"export": "export"}),
     "DELETE /api/v1/adapters/{name}": Case({"name": "imported"}),
+    "DELETE /api/v1/keys/{key_id}": Case({"key_id": "spare_key"}),
 }  # fmt: skip
 
 TINKER = {

@@ -118,7 +118,9 @@ class RunEventsSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Send on what one answer brings; None where it ends without a last event."""
         if answer.status_code in {400, 401, 403, 404, 422}:
             await answer.aread()
-            await self._send({"type": "error", "error": _error_of(answer)})
+            if (said := _error_of(answer)) is None:
+                return "lost"  # not the service: a proxy, while there is none behind it
+            await self._send({"type": "error", "error": said})
             return "refused"
         if answer.status_code == 204:  # the browser has the last event
             return "over"
@@ -157,9 +159,8 @@ class RunEventsSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
 
 def _error_of(answer: httpx.Response) -> object:
-    """Return the inner error body, also of an answer that has none."""
+    """Return the inner error body; None of an answer that has none."""
     try:
         return answer.json()["error"]
-    except (ValueError, KeyError):
-        message = f"The service answered {answer.status_code}."
-        return {"code": "internal_error", "message": message, "hint": ""}
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -164,7 +164,7 @@ async def _start(parts: ServiceParts, point: _Point, config: RunConfig) -> RunRo
     )
     folder = parts.config.run_folder(child.run_id)
     records = parts.config.run_folder(parent.run_id) / "records.jsonl"
-    parts.quotas.check_max_length(config.max_length)
+    parts.quotas.check_max_length(parent.owner, config.max_length)
     if not await asyncio.to_thread(records.is_file):
         raise ConflictError(
             f"Run {parent.run_id} has no rows to go on with: {parent.adapter!r} was imported.",
