@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from tests.client.live_service import LiveService
@@ -65,6 +66,13 @@ NO_ID = {
     *(f"GET {prefix}/models" for prefix in _OPENAI_PREFIXES),
     "GET /readyz",
     *TWINKLE_NO_ID,
+}
+
+#: For admins alone; `test_admin.py` has them.
+ADMIN = {
+    *(f"GET /api/v1/admin/{what}" for what in ("overview", "limits", "maintenance", "audit")),
+    *(f"PUT /api/v1/admin/{what}" for what in ("limits", "maintenance", "broadcast")),
+    *(f"DELETE /api/v1/admin/{what}" for what in ("maintenance", "broadcast")),
 }
 
 NATIVE = {
@@ -207,8 +215,13 @@ class Walk:
 
 
 def routes_of(live: LiveService) -> set[str]:
+    """Return the name of every route of a service."""
+    return routes_of_app(live.app)
+
+
+def routes_of_app(app: FastAPI) -> set[str]:
     """Return the name of every route; none is left out of OpenAPI."""
-    routers: list[object] = [live.app]
+    routers: list[object] = [app]
     while routers:
         for route in getattr(routers.pop(), "routes"):  # noqa: B009 - of one type or the other
             if hasattr(route, "original_router"):
@@ -216,7 +229,7 @@ def routes_of(live: LiveService) -> set[str]:
             else:
                 assert isinstance(route, APIRoute)
                 assert route.include_in_schema
-    paths = live.app.openapi()["paths"]
+    paths = app.openapi()["paths"]
     return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
 
 
@@ -240,7 +253,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator
 
 def test_every_route_has_a_case_and_is_one_of_the_documented(walk: Walk) -> None:
     routes = routes_of(walk.live)
-    assert set(CASES) | NO_ID == routes
+    assert set(CASES) | NO_ID | ADMIN == routes
     assert not set(CASES) & NO_ID
     # Nothing is served beside what OpenAPI has: no page of documentation, no redirect.
     for path in ("/docs", "/redoc", "/openapi.json", "/"):

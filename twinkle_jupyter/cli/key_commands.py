@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -41,16 +42,21 @@ def keys(words: list[str]) -> int:
 
 async def _do(given: Namespace, config: ServiceConfig) -> None:
     from twinkle_jupyter.service import auth
+    from twinkle_jupyter.store.audit import note_act
     from twinkle_jupyter.store.opening import SHORT_PATIENCE_S, open_store
 
+    who = f"{getpass.getuser()} (command line)"
     store = open_store(config.store_address, SHORT_PATIENCE_S)
     try:
         if given.verb == "create":
             # The key alone on stdout: a script reads it from there.
             key = await auth.create_key(store, given.owner, given.label, is_admin=given.admin)
+            made = f"of {given.owner}{', an admin' if given.admin else ''}"
+            await note_act(store, who, "key_made", auth.key_id_of(key), made)
             sys.stdout.write(f"{key}\n")
         elif given.verb == "revoke":
             known = await auth.revoke_key(store, given.key_id)
+            await note_act(store, who, "key_revoked", known.key_id, f"of {known.owner}")
             sys.stdout.write(f"Key {known.key_id} of {known.owner} is refused from now on.\n")
         else:
             _print(await auth.list_keys(store, given.owner))

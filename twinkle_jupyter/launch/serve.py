@@ -33,6 +33,7 @@ from twinkle_jupyter.launch.stored_state import check_stored_state
 from twinkle_jupyter.service.app import create_app
 from twinkle_jupyter.service.tinker.expiry import delete_expired
 from twinkle_jupyter.service.tinker.state import TinkerState
+from twinkle_jupyter.store.audit import cut_acts
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.opening import LONG_PATIENCE_S, SHORT_PATIENCE_S, open_store
 from twinkle_jupyter.store.records import PhaseRow
@@ -49,6 +50,7 @@ _DRAIN_S = 2
 #: What the leader does for everybody.
 _SESSIONS_EVERY_S = 15.0
 _WEIGHTS_EVERY_S = 60.0
+_AUDIT_EVERY_S = 600.0
 
 
 def serve(
@@ -101,7 +103,7 @@ async def _serve(config: ServiceConfig, place: ServicePlace, *, until_stdin_clos
         quota_store=counts,
     )
     tinker: TinkerState = app.state.tinker
-    leader = Leader(store, _duties(store, tinker))
+    leader = Leader(store, _duties(store, config, tinker))
     server = _server_of(app)
     key = await local_api_key(store, config.home / "local.key")
     host, port = listener.getsockname()[:2]
@@ -160,7 +162,7 @@ def _say_address(connection: Connection) -> None:
         sys.stdout.flush()
 
 
-def _duties(store: StateStore, tinker: TinkerState) -> list[Duty]:
+def _duties(store: StateStore, config: ServiceConfig, tinker: TinkerState) -> list[Duty]:
     async def put_away(_: int) -> None:
         await tinker.keeper.look()
 
@@ -170,7 +172,12 @@ def _duties(store: StateStore, tinker: TinkerState) -> list[Duty]:
     async def remove(_: int) -> None:
         await tinker.cleanup.run_once()
 
+    async def cut(_: int) -> None:
+        audit = config.audit
+        await cut_acts(store, keep_days=audit.keep_days, keep_entries=audit.keep_entries)
+
     return [
+        Duty("forgetting old acts", _AUDIT_EVERY_S, cut),
         Duty("putting away what silent sessions train", _SESSIONS_EVERY_S, put_away),
         Duty("deleting weights whose time is over", _WEIGHTS_EVERY_S, delete),
         Duty("removing sessions that are long over", tinker.cleanup.EVERY_S, remove),

@@ -17,6 +17,8 @@ from twinkle_jupyter.service.adapter_files import AdapterFiles, NoAdapterFiles
 from twinkle_jupyter.service.auth import ApiKeyGate
 from twinkle_jupyter.service.error_bodies import UnexpectedErrors, add_error_bodies
 from twinkle_jupyter.service.exports import Exports
+from twinkle_jupyter.service.last_seen import LastSeen
+from twinkle_jupyter.service.maintenance import MaintenanceGate
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.protocols import include_routes
 from twinkle_jupyter.service.quotas import Quotas
@@ -24,6 +26,7 @@ from twinkle_jupyter.service.request_bodies import BodyLimit
 from twinkle_jupyter.service.tinker.state import TinkerState
 from twinkle_jupyter.service.twinkle.state import TwinkleState
 from twinkle_jupyter.store.interface import StateStore
+from twinkle_jupyter.store.recent_row import RecentRows
 
 
 def create_app(
@@ -57,7 +60,8 @@ def create_app(
         redirect_slashes=False,
     )
     quotas = Quotas(quota_store or store, config.limits)
-    parts = ServiceParts(store, config, compute, check_base_model, quotas)
+    recent = RecentRows(store)
+    parts = ServiceParts(store, config, compute, check_base_model, quotas, recent)
     app.state.parts = parts
     app.state.adapter_files = adapter_files or NoAdapterFiles()
     app.state.exports = Exports(parts, app.state.adapter_files)
@@ -69,6 +73,8 @@ def create_app(
     add_error_bodies(app)
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, max_bytes=config.http.max_request_bytes)
+    app.add_middleware(MaintenanceGate, rows=recent)
+    app.add_middleware(LastSeen, store=quota_store or store)
     app.add_middleware(ApiKeyGate, store=store, quotas=quotas)
     app.add_middleware(UnexpectedErrors)
     return app

@@ -59,6 +59,11 @@ async def create_key(
     return key
 
 
+def key_id_of(key: str) -> str:
+    """Return the beginning of a key's digest, by which it is revoked."""
+    return _digest(key)[:_ID_LENGTH]
+
+
 async def list_keys(store: StateStore, owner: str = "") -> list[KnownKey]:
     """Return everybody's keys, or those of one owner, oldest first."""
     rows = await store.list_rows(KeyRow.key(""))
