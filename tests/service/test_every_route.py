@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from tests.client.live_service import LiveService
+from tests.service.admin_cases import ADMIN
 from tests.service.in_thread_files import InThread
 from tests.service.one_of_everything import Belongings, a_pass, a_sample, make_belongings
 from tests.service.twinkle_cases import NO_ID as TWINKLE_NO_ID
@@ -54,6 +55,7 @@ NO_ID = {
         "GET /api/v1/service",
         "GET /api/v1/runs",
         "GET /api/v1/adapters",
+        "GET /api/v1/shared",
     ),
     "POST /api/v1/tokens",
     *("POST /api/v1/sweeps", "GET /api/v1/sweeps", "POST /api/v1/adapters/{name}/import"),
@@ -66,13 +68,6 @@ NO_ID = {
     *(f"GET {prefix}/models" for prefix in _OPENAI_PREFIXES),
     "GET /readyz",
     *TWINKLE_NO_ID,
-}
-
-#: For admins alone; `test_admin.py` has them.
-ADMIN = {
-    *(f"GET /api/v1/admin/{what}" for what in ("overview", "limits", "maintenance", "audit")),
-    *(f"PUT /api/v1/admin/{what}" for what in ("limits", "maintenance", "broadcast")),
-    *(f"DELETE /api/v1/admin/{what}" for what in ("maintenance", "broadcast")),
 }
 
 NATIVE = {
@@ -107,6 +102,9 @@ NATIVE = {
     ),
     "GET /api/v1/exports/{export}": Case({"export": "export"}),
     "DELETE /api/v1/exports/{export}": Case({"export": "export"}),
+    "PUT /api/v1/shared": Case(body=lambda mine: {"adapter": mine.imported, "everyone": True}),
+    "DELETE /api/v1/shared": Case(query={"what": "parrot"}),
+    "GET /api/v1/weights": Case(query={"adapter": "parrot"}),
     "DELETE /api/v1/adapters/{name}": Case({"name": "imported"}),
 }  # fmt: skip
 

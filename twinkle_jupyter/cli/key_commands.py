@@ -28,6 +28,9 @@ def keys(words: list[str]) -> int:
     create.add_argument("owner", help="whose it is; all keys of one owner are the same user")
     create.add_argument("--label", default="", help="tells it from their other keys")
     create.add_argument("--admin", action="store_true", help="its user may run `twinkle admin`")
+    create.add_argument(
+        "--group", action="append", default=[], help="a group that its user is in; may be repeated"
+    )
     listing = verbs.add_parser("list", help="list ids, owners and labels, not the keys themselves")
     listing.add_argument("--owner", default="", help="of this user alone")
     revoke = verbs.add_parser("revoke", help="refuse a key from now on")
@@ -50,7 +53,9 @@ async def _do(given: Namespace, config: ServiceConfig) -> None:
     try:
         if given.verb == "create":
             # The key alone on stdout: a script reads it from there.
-            key = await auth.create_key(store, given.owner, given.label, is_admin=given.admin)
+            key = await auth.create_key(
+                store, given.owner, given.label, is_admin=given.admin, groups=given.group
+            )
             made = f"of {given.owner}{', an admin' if given.admin else ''}"
             await note_act(store, who, "key_made", auth.key_id_of(key), made)
             sys.stdout.write(f"{key}\n")
@@ -68,10 +73,12 @@ def _print(known: list[KnownKey]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("id", "owner", "label", "admin", "created")
+    table = Table("id", "owner", "label", "admin", "groups", "created")
     for key in known:
         admin = "yes" if key.is_admin else ""
-        table.add_row(key.key_id, key.owner, key.label, admin, key.created_at)
+        table.add_row(
+            key.key_id, key.owner, key.label, admin, ", ".join(key.groups), key.created_at
+        )
     Console().print(table if known else "There are no keys.")
 
 

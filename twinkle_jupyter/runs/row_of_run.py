@@ -7,6 +7,7 @@ from twinkle_jupyter.ids import RunId
 from twinkle_jupyter.store.interface import JSON, Row, StateStore
 from twinkle_jupyter.store.notices import MaintenanceRow
 from twinkle_jupyter.store.records import CheckpointLabel, RunRow
+from twinkle_jupyter.store.shares import ShareRow
 
 
 class RowOfRun:
@@ -64,14 +65,16 @@ class RowOfRun:
             await self.change(checkpoint=row.best_checkpoint)
 
     async def labelled(self) -> set[str]:
-        """Return the names of checkpoints that stay because somebody named them."""
+        """Return the names of checkpoints that stay: somebody named them, or may read them."""
         prefix = CheckpointLabel.key(self._run_id, "")
         rows = await self._store.list_rows(prefix)
-        return {
+        named = {
             key.removeprefix(prefix)
             for key, row in rows
             if not CheckpointLabel.from_row(row).has_expired
         }
+        shares = await self._store.list_rows(ShareRow.prefix(self._run_id))
+        return named | {ShareRow.from_row(row).name for _, row in shares}
 
     def _checked(self, row: Row | None) -> RunRow:
         if row is None:

@@ -11,7 +11,7 @@ from twinkle_jupyter.config.run_record import parse_record
 from twinkle_jupyter.service import adapters as adapter_rows
 from twinkle_jupyter.service import runs as run_rows
 from twinkle_jupyter.service.adapter_files import AdapterFiles
-from twinkle_jupyter.service.asker import Owner
+from twinkle_jupyter.service.asker import CurrentAsker, Owner
 from twinkle_jupyter.service.notice_bodies import broadcast_body, maintenance_body
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
@@ -68,13 +68,15 @@ async def get_service(parts: Parts, owner: Owner) -> ServiceBody:
     openapi_extra=body_schema(StartRunBody),
     tags=["runs"],
 )
-async def start_run(request: Request, response: Response, parts: Parts, owner: Owner) -> RunBody:
+async def start_run(
+    request: Request, response: Response, parts: Parts, asker: CurrentAsker
+) -> RunBody:
     """Queue a run; one with the same settings and records that is still active is answered."""
     body = await read_body(request, StartRunBody)
-    first = None
+    owner, first = asker.owner, None
     if body.from_adapter is not None:
         files = cast("AdapterFiles", request.app.state.adapter_files)
-        first = await find_first_weights(parts, files, owner, body.from_adapter)
+        first = await find_first_weights(parts, files, asker, body.from_adapter)
     repeats = None if body.repeats is None else parse_record(body.repeats, "repeats")
     run, is_new = await run_rows.start_run(parts, owner, body.config, body.records, first, repeats)
     response.status_code = 201 if is_new else 200

@@ -12,6 +12,7 @@ from twinkle_jupyter.service import (
     native_routes,
     record_routes,
     sample_routes,
+    share_routes,
     steering_routes,
     sweep_routes,
     token_routes,
@@ -29,7 +30,7 @@ _OPENAI_PREFIXES = ("/v1", "/oai/api/v1", _PREFIX)
 _NATIVE = (
     *(native_routes, steering_routes, sweep_routes, event_routes),
     *(sample_routes, export_routes, record_routes, token_routes, usage_routes),
-    admin_routes,
+    *(admin_routes, share_routes),
 )
 _OPENAI = (chat_routes, completion_routes, model_routes)
 

@@ -66,8 +66,8 @@ class StartRunBody(_Request):
 
     config: dict[str, JsonValue]
     records: list[dict[str, JsonValue]]
-    #: An adapter whose newest weights the run begins with; None begins anew.
-    from_adapter: str | None = Field(default=None, min_length=1, max_length=64)
+    #: An adapter whose newest weights the run begins with, or a path; None begins anew.
+    from_adapter: str | None = Field(default=None, min_length=1, max_length=200)
     #: A run to repeat: what `GET /runs/{run}/record` said of it. Rows and settings must be its own,
     #: but for the adapter's name and what the base model is called.
     repeats: dict[str, JsonValue] | None = None
