@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import cast
+
+from twinkle_jupyter.config.model_folder import read_json_object
 from twinkle_jupyter.store.audit import note_act
 from twinkle_jupyter.store.client_rows import SavedWeightsRow
 from twinkle_jupyter.store.interface import StateStore
@@ -31,7 +35,10 @@ async def write_share(store: StateStore, who: str, row: ShareRow) -> ShareRow:
 
 
 def share_of_saved(saved: SavedWeightsRow) -> ShareRow:
-    """Return a row of what a client saved, which nobody may read yet."""
+    """Return a row of what a client saved, which nobody may read yet; reads its files."""
+    folder = Path(saved.folder)
+    config = read_json_object(folder / "adapter_config.json")
+    state = read_json_object(folder / "trainer_state.json")
     return ShareRow(
         saved.owner,
         saved.adapter_id,
@@ -40,7 +47,7 @@ def share_of_saved(saved: SavedWeightsRow) -> ShareRow:
         saved.adapter_id,
         saved.base_model,
         saved.rank,
-        alpha=0.0,
-        step=0,
+        alpha=cast("float", config.get("lora_alpha", 0.0)),
+        step=cast("int", state.get("step", 0)),
         is_of_run=False,
     )

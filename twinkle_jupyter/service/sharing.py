@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -94,7 +95,7 @@ async def _named(parts: ServiceParts, asker: Asker, name: str, step: int | None)
         )
     for saved in await list_saved(parts, asker.owner, name):
         if saved.row.folder == str(found.folder):
-            return replace(share_of_saved(saved.row), alpha=found.alpha, step=found.step)
+            return await asyncio.to_thread(share_of_saved, saved.row)
     raise NotFoundError(
         f"Adapter {name!r} has no saved weights.", "Its client saves some with `save_state`."
     )

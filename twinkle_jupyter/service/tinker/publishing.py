@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from twinkle_jupyter.service.parts import ServiceParts
@@ -14,7 +15,9 @@ from twinkle_jupyter.store.shares import ShareRow
 async def publish(parts: ServiceParts, owner: str, path: WeightsPath) -> None:
     """Let everyone read it; raises NotFoundError where this user has saved none there."""
     saved = await find_saved(parts, owner, path)
-    row = await _get(parts.store, owner, path) or share_of_saved(saved)
+    row = await _get(parts.store, owner, path)
+    if row is None:
+        row = await asyncio.to_thread(share_of_saved, saved)
     await write_share(parts.store, owner, replace(row, is_public=True))
 
 
