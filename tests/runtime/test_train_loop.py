@@ -252,7 +252,7 @@ async def test_status_waits_for_the_weights_and_closing_ends_what_waits(tiny_mod
     status = asyncio.create_task(trainer.status())
     messages: list[str] = []
     await trainer.start(messages.append)
-    assert await status == ComputeStatus("tiny", True, 0, (await status).memory_bytes)
+    assert await status == ComputeStatus("tiny", True, 0, (await status).memory_bytes, 64)
     assert messages == ["Loading torch and transformers", "Loading weights of tiny"]
     await trainer.create_adapter(A, SPEC)
     waiting = asyncio.create_task(trainer.optim_step(_optim_step(A, 2)))

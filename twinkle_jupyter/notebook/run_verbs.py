@@ -166,9 +166,16 @@ def stop_run(session: Session, arguments: Namespace) -> RunHandle:
 
 def _shape_of(session: Session, name: str) -> dict[str, object]:
     """Return what a run that begins with this adapter must have."""
-    for adapter in session.service.started(session.face).adapters():
+    client, shape = session.service.started(session.face), {"rank", "alpha", "base_model"}
+    if "://" in name:
+        from twinkle_jupyter.client.sharing import list_shared
+
+        for shared in list_shared(client.connection):
+            if shared.path == name:
+                return shared.model_dump(include=shape)
+    for adapter in client.adapters():
         if adapter.name == name:
-            return adapter.model_dump(include={"rank", "alpha", "base_model"})
+            return adapter.model_dump(include=shape)
     raise NotFoundError(
         f"There is no adapter {name!r}.", f"`{session.prefix} adapters` lists yours."
     )

@@ -271,9 +271,12 @@ class RunDriver:
                 await log.append(CommandTaken(command="resume", step=at))
             if row.wanted == "running":
                 return row
+            held_for = await self._row.held_for()
             if not is_told and row.state != "paused":
                 await log.append(CommandTaken(command="pause", step=at))
-                await self._enter(log, "paused", step=at)
+                await self._enter(log, "paused", held_for, at)
+            elif row.reason != held_for:
+                await self._row.change(reason=held_for)
             is_told = True
             if self._is_leaving:
                 return None

@@ -63,6 +63,11 @@ class OpQueue:
         return AdapterAdded(self.adapter_id, self.user, self.priority, self._next_id, answers)
 
     @property
+    def unanswered(self) -> list[Op]:
+        """Ops that wait, or are under way."""
+        return [waiting.op for waiting in self._waiting.values()]
+
+    @property
     def is_settled(self) -> bool:
         """Whether no op is running, nor its turn come."""
         return not self._is_running and self._next_id not in self._waiting

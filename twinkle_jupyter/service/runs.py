@@ -101,7 +101,7 @@ async def start_run(
     await asyncio.to_thread(write_records, folder, checked.lines)
     try:
         if first:
-            await first.bring(owner, folder)
+            await first.bring(folder)
         async with parts.quotas.room_for_adapters(owner, [name]):
             winner = await claim_adapter(parts.store, owner, name, run.run_id)
         if winner is not None:
