@@ -29,6 +29,8 @@ ROUTES = [
     ("POST", "api/runs"),
     ("DELETE", "api/adapters/pirate"),
     ("GET", "runs/run_a/events"),
+    ("GET", "overview"),
+    ("POST", "train"),
 ]
 
 

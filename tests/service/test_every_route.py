@@ -53,6 +53,7 @@ NO_ID = {
         "GET /api/v1/service",
         "GET /api/v1/runs",
         "GET /api/v1/adapters",
+        "GET /api/v1/overview",
     ),
     "POST /api/v1/tokens",
     *("POST /api/v1/sweeps", "GET /api/v1/sweeps", "POST /api/v1/adapters/{name}/import"),

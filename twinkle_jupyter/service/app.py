@@ -17,6 +17,7 @@ from twinkle_jupyter.service.adapter_files import AdapterFiles, NoAdapterFiles
 from twinkle_jupyter.service.auth import ApiKeyGate
 from twinkle_jupyter.service.error_bodies import UnexpectedErrors, add_error_bodies
 from twinkle_jupyter.service.exports import Exports
+from twinkle_jupyter.service.overview import Overview
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.protocols import include_routes
 from twinkle_jupyter.service.quotas import Quotas
@@ -62,6 +63,7 @@ def create_app(
     app.state.adapter_files = adapter_files or NoAdapterFiles()
     app.state.exports = Exports(parts, app.state.adapter_files)
     app.state.sweep_progress = SweepProgress(store)
+    app.state.overview = Overview(parts)
     tinker_state = TinkerState.of(parts)
     app.state.tinker = tinker_state
     app.state.twinkle = TwinkleState.of(parts, tinker_state)
