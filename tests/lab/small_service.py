@@ -57,7 +57,10 @@ class Routes(BaseHTTPRequestHandler):
         state = "finished" if num_events == NUM_EVENTS else "running"
         bodies: dict[str, object] = {
             "/healthz": {"status": "ok"},
-            "/api/v1/service": {"phase": "ready", "version": "small", "pid": os.getpid()},
+            "/api/v1/service": {
+                **{"phase": "ready", "version": "small", "pid": os.getpid()},
+                "base_models": ["small-model"],
+            },
             "/api/v1/runs/run_a": {"state": state, "last_event_id": num_events},
             "/api/v1/echo": {"query": url.query},
         }

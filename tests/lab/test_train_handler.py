@@ -12,6 +12,8 @@ from jupyter_server.serverapp import ServerApp
 from tests.lab.test_handlers import Fetch, Until
 
 CONFIG = {"adapter": "pirate", "rank": 4}
+#: With the base model that the service has.
+FULL = {"base_model": "small-model", **CONFIG}
 ROW = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Arr ☠"}]}
 
 
@@ -44,7 +46,7 @@ async def test_the_rows_of_a_file_arrive_as_records(
     status, body = await _train(jp_fetch, f"data sets/rows.{ending}")
 
     sent = json.loads(body["body"])
-    assert (status, body["path"], sent["config"]) == (201, "/api/v1/runs", CONFIG)
+    assert (status, body["path"], sent["config"]) == (201, "/api/v1/runs", FULL)
     assert sent["records"] == [ROW] * 600
 
 

@@ -73,6 +73,7 @@ class TwinkleExtension(ExtensionApp):
         assert self.serverapp is not None  # noqa: S101 - settings are a server's
         page = self.serverapp.web_app.settings.setdefault("page_config_data", {})
         page["twinkleSidebar"] = "true" if self.sidebar else "false"
+        page["twinkleFolder"] = str(Path(self.serverapp.root_dir).absolute())
 
     def initialize_handlers(self) -> None:
         """Add the routes; `ExtensionApp` puts the base URL before each."""

@@ -46,9 +46,12 @@ class TrainHandler(TwinkleHandler):
             path, config = self._read_body()
             file = await self._find_file(path)
             await asyncio.to_thread(_check, file, path)
-            connection = self.upstream.connection()
-            if connection is None:
+            connection, service = self.upstream.connection(), await self.upstream.service()
+            if connection is None or service is None:
                 raise not_running()
+            # What it has loaded, if nothing else is asked for.
+            names = cast("list[str]", service.get("base_models") or [])
+            config = ({"base_model": names[0]} if names else {}) | config
             answer = await self.upstream.client.post(
                 f"{connection.url}/api/v1/runs",
                 content=_body(file, path, config),
