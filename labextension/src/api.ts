@@ -180,35 +180,6 @@ export interface components {
             readonly phase: string;
         };
         /**
-         * OverviewBody
-         * @description What a user has and what the service does.
-         */
-        readonly OverviewBody: {
-            /** Adapters */
-            readonly adapters: readonly components["schemas"]["AdapterBody"][];
-            /** Base Models */
-            readonly base_models: readonly components["schemas"]["LoadedModelBody"][];
-            /** Limits */
-            readonly limits: readonly components["schemas"]["LimitBody"][];
-            /** Message */
-            readonly message: string;
-            /** Num Older Runs */
-            readonly num_older_runs: number;
-            /** Num Queued Runs */
-            readonly num_queued_runs: number;
-            /**
-             * Phase
-             * @enum {string}
-             */
-            readonly phase: "stopped" | "starting" | "ready" | "failed";
-            /** Runs */
-            readonly runs: readonly components["schemas"]["RunSummaryBody"][];
-            /** Tag */
-            readonly tag: string;
-            /** Version */
-            readonly version: string;
-        };
-        /**
          * RecordedBaseModel
          * @description The base model that was there.
          */
@@ -632,6 +603,35 @@ export interface components {
         readonly UsageBody: {
             /** Limits */
             readonly limits: readonly components["schemas"]["LimitBody"][];
+        };
+        /**
+         * UserOverviewBody
+         * @description What a user has and what the service does.
+         */
+        readonly UserOverviewBody: {
+            /** Adapters */
+            readonly adapters: readonly components["schemas"]["AdapterBody"][];
+            /** Base Models */
+            readonly base_models: readonly components["schemas"]["LoadedModelBody"][];
+            /** Limits */
+            readonly limits: readonly components["schemas"]["LimitBody"][];
+            /** Message */
+            readonly message: string;
+            /** Num Older Runs */
+            readonly num_older_runs: number;
+            /** Num Queued Runs */
+            readonly num_queued_runs: number;
+            /**
+             * Phase
+             * @enum {string}
+             */
+            readonly phase: "stopped" | "starting" | "ready" | "failed";
+            /** Runs */
+            readonly runs: readonly components["schemas"]["RunSummaryBody"][];
+            /** Tag */
+            readonly tag: string;
+            /** Version */
+            readonly version: string;
         };
     };
     responses: never;

@@ -58,7 +58,9 @@ class Routes(BaseHTTPRequestHandler):
         bodies: dict[str, object] = {
             "/healthz": {"status": "ok"},
             "/api/v1/service": {
-                **{"phase": "ready", "version": "small", "pid": os.getpid()},
+                "phase": "ready",
+                "version": "small",
+                "pid": os.getpid(),
                 "base_models": ["small-model"],
             },
             "/api/v1/runs/run_a": {"state": state, "last_event_id": num_events},

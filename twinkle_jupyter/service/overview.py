@@ -24,7 +24,7 @@ from twinkle_jupyter.service.tinker.client_models import list_client_models
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.records import BaseModelRow, PhaseRow, RunRow
 from twinkle_jupyter.wire.native import AdapterBody, Phase
-from twinkle_jupyter.wire.overview import LoadedModelBody, OverviewBody, RunSummaryBody
+from twinkle_jupyter.wire.overview import LoadedModelBody, RunSummaryBody, UserOverviewBody
 from twinkle_jupyter.wire.usage import LimitBody
 
 #: How often somebody who waits is looked after, in seconds.
@@ -64,7 +64,7 @@ class Overview:
         self._rows: list[RunRow] = []
         self._slow: OrderedDict[str, _Slow] = OrderedDict()
 
-    async def wait(self, owner: str, seen: str, wait_s: float) -> OverviewBody:
+    async def wait(self, owner: str, seen: str, wait_s: float) -> UserOverviewBody:
         """Return what there is as soon as its tag is another than `seen`, or after `wait_s`."""
         deadline = time.monotonic() + wait_s
         while (body := await self._read(owner)).tag == seen:
@@ -74,7 +74,7 @@ class Overview:
             await asyncio.sleep(min(TICK_S, remaining))
         return body
 
-    async def _read(self, owner: str) -> OverviewBody:
+    async def _read(self, owner: str) -> UserOverviewBody:
         store = self._parts.store
         own = sorted(
             (run for run in await self._read_rows() if run.owner == owner),
@@ -87,7 +87,7 @@ class Overview:
         with_curve = [run for run in listed if not run.is_over]
         with_curve += [run for run in listed if run.is_over][:MAX_ENDED_CURVES]
         curves = {run.run_id: await self._curves.read(run) for run in with_curve}
-        body = OverviewBody(
+        body = UserOverviewBody(
             tag="",
             version=__version__,
             phase=cast("Phase", phase["phase"]),
@@ -195,7 +195,7 @@ def _summary(run: RunRow, curve: RunCurve | None) -> RunSummaryBody:
     )
 
 
-def _tag(body: OverviewBody) -> str:
+def _tag(body: UserOverviewBody) -> str:
     """Return a digest of all that a person would see change."""
     limits = {"limits": {"__all__": {"frees_in_s"}}}
     content = body.model_dump_json(exclude=limits)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 
 from twinkle_jupyter.service.auth import Owner
 from twinkle_jupyter.service.overview import Overview
-from twinkle_jupyter.wire.overview import OverviewBody
+from twinkle_jupyter.wire.overview import UserOverviewBody
 
 #: Proxies end what is silent for longer.
 _LONGEST_WAIT_S = 20.0
@@ -22,7 +22,7 @@ async def get_overview(
     owner: Owner,
     seen: Annotated[str, Query(max_length=64)] = "",
     wait_s: Annotated[float, Query(ge=0, le=_LONGEST_WAIT_S)] = 0.0,
-) -> OverviewBody:
+) -> UserOverviewBody:
     """Answer at once, or, given the tag of an earlier answer, once there is something new."""
     overview = cast("Overview", request.app.state.overview)
     return await overview.wait(owner, seen, wait_s)

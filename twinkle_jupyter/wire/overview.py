@@ -57,7 +57,7 @@ class LoadedModelBody(_Answer):
     memory_bytes: int | None
 
 
-class OverviewBody(_Answer):
+class UserOverviewBody(_Answer):
     """What a user has and what the service does."""
 
     #: Other content has another tag; `seen` takes it.
