@@ -140,6 +140,12 @@ class ProxyHandler(TwinkleHandler):
 
     @authenticated
     @authorized
+    async def put(self, path: str) -> None:
+        """Pass on a PUT with its body."""
+        await self._pass_on(path)
+
+    @authenticated
+    @authorized
     async def delete(self, path: str) -> None:
         """Pass on a DELETE."""
         await self._pass_on(path)

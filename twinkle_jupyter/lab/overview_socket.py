@@ -46,6 +46,7 @@ class OverviewSocket(TwinkleSocket):
                         {
                             **changes.since(watched),
                             "can_start": not self.upstream.is_elsewhere,
+                            "is_admin": watched.is_admin,
                         }
                     )
                 except WebSocketClosedError:

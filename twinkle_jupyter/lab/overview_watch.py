@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from twinkle_jupyter.client.discovery import Connection
 from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.lab.service_process import ServiceProcess
 from twinkle_jupyter.lab.upstream import (
@@ -46,6 +47,8 @@ class Watched:
     service: ServiceBody
     #: None while the service is away.
     overview: OverviewBody | None
+    #: Whether this server's key is an admin's.
+    is_admin: bool = False
 
 
 class OverviewWatch:
@@ -64,6 +67,7 @@ class OverviewWatch:
         self._news = asyncio.Event()
         self._watched = Watched(0, service_body("starting", ""), None)
         self._seen = ""
+        self._is_admin = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -94,7 +98,7 @@ class OverviewWatch:
         known = self._watched
         if known.number and (known.service, known.overview) == (service, overview):
             return
-        self._watched = Watched(known.number + 1, service, overview)
+        self._watched = Watched(known.number + 1, service, overview, self._is_admin)
         news, self._news = self._news, asyncio.Event()
         news.set()
 
@@ -127,10 +131,26 @@ class OverviewWatch:
         if not answer.is_success:
             return self._be_refused(answer)
         overview = cast("OverviewBody", answer.json())
+        if not self._seen:
+            self._is_admin = await self._ask_for_admin(connection)
         self._seen = str(overview["tag"])
         told = ("version", "phase", "message")
         self._publish({name: overview[name] for name in told}, overview)
         return 0.0
+
+    async def _ask_for_admin(self, connection: Connection) -> bool:
+        """Tell whether the service takes us for an admin; asked when it has come."""
+        import httpx
+
+        try:
+            answer = await self._upstream.client.get(
+                f"{connection.url}/api/v1/admin/maintenance",
+                headers=authorization(connection),
+                timeout=CONNECT_S,
+            )
+        except httpx.TransportError:
+            return False
+        return answer.is_success
 
     def _be_away(self) -> float:
         phase, message = self._process.phase, self._process.message

@@ -12,6 +12,7 @@ export class SidebarHeader extends Widget {
   private readonly words = element('span', 'jp-twinkle-side-health', { role: 'status', 'aria-live': 'polite' });
   private readonly start: HTMLButtonElement;
   private readonly train: HTMLButtonElement;
+  private readonly notices = element('div', 'jp-twinkle-side-notices', { role: 'status' });
 
   constructor(commands: CommandRegistry) {
     super();
@@ -20,7 +21,7 @@ export class SidebarHeader extends Widget {
     this.train = wordButton('train', 'Train…', () => void commands.execute(Commands.train), true);
     this.start.setAttribute('aria-label', 'Start the training service');
     this.train.setAttribute('aria-label', 'Train an adapter on a file');
-    this.node.append(this.words, this.start, this.train);
+    this.node.append(this.words, this.start, this.train, this.notices);
   }
 
   tell(overview: Overview): void {
@@ -28,6 +29,7 @@ export class SidebarHeader extends Widget {
     setAttribute(this.node, 'data-phase', state);
     setAttribute(this.node, 'data-link', overview.link);
     setText(this.words, wordsOf(overview));
+    setText(this.notices, overview.isLive ? overview.notices.join(' · ') : '');
     this.start.hidden = !isStartable(overview);
     this.train.hidden = !overview.isLive;
   }

@@ -15,7 +15,12 @@ export const Commands = {
   train: 'twinkle:train-on-file',
   insertTrain: 'twinkle:insert-train-cell',
   startService: 'twinkle:start-service',
-  stopService: 'twinkle:stop-service'
+  stopService: 'twinkle:stop-service',
+  drain: 'twinkle:admin-drain',
+  undrain: 'twinkle:admin-undrain',
+  say: 'twinkle:admin-say',
+  unsay: 'twinkle:admin-unsay',
+  limit: 'twinkle:admin-limit'
 } as const;
 
 /** In the palette and the launcher. */

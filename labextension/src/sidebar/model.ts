@@ -23,6 +23,8 @@ export interface Overview {
   readonly version: string;
   /** Whether this Jupyter server may start and stop the service. */
   readonly canStart: boolean;
+  /** Whether the service takes this Jupyter server for an admin's. */
+  readonly isAdmin: boolean;
   /** The service has answered; what follows is its newest answer, maybe from before it went away. */
   readonly isKnown: boolean;
   /** It is answering now, so that there is something to ask it for. */
@@ -33,6 +35,8 @@ export interface Overview {
   readonly adapters: readonly Adapter[];
   readonly baseModels: readonly BaseModel[];
   readonly limits: readonly Limit[];
+  /** What an admin tells everybody, and that the service rests; empty for nothing. */
+  readonly notices: readonly string[];
 }
 
 export const NOTHING_KNOWN: Overview = {
@@ -41,6 +45,7 @@ export const NOTHING_KNOWN: Overview = {
   message: '',
   version: '',
   canStart: false,
+  isAdmin: false,
   isKnown: false,
   isLive: false,
   runs: [],
@@ -48,7 +53,8 @@ export const NOTHING_KNOWN: Overview = {
   numQueued: 0,
   adapters: [],
   baseModels: [],
-  limits: []
+  limits: [],
+  notices: []
 };
 
 const PHASES: readonly Phase[] = ['stopped', 'starting', 'ready', 'failed'];
@@ -68,6 +74,7 @@ export function applyFrame(known: Overview, frame: unknown): Overview {
     message: text(service['message']),
     version: text(service['version']),
     canStart: frame['can_start'] === true,
+    isAdmin: frame['is_admin'] === true,
     isKnown: known.isKnown || isLive,
     isLive,
     ...(isLive ? { runs: mergeRuns(known.runs, frame) } : {}),
@@ -160,8 +167,13 @@ function parseRest(rest: Fields): Partial<Overview> {
     numQueued: number(rest['num_queued_runs']) ?? 0,
     adapters: list(rest['adapters']).filter(isAdapter),
     baseModels: list(rest['base_models']).filter(isBaseModel),
-    limits: list(rest['limits']).filter(isLimit)
+    limits: list(rest['limits']).filter(isLimit),
+    notices: [rest['maintenance'], rest['broadcast']].map(sentenceOf).filter(sentence => sentence !== '')
   };
+}
+
+function sentenceOf(notice: unknown): string {
+  return isFields(notice) ? text(notice['message']) : '';
 }
 
 function isAdapter(value: unknown): value is Adapter {

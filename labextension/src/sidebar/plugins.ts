@@ -11,6 +11,7 @@ import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { addAdminCommands } from './admin/commands';
 import { described } from './args';
 import { OverviewFeed } from './feed';
 import { twinkleIcon } from './icons';
@@ -49,6 +50,7 @@ export const training: JupyterFrontEndPlugin<void> = {
     const requests = new Requests(settings);
     const defaults = readDefaults(registry);
     addTabCommands(app, { settings, contents, themes }, requests, restorer);
+    addAdminCommands(app, requests);
     addRunCommands(app, requests, PageConfig.getOption('twinkleFolder'));
     addTrainCommands(app, { requests, documents, browsers, notebooks, defaults });
     const inPalette = [Commands.train, Commands.insertTrain, Commands.openRun, Commands.chat, Commands.startService, Commands.stopService];

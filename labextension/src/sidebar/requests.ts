@@ -82,7 +82,8 @@ export class Requests {
     return parseExport(await this.ask('GET', `api/exports/${encodeURIComponent(exportId)}`));
   }
 
-  private async ask(method: string, path: string, body?: Json): Promise<unknown> {
+  /** Ask any route of ours, with a body of JSON. */
+  async ask(method: string, path: string, body?: Json): Promise<unknown> {
     const url = URLExt.join(this.settings.baseUrl, NAMESPACE, path);
     const json = { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
     let response: Response;

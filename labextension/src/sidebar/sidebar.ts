@@ -3,6 +3,7 @@
 import { SidePanel } from '@jupyterlab/ui-components';
 import { MessageLoop, type Message } from '@lumino/messaging';
 import { AccordionPanel, Menu } from '@lumino/widgets';
+import { AdminSection } from './admin/section';
 import { AdaptersSection } from './adaptersSection';
 import { CheckpointsSection } from './checkpointsSection';
 import type { OverviewFeed } from './feed';
@@ -22,10 +23,12 @@ export class Sidebar extends SidePanel {
   private readonly sections: readonly Section[];
   private timer: ReturnType<typeof setTimeout> | undefined;
   private isUsing = false;
+  private admin: AdminSection | null = null;
+  private readonly context: SectionContext;
 
   constructor(
     private readonly feed: OverviewFeed,
-    requests: Requests,
+    private readonly requests: Requests,
     commands: CommandRegistry
   ) {
     super();
@@ -35,7 +38,7 @@ export class Sidebar extends SidePanel {
     this.title.caption = 'Twinkle: runs, adapters and the training service';
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', 'Twinkle');
-    const context: SectionContext = { commands, openMenu: (at, items) => openMenu(commands, at, items) };
+    const context = this.context = { commands, openMenu: (at: HTMLElement, items: readonly MenuItem[]) => openMenu(commands, at, items) };
     this.head = new SidebarHeader(commands);
     this.header.addWidget(this.head);
     this.sections = [
@@ -105,6 +108,11 @@ export class Sidebar extends SidePanel {
     const overview = this.feed.current;
     this.head.tell(overview);
     this.sections.forEach(section => section.tell(overview));
+    if (overview.isLive && overview.isAdmin && this.admin === null) {
+      this.admin = new AdminSection(this.context, this.requests);
+      this.addWidget(this.admin);
+    }
+    this.admin?.setHidden(!overview.isAdmin);
   }
 }
 

@@ -5,7 +5,7 @@ import type { Limit } from './model';
 
 export const DATA_ENDINGS = ['.jsonl', '.ndjson', '.csv', '.tsv', '.parquet'] as const;
 
-const LIMIT_WORDS: Readonly<Record<string, string>> = {
+export const LIMIT_WORDS: Readonly<Record<string, string>> = {
   adapters: 'Adapters',
   queued_tokens: 'Tokens queued',
   tokens_per_minute: 'Tokens a minute',
