@@ -58,6 +58,7 @@ NO_ID = {
         "GET /api/v1/keys",
         "POST /api/v1/keys",
         "GET /api/v1/shared",
+        "GET /api/v1/overview",
     ),
     "POST /api/v1/tokens",
     *("POST /api/v1/sweeps", "GET /api/v1/sweeps", "POST /api/v1/adapters/{name}/import"),

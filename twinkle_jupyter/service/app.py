@@ -21,6 +21,7 @@ from twinkle_jupyter.service.hub_api import HubApi
 from twinkle_jupyter.service.hub_users import HubUsers
 from twinkle_jupyter.service.last_seen import LastSeen
 from twinkle_jupyter.service.maintenance import MaintenanceGate
+from twinkle_jupyter.service.overview import Overview
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.protocols import include_routes
 from twinkle_jupyter.service.quotas import Quotas
@@ -69,6 +70,7 @@ def create_app(
     app.state.adapter_files = adapter_files or NoAdapterFiles()
     app.state.exports = Exports(parts, app.state.adapter_files)
     app.state.sweep_progress = SweepProgress(store)
+    app.state.overview = Overview(parts)
     tinker_state = TinkerState.of(parts)
     app.state.tinker = tinker_state
     app.state.twinkle = TwinkleState.of(parts, tinker_state)
