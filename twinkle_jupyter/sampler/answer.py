@@ -116,7 +116,7 @@ class Answer(Generic[Row]):
             )
         token = self._chooser.choose(logits, int(found.likeliest))
         logprob = float(logits[token] - total)
-        top = find_top((logits - total)[None], request.num_top)
+        top = find_top((logits - total)[None], request.num_top) if request.num_top else []
         is_first = len(self.tokens) == len(request.prompt)
         self.tokens.append(token)
         is_stop = token in request.stop_tokens
