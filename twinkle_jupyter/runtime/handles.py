@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from twinkle_jupyter.engine.arrangement import Place
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.sampler.interface import (
     AdapterSnapshot,
@@ -45,6 +46,7 @@ __all__ = [
     "OpAnswer",
     "OptimStep",
     "OptimStepResult",
+    "Place",
     "PromptScores",
     "Refusal",
     "SampleDelta",
@@ -66,6 +68,8 @@ class ComputeStatus:
     is_ready: bool
     num_adapters: int
     memory_bytes: int
+    #: Of a trainer: where each of its adapters is.
+    places: Mapping[AdapterId, Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

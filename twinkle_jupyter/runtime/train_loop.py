@@ -241,6 +241,7 @@ class TrainLoop:
             is_ready=True,
             num_adapters=len(engine.adapters),
             memory_bytes=engine.size_bytes,
+            places=engine.adapters.places(),
         )
 
     def _build_intake(self) -> OpIntake:
