@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -21,7 +22,8 @@ ANSWERED = {
         "set", "pause", "resume", "stop", "checkpoints",
     )),
     *("POST /api/v1/sweeps/{sweep}/prune", "POST /api/v1/sweeps/{sweep}/stop"),
-    *("POST /api/v1/tokens", "POST /api/v1/telemetry", "POST /api/v1/get_info"),
+    *("POST /api/v1/keys", "POST /api/v1/tokens"),
+    *("POST /api/v1/telemetry", "POST /api/v1/get_info"),
     *("POST /api/v1/client/config", "POST /api/v1/client/dynamic_config"),
     *("POST /api/v1/create_session", "POST /api/v1/session_heartbeat"),
     *("POST /api/v1/unload_model", "POST /api/v1/retrieve_future", "POST /api/v1/cancel_future"),
@@ -101,6 +103,37 @@ def test_every_route_that_takes_work_in_is_known_as_such(service: Service) -> No
         route for route in posts if "/api/v1/twinkle/" in route
     }
     assert not work & ANSWERED
+
+
+async def test_limits_changed_while_it_runs_hold_within_a_second_and_are_taken_back(
+    service: Service, root: httpx.AsyncClient
+) -> None:
+    async def limit_is(expected: int) -> None:
+        async with asyncio.timeout(3):
+            while True:
+                limits = (await service.anna.get("/api/v1/usage")).json()["limits"]
+                if {one["name"]: one["limit"] for one in limits}["adapters"] == expected:
+                    return
+                await asyncio.sleep(0.1)
+
+    async def change(scope: str, name: str, adapters: int | None) -> None:
+        body = {"scope": scope, "name": name, "changes": {"adapters": adapters}}
+        (await root.put("/admin/limits", json=body)).raise_for_status()
+
+    await limit_is(0)
+    await change("default", "", 5)
+    await limit_is(5)
+    await change("user", "anna", 1)
+    await limit_is(1)
+    await service.start("first")
+    body = {"config": {"adapter": "second", "base_model": "tiny"}, "records": RECORDS}
+    refused = await service.anna.post("/api/v1/runs", json=body)
+    assert refused.status_code == 429
+    assert "adapters=1 is used up" in refused.text
+    await change("user", "anna", None)
+    await limit_is(5)
+    listed = (await root.get("/admin/limits")).json()
+    assert listed["changed"] == [{"scope": "default", "name": "", "changed": {"adapters": 5}}]
 
 
 async def test_a_message_is_told_until_its_time_is_over(
