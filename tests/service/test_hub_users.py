@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -25,6 +25,7 @@ from twinkle_jupyter.service.auth import create_key
 from twinkle_jupyter.service.departed_users import DepartedUsers
 from twinkle_jupyter.service.hub_users import HubUsers
 from twinkle_jupyter.service.own_service import is_shared
+from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.runs import list_runs
 from twinkle_jupyter.service.still_allowed import NoLongerAllowedError, StillAllowed
 from twinkle_jupyter.store.client_rows import SessionRow
@@ -281,10 +282,10 @@ async def test_what_a_deleted_user_leaves_is_removed_only_when_the_hub_is_sure(
 async def test_who_comes_back_in_time_has_everything(
     beside: HubService, hub: JupyterHubStandIn
 ) -> None:
-    parts = beside.app.state.parts
+    parts: ServiceParts = beside.app.state.parts
     section = parts.config.hub.model_copy(update={"grace_days": 1.0})
     config = parts.config.model_copy(update={"hub": section})
-    patient = DepartedUsers(_with_config(parts, config), beside.hub_users.api)
+    patient = DepartedUsers(replace(parts, config=config), beside.hub_users.api)
     assert (await beside.start("of-ben")).status_code == 201
     groups = hub.users.pop("ben")
     for _ in range(2):
@@ -294,9 +295,3 @@ async def test_who_comes_back_in_time_has_everything(
     await patient.look()
     assert not await beside.store.list_rows("departed/")
     assert await _owners_of_runs(beside.store) == {"hub:ben"}
-
-
-def _with_config(parts: object, config: ServiceConfig) -> object:
-    from dataclasses import replace
-
-    return replace(parts, config=config)  # type: ignore[type-var]
