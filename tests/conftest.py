@@ -9,6 +9,20 @@ import pytest
 
 # Before torch is loaded anywhere: its threads shall sleep, not spin, while others compute.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are the workers' already
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n`: what needs the machine goes first and alone, beside the rest, file by file."""
+    first: list[pytest.Item] = []
+    rest: list[pytest.Item] = []
+    for item in items:
+        needs_machine = "journeys" in item.path.parts or item.get_closest_marker("browser")
+        group = "machine" if needs_machine else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+        (first if needs_machine else rest).append(item)
+    items[:] = first + rest
 
 
 @pytest.fixture(scope="session")

@@ -185,7 +185,7 @@ async def test_runs_are_listed_newest_first(service: Service) -> None:
     assert (await service.anna.get("/api/v1/service")).json() == {
         "version": "0.1.0", "phase": "ready", "message": "", "base_models": ["tiny"],
         "computed_in": {},
-        "num_active_runs": 3,
+        "num_active_runs": 3, "broadcast": None, "maintenance": None,
     }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from twinkle_jupyter.config.home import home_folder
 from twinkle_jupyter.config.hub_section import HubSection
 from twinkle_jupyter.config.limits import Limits
 from twinkle_jupyter.config.service_sections import (
+    AuditSection,
     BaseModelSection,
     HttpSection,
     PlacementSection,
@@ -118,6 +119,9 @@ class ServiceConfig(BaseSettings):
     )
     sessions: SessionsSection = Field(
         default_factory=SessionsSection, description="leases of clients that train by themselves"
+    )
+    audit: AuditSection = Field(
+        default_factory=AuditSection, description="how long it is known who did what"
     )
     telemetry: TelemetrySection = Field(
         default_factory=TelemetrySection, description="what is written down of the service itself"

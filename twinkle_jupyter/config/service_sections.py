@@ -186,6 +186,15 @@ class SessionsSection(Section):
     )
 
 
+class AuditSection(Section):
+    """How long it is known who did what."""
+
+    keep_days: int = Field(default=90, ge=1, le=3650, description="days after which acts go")
+    keep_entries: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="acts that are kept; older ones go"
+    )
+
+
 class TelemetrySection(Section):
     """What is written down about the service itself."""
 

@@ -36,6 +36,7 @@ from twinkle_jupyter.service.hub_users import HubUsers
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.tinker.expiry import delete_expired
 from twinkle_jupyter.service.tinker.state import TinkerState
+from twinkle_jupyter.store.audit import cut_acts
 from twinkle_jupyter.store.opening import LONG_PATIENCE_S, SHORT_PATIENCE_S, open_store
 from twinkle_jupyter.store.records import PhaseRow
 from twinkle_jupyter.telemetry import log_to_file
@@ -51,6 +52,7 @@ _DRAIN_S = 2
 #: What the leader does for everybody.
 _SESSIONS_EVERY_S = 15.0
 _WEIGHTS_EVERY_S = 60.0
+_AUDIT_EVERY_S = 600.0
 
 
 def serve(
@@ -188,7 +190,12 @@ def _duties(app: FastAPI) -> list[Duty]:
         if departed is not None:
             await departed.look()
 
+    async def cut(_: int) -> None:
+        audit = parts.config.audit
+        await cut_acts(parts.store, keep_days=audit.keep_days, keep_entries=audit.keep_entries)
+
     return [
+        Duty("forgetting old acts", _AUDIT_EVERY_S, cut),
         Duty("putting away what silent sessions train", _SESSIONS_EVERY_S, put_away),
         Duty("deleting weights whose time is over", _WEIGHTS_EVERY_S, delete),
         Duty("removing sessions that are long over", tinker.cleanup.EVERY_S, remove),

@@ -109,7 +109,7 @@ def sample(session: Session, arguments: Namespace) -> Answer | Answers:
     return stream_answers(session, client, answers, messages)
 
 
-def adapters(session: Session, _: Namespace) -> Listing[Adapter]:
+def list_adapters(session: Session) -> Listing[Adapter]:
     """List the adapters."""
     client = session.service.running()
     found = client.adapters()

@@ -12,11 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
-from twinkle_jupyter.errors import (
-    ConflictError,
-    NotFoundError,
-    ServiceUnavailableError,
-)
+from twinkle_jupyter.errors import ConflictError, NotFoundError, ServiceUnavailableError
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.runtime.cuts import CopiedCut
 from twinkle_jupyter.runtime.dispatch import Dispatch
@@ -27,6 +23,7 @@ from twinkle_jupyter.runtime.journal import Journal
 from twinkle_jupyter.runtime.op_intake import OP_TIMEOUT_S, OpIntake, not_served
 from twinkle_jupyter.runtime.op_tickets import OpTickets
 from twinkle_jupyter.runtime.plan_running import run_plan
+from twinkle_jupyter.runtime.user_loads import ServedTokens, user_loads
 from twinkle_jupyter.sampler.interface import AdapterSnapshot
 from twinkle_jupyter.scheduling.events import (
     AdapterAdded,
@@ -90,6 +87,7 @@ class TrainLoop:
         self._tickets = OpTickets()
         self._dispatch = Dispatch(self._scheduler, self._tickets, self._begin)
         self._intake = self._build_intake()
+        self._served = ServedTokens()
         self._running: asyncio.Task[None] | None = None
         self._plan_ended = asyncio.Event()
         # Creating, loading and removing take two steps each: in the engine and in the scheduler.
@@ -216,6 +214,11 @@ class TrainLoop:
         """Copy the adapter in the op's turn; answer when the copy is on disk."""
         return await self._run_op(op, CheckpointSaved)
 
+    async def run_new(self, op: Op) -> OpAnswer:
+        """Run the op in its turn, unless its sequence id is not the next free one."""
+        await self._thread.get_engine()
+        return await self._intake.run_new(op)
+
     async def accept(self, op: Op) -> None:
         """Take the op in; return once it cannot be lost."""
         await self._thread.get_engine()
@@ -236,11 +239,15 @@ class TrainLoop:
     async def status(self) -> ComputeStatus:
         """Answer when the base model is loaded."""
         engine = await self._thread.get_engine()
+        active = engine.adapters.active
         return ComputeStatus(
             self._base_model_name,
             is_ready=True,
             num_adapters=len(engine.adapters),
             memory_bytes=engine.size_bytes,
+            num_slots=engine.adapters.num_slots,
+            num_active=len(active),
+            users=user_loads(self._scheduler.loads(), active, self._served),
         )
 
     def _build_intake(self) -> OpIntake:
@@ -278,6 +285,7 @@ class TrainLoop:
         done = await run_plan(self._thread, plan)
         outcomes = self._tickets.with_queue_seconds(ops, done.outcomes, done.started_at)
         await durability.record(ops, outcomes, done.token_budget)
+        self._served.note([self._scheduler.user_of(op.adapter_id) for op in ops], outcomes)
         for op in ops:
             if isinstance(op, SaveCheckpoint) and op.adapter_id in done.copies:
                 durability.begin_checkpoint(op.folder, done.copies[op.adapter_id])

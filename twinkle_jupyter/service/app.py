@@ -19,6 +19,9 @@ from twinkle_jupyter.service.error_bodies import UnexpectedErrors, add_error_bod
 from twinkle_jupyter.service.exports import Exports
 from twinkle_jupyter.service.hub_api import HubApi
 from twinkle_jupyter.service.hub_users import HubUsers
+from twinkle_jupyter.service.last_seen import LastSeen
+from twinkle_jupyter.service.maintenance import MaintenanceGate
+from twinkle_jupyter.service.overview import Overview
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.protocols import include_routes
 from twinkle_jupyter.service.quotas import Quotas
@@ -27,6 +30,7 @@ from twinkle_jupyter.service.tinker.state import TinkerState
 from twinkle_jupyter.service.twinkle.state import TwinkleState
 from twinkle_jupyter.service.under_prefix import UnderPrefix
 from twinkle_jupyter.store.interface import StateStore
+from twinkle_jupyter.store.recent_row import RecentRows
 
 
 def create_app(
@@ -60,11 +64,13 @@ def create_app(
         redirect_slashes=False,
     )
     quotas = Quotas(quota_store or store, config.limits)
-    parts = ServiceParts(store, config, compute, check_base_model, quotas)
+    recent = RecentRows(store)
+    parts = ServiceParts(store, config, compute, check_base_model, quotas, recent)
     app.state.parts = parts
     app.state.adapter_files = adapter_files or NoAdapterFiles()
     app.state.exports = Exports(parts, app.state.adapter_files)
     app.state.sweep_progress = SweepProgress(store)
+    app.state.overview = Overview(parts)
     tinker_state = TinkerState.of(parts)
     app.state.tinker = tinker_state
     app.state.twinkle = TwinkleState.of(parts, tinker_state)
@@ -74,6 +80,8 @@ def create_app(
     app.add_middleware(BodyLimit, max_bytes=config.http.max_request_bytes)
     hub = HubUsers(config.hub, HubApi(config.hub)) if config.hub.is_set else None
     app.state.hub = hub
+    app.add_middleware(MaintenanceGate, rows=recent)
+    app.add_middleware(LastSeen, store=quota_store or store)
     app.add_middleware(ApiKeyGate, store=store, quotas=quotas, hub=hub)
     app.add_middleware(UnexpectedErrors)
     if config.http.prefix:

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -52,14 +53,20 @@ class KnownKey:
     label: str
     created_at: str
     is_admin: bool
+    groups: tuple[str, ...]
 
 
 async def create_key(
-    store: StateStore, owner: str, label: str = "", *, is_admin: bool = False
+    store: StateStore,
+    owner: str,
+    label: str = "",
+    *,
+    is_admin: bool = False,
+    groups: Sequence[str] = (),
 ) -> str:
     """Make a key for `owner` and return it; it cannot be had a second time."""
     key = f"{PREFIX}{secrets.token_urlsafe(32)}"
-    row = KeyRow(owner, label=label, is_admin=is_admin)
+    row = KeyRow(owner, label=label, is_admin=is_admin, groups=groups)
     await store.put(KeyRow.key(_digest(key)), row.to_row())
     return key
 
@@ -110,7 +117,7 @@ async def asker_of_key(store: StateStore, key: str) -> Asker | None:
     for found, row in await store.list_rows(KeyRow.key(digest)):
         if hmac.compare_digest(found, KeyRow.key(digest)):
             known = KeyRow.from_row(row)
-            return Asker(known.owner, is_admin=known.is_admin)
+            return Asker(known.owner, frozenset(known.groups), known.is_admin)
     return None
 
 
@@ -181,7 +188,7 @@ def _key_in(headers: Headers) -> str:
 
 def _known_key(place: str, row: KeyRow) -> KnownKey:
     key_id = place.removeprefix(KeyRow.key(""))[:_ID_LENGTH]
-    return KnownKey(key_id, row.owner, row.label, row.created_at, row.is_admin)
+    return KnownKey(key_id, row.owner, row.label, row.created_at, row.is_admin, tuple(row.groups))
 
 
 def _digest(key: str) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from twinkle_jupyter.service import (
+    admin_routes,
     event_routes,
     export_routes,
     health_routes,
     key_routes,
     native_routes,
+    overview_routes,
     record_routes,
     sample_routes,
+    share_routes,
     steering_routes,
     sweep_routes,
     token_routes,
@@ -29,7 +32,7 @@ _OPENAI_PREFIXES = ("/v1", "/oai/api/v1", _PREFIX)
 _NATIVE = (
     *(native_routes, steering_routes, sweep_routes, event_routes),
     *(sample_routes, export_routes, record_routes, token_routes, usage_routes),
-    *(key_routes,),
+    *(key_routes, admin_routes, share_routes, overview_routes),
 )
 _OPENAI = (chat_routes, completion_routes, model_routes)
 

@@ -22,8 +22,8 @@ from pydantic import ValidationError
 from twinkle_jupyter.config.mistakes import settings_error
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.config.run_record import RunRecord
-from twinkle_jupyter.datasets.record_checks import check_records
 from twinkle_jupyter.datasets.records import fingerprint
+from twinkle_jupyter.datasets.run_rows import check_rows
 from twinkle_jupyter.errors import (
     ConflictError,
     InvalidConfigError,
@@ -101,7 +101,7 @@ async def start_run(
     await asyncio.to_thread(write_records, folder, checked.lines)
     try:
         if first:
-            await first.bring(owner, folder)
+            await first.bring(folder)
         async with parts.quotas.room_for_adapters(owner, [name]):
             winner = await claim_adapter(parts.store, owner, name, run.run_id)
         if winner is not None:
@@ -213,7 +213,7 @@ def _check(
     if first:
         first.check(checked)
     parts.check_base_model(checked.base_model)
-    clean = check_records(records)
+    clean = check_rows(records, checked.loss)
     if repeats and first:
         raise InvalidConfigError("A run that repeats another one begins as that one did, anew.")
     if repeats:

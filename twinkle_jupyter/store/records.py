@@ -142,6 +142,8 @@ class KeyRow:
     label: str = ""
     #: Whether its user may administer the service.
     is_admin: bool = False
+    #: Of its user: what is shared with these they may read.
+    groups: Sequence[str] = ()
 
     @staticmethod
     def key(digest: str) -> str:
