@@ -110,7 +110,6 @@ class User:
         """Ask the adapter something once it has learnt a little."""
         await self.has_learnt.wait()
         answer = await self.http.post("/api/v1/samples", json=_question("mine-0"))
-        print(answer.status_code, answer.text[-300:], file=sys.stderr)
         self.answers += answer.status_code == 200
 
     def tokens_in(self, begins: float, ends: float) -> int:
@@ -256,7 +255,8 @@ async def _until_ready(connection: Connection, key: str) -> None:
     async with httpx.AsyncClient(base_url=connection.url, headers={"X-API-Key": key}) as http:
         async with asyncio.timeout(_READY_S):
             # Once asked, the service has joined Ray, whose library is half of its memory.
-            while (await http.post("/api/v1/samples", json=_question("base"))).status_code != 200:
+            body = _question("base")
+            while (await http.post("/api/v1/samples", json=body)).status_code != 200:  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
 
 
