@@ -123,6 +123,8 @@ MAINTENANCE = "maintenance"
 
 #: Code of a `ConflictError`: nobody waited for the op when its turn came.
 CANCELLED = "cancelled"
+#: Code of a `ConflictError`: the adapter's next free sequence id is another one.
+SENT_BEFORE = "sent_before"
 
 
 class ServiceUnavailableError(TwinkleError, ConnectionError):
@@ -154,6 +156,7 @@ _CLASSES: dict[str, type[TwinkleError]] = {
     STARTING: ServiceUnavailableError,
     MAINTENANCE: ServiceUnavailableError,
     CANCELLED: ConflictError,
+    SENT_BEFORE: ConflictError,
 }
 
 

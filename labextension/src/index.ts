@@ -9,6 +9,7 @@ import { keepPicturesOf } from './renderers/pictureKeeper';
 import { runRendererFactory } from './renderers/run';
 import { runsRendererFactory } from './renderers/runs';
 import { sweepRendererFactory } from './renderers/sweep';
+import { sidebar, training } from './sidebar/plugins';
 
 /** Before ipywidgets' -10: a bundle may carry a widget for front ends without this extension. */
 const RANK = -20;
@@ -35,14 +36,16 @@ const sweepPanel: JupyterFrontEndPlugin<void> = {
   description: 'Shows a sweep live: all curves, and the ranking.',
   autoStart: true,
   requires: [IRenderMimeRegistry],
-  activate: (app: JupyterFrontEnd, rendermime: IRenderMimeRegistry): void => {
-    rendermime.addFactory(sweepRendererFactory(app.serviceManager.serverSettings), RANK);
+  optional: [IThemeManager],
+  activate: (app: JupyterFrontEnd, rendermime: IRenderMimeRegistry, themes: IThemeManager | null): void => {
+    const settings = app.serviceManager.serverSettings;
+    rendermime.addFactory(sweepRendererFactory({ settings, themes }), RANK);
   }
 };
 
 const askingPanels: JupyterFrontEndPlugin<void> = {
   id: 'twinkle-jupyter:asking-panels',
-  description: 'Shows a row as tokens, and chats with models side by side.',
+  description: 'Shows a row as tokens, chats with models side by side, and lists adapters.',
   autoStart: true,
   requires: [IRenderMimeRegistry],
   activate: (app: JupyterFrontEnd, rendermime: IRenderMimeRegistry): void => {
@@ -71,4 +74,4 @@ const runPictures: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [runPanel, sweepPanel, askingPanels, runPictures];
+export default [runPanel, sweepPanel, askingPanels, runPictures, training, sidebar];

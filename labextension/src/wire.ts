@@ -71,6 +71,8 @@ export interface NoticeEvent {
   readonly message: string;
 }
 
+export type Metrics = Readonly<Record<string, number>>;
+
 export interface StepEvent {
   readonly kind: 'step';
   readonly at: string;
@@ -82,6 +84,8 @@ export interface StepEvent {
   readonly seconds: number;
   readonly gradNorm: number | null;
   readonly phases: PhaseSeconds;
+  /** What the loss says beside itself, as in `accuracy` of dpo. */
+  readonly metrics: Metrics;
 }
 
 export interface EvalEvent {
@@ -213,6 +217,7 @@ export interface Snapshot {
   readonly tokens_per_second: number | null;
   readonly grad_norm: number | null;
   readonly phase_seconds: PhaseSeconds | null;
+  readonly metrics: Metrics;
   readonly memory_bytes: number;
   readonly machine_bytes: number;
   readonly notice: string;

@@ -46,10 +46,12 @@ class Lab:
     process: subprocess.Popen[bytes]
     port: int
     token: str
+    #: Without a slash at the end; empty at the root.
+    base_url: str = ""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}{self.base_url}"
 
     @property
     def folder(self) -> Path:
@@ -100,7 +102,7 @@ class LabStarter:
     root: Path
     started: list[Lab] = field(default_factory=list)
 
-    def __call__(self) -> Lab:
+    def __call__(self, *arguments: str, base_url: str = "") -> Lab:
         home = self.root / secrets.token_hex(4)
         (home / "work").mkdir(parents=True)
         say_no_to_jupyter_news(home / "config" / "lab" / "user-settings")
@@ -131,6 +133,8 @@ class LabStarter:
                     f"--ServerApp.port={port}",
                     "--ServerApp.port_retries=0",
                     f"--IdentityProvider.token={token}",
+                    f"--ServerApp.base_url={base_url}/",
+                    *arguments,
                 ],
                 env=environment,
                 cwd=home / "work",
@@ -138,7 +142,7 @@ class LabStarter:
                 stdout=log,
                 stderr=log,
             )
-        lab = Lab(home, environment, process, port, token)
+        lab = Lab(home, environment, process, port, token, base_url)
         self.started.append(lab)
 
         def answers() -> bool:

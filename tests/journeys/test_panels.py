@@ -60,7 +60,7 @@ window.setTimeout = (act, ms, ...rest) => later(() => {
   if (panel && panel.dataset.points !== before) window.twinkleRedraws.push(took);
 }, ms);
 """
-_AXE = """
+AXE = """
 async selector => {
   const found = await axe.run(selector, { resultTypes: ['violations'] });
   return found.violations
@@ -249,7 +249,7 @@ def _check_looks(page: Page) -> None:
             page.wait_for_timeout(300)
         for panel in (_RUN, _RUNS, _TOKENS, _CHAT):
             _show(page, panel)
-            faults[look, panel] = page.evaluate(_AXE, panel)
+            faults[look, panel] = page.evaluate(AXE, panel)
             wide = page.evaluate(
                 "s => { const e = document.querySelector(s);"
                 " return e.scrollWidth - e.clientWidth; }",

@@ -9,6 +9,7 @@ from typing import cast
 import httpx
 
 from tests.client.live_service import RECORDS, LiveService
+from twinkle_jupyter.service.auth import create_key, id_of_key, list_keys
 from twinkle_jupyter.store.records import BaseModelRow
 
 ROW = (5, 6, 7, 8, 9, 10)
@@ -40,6 +41,8 @@ class Belongings:
     named: str
     named_model: str
     named_saved: str
+    #: An API key that is not in use.
+    spare_key: str
     #: A data set and a loader of it.
     dataset: str
     loader: str
@@ -98,8 +101,16 @@ def make_belongings(
         training_future=str(passed["request_id"]),
         sampler=sampling_session,
         sample_future=str(sample["request_id"]),
+        spare_key=_make_key(live, http),
         **_make_named(http, session),
     )
+
+
+def _make_key(live: LiveService, http: httpx.Client) -> str:
+    """Give the user another key, as an admin does; return its id."""
+    [known] = http.get("/api/v1/keys").json()["keys"]
+    mine = next(one for one in live.call(list_keys(live.store)) if one.key_id == known["key_id"])
+    return id_of_key(live.call(create_key(live.store, mine.owner, "spare")))
 
 
 def _make_named(http: httpx.Client, session: str) -> dict[str, str]:

@@ -55,7 +55,10 @@ NO_ID = {
         "GET /api/v1/service",
         "GET /api/v1/runs",
         "GET /api/v1/adapters",
+        "GET /api/v1/keys",
+        "POST /api/v1/keys",
         "GET /api/v1/shared",
+        "GET /api/v1/overview",
     ),
     "POST /api/v1/tokens",
     *("POST /api/v1/sweeps", "GET /api/v1/sweeps", "POST /api/v1/adapters/{name}/import"),
@@ -106,6 +109,7 @@ NATIVE = {
     "DELETE /api/v1/shared": Case(query={"what": "parrot"}),
     "GET /api/v1/weights": Case(query={"adapter": "parrot"}),
     "DELETE /api/v1/adapters/{name}": Case({"name": "imported"}),
+    "DELETE /api/v1/keys/{key_id}": Case({"key_id": "spare_key"}),
 }  # fmt: skip
 
 TINKER = {

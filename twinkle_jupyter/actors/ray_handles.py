@@ -56,9 +56,8 @@ class NamedActor:
         try:
             self._actor = ray.get_actor(name, NAMESPACE)
         except ValueError as error:
-            raise ServiceUnavailableError(
-                f"{name} is not running.", "Try again in a moment."
-            ) from error
+            what = f"{name} is not running."
+            raise ServiceUnavailableError(what, "Try again in a moment.") from error
 
     async def ask(
         self,
@@ -209,9 +208,12 @@ class RayTrainerHandle(TrainerHandle):
 
     @override
     async def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
-        return await self._actor.ask_or_cancel(
-            CheckpointSaved, _OP_TIMEOUT_S, "save_checkpoint", op
-        )
+        kind = CheckpointSaved
+        return await self._actor.ask_or_cancel(kind, _OP_TIMEOUT_S, "save_checkpoint", op)
+
+    @override
+    async def run_new(self, op: Op) -> OpAnswer:
+        return await self._ask_for_op("run_new", op)
 
     @override
     async def accept(self, op: Op) -> None:
@@ -219,8 +221,10 @@ class RayTrainerHandle(TrainerHandle):
 
     @override
     async def outcome(self, adapter_id: AdapterId, sequence_id: int) -> OpAnswer:
-        call = self._actor.ask_or_cancel(object, _OP_TIMEOUT_S, "outcome", adapter_id, sequence_id)
-        value = await call
+        return await self._ask_for_op("outcome", adapter_id, sequence_id)
+
+    async def _ask_for_op(self, method: str, *arguments: object) -> OpAnswer:
+        value = await self._actor.ask_or_cancel(object, _OP_TIMEOUT_S, method, *arguments)
         if isinstance(value, ForwardBackwardResult | OptimStepResult | CheckpointSaved):
             return value
         raise TypeError(f"an actor answered {type(value).__name__}, not the outcome of an op")

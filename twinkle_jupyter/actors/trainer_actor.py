@@ -146,6 +146,11 @@ class TrainerActor(TrainerHandle):
         return await self._loop.save_checkpoint(op)
 
     @override
+    async def run_new(self, op: Op) -> OpAnswer:
+        await self.start()
+        return await self._loop.run_new(op)
+
+    @override
     async def accept(self, op: Op) -> None:
         await self.start()
         await self._loop.accept(op)

@@ -57,7 +57,7 @@ async def _do(given: Namespace, config: ServiceConfig) -> None:
                 store, given.owner, given.label, is_admin=given.admin, groups=given.group
             )
             made = f"of {given.owner}{', an admin' if given.admin else ''}"
-            await note_act(store, who, "key_made", auth.key_id_of(key), made)
+            await note_act(store, who, "key_made", auth.id_of_key(key), made)
             sys.stdout.write(f"{key}\n")
         elif given.verb == "revoke":
             known = await auth.revoke_key(store, given.key_id)

@@ -183,9 +183,10 @@ class Client(SweepCommands):
 
         return Adapter(self, name)
 
-    def adapters(self) -> list[AdapterBody]:
-        """List all adapters by name."""
-        return list(self._call("GET", "/adapters", AdapterListBody).adapters)
+    def adapters(self, *, details: bool = False) -> list[AdapterBody]:
+        """List all adapters by name; with where each is and what it takes on disk if asked for."""
+        path = "/adapters?details=true" if details else "/adapters"
+        return list(self._call("GET", path, AdapterListBody).adapters)
 
     def delete_adapter(self, name: str) -> None:
         """Delete an adapter's weights.
@@ -200,8 +201,8 @@ class Client(SweepCommands):
         """Return a conversation as the tokens that a run would train on.
 
         Args:
-            asked: `messages`, `base_model`, `loss_mask` and `max_length`, as `POST /tokens` has
-                them.
+            asked: `messages`, `base_model`, `loss_mask`, `max_length` and `adapter`, as
+                `POST /tokens` has them.
 
         Raises:
             InvalidDataError: The template refuses the conversation.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 from typing import Annotated, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from twinkle_jupyter.config.base_models import resolve_base_model
+from twinkle_jupyter.config.hub_section import told_by_hub, told_host, told_port
+from twinkle_jupyter.config.section import Section
 from twinkle_jupyter.config.trainer_settings import (
     Checkpointing,
     Dtype,
@@ -35,21 +37,27 @@ def _check_source(source: str) -> str:
     return source
 
 
-class Section(BaseModel):
-    """A part of the configuration; unknown names in it are mistakes."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,  # of pydantic's own, which a traceback would show
-    )
-
-
 class HttpSection(Section):
     """Where the service listens."""
 
-    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
-    port: int = Field(default=0, ge=0, le=65535, description="0 takes any free port")
+    host: str = Field(
+        default_factory=lambda: told_host("127.0.0.1"),
+        min_length=1,
+        description="address to listen on; if not set, 127.0.0.1, or as a JupyterHub tells its"
+        " service",
+    )
+    port: int = Field(
+        default_factory=told_port,
+        ge=0,
+        le=65535,
+        description="0 takes any free port; if not set, 0, or as a JupyterHub tells its service",
+    )
+    prefix: str = Field(
+        default_factory=lambda: told_by_hub("JUPYTERHUB_SERVICE_PREFIX"),
+        pattern="^(/.*/)?$",
+        description="path of a proxy in front below which everything is found, too, such as"
+        " /services/twinkle/; a service of a JupyterHub has it from there",
+    )
     max_request_bytes: int = Field(
         default=64 * 2**20, ge=1024, le=2**32, description="largest body of a request"
     )

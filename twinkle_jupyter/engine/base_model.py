@@ -19,12 +19,15 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from twinkle_jupyter.engine.head_positions import HeadPositions
+from twinkle_jupyter.engine.linear_kernel import FrozenHead
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from transformers import PretrainedConfig, PreTrainedModel
+
+    from twinkle_jupyter.engine.linear_kernel import LinearKernel
 
 DTYPES: Mapping[str, torch.dtype] = {
     "float32": torch.float32,
@@ -74,6 +77,12 @@ class BaseModel:
     def size_bytes(self) -> int:
         """Bytes of all weights; a tied embedding counts once."""
         return sum(p.numel() * p.element_size() for p in self.model.parameters())
+
+    def multiply_head_by(self, kernel: LinearKernel) -> None:
+        """Let the output head multiply with `kernel` from now on, without gradients."""
+        head = FrozenHead(cast("nn.Linear", self.model.get_output_embeddings()), kernel)  # type: ignore[no-untyped-call]
+        self.model.set_output_embeddings(head)  # type: ignore[no-untyped-call]
+        self.head_positions = HeadPositions(head)
 
 
 def load_base_model(folder: Path, dtype: str = "float32", device: str = "cpu") -> BaseModel:

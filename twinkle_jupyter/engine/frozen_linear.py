@@ -9,6 +9,7 @@ import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from torch import Tensor
 
 from twinkle_jupyter.engine.compute_dtype import convert_like
+from twinkle_jupyter.engine.linear_kernel import LinearKernel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,11 +23,13 @@ class FrozenLinear:
     weight: Tensor
     #: (O,)
     bias: Tensor | None
+    #: What `forward` multiplies with.
+    kernel: LinearKernel = F.linear
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (T, I) to (T, O)."""
         bias = None if self.bias is None else convert_like(self.bias, x)
-        return F.linear(x, convert_like(self.weight, x), bias)
+        return self.kernel(x, convert_like(self.weight, x), bias)
 
     def backward(self, grad_out: Tensor) -> Tensor:
         """Map (T, O) to the input's gradient, (T, I)."""

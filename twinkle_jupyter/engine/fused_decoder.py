@@ -12,12 +12,14 @@ import logging
 from typing import Protocol, cast
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from twinkle_jupyter.engine.batch_adapters import BatchAdapters
 from twinkle_jupyter.engine.layer_halves import Angles, Halves
 from twinkle_jupyter.engine.layer_reader import LayerReader, NotUnderstoodError
+from twinkle_jupyter.engine.linear_kernel import LinearKernel
 from twinkle_jupyter.engine.lora_linear import AdapterRouter
 from twinkle_jupyter.engine.row_attention import RowAttention
 from twinkle_jupyter.engine.row_places import place_rows
@@ -88,6 +90,7 @@ def fuse_decoder(
     router: AdapterRouter,
     base_groups: tuple[tuple[int, ...], ...],
     dtype: torch.dtype,
+    kernel: LinearKernel = F.linear,
 ) -> frozenset[int]:
     """Replace the decoder layers of `model`; return which linears it computes itself from now on.
 
@@ -96,12 +99,13 @@ def fuse_decoder(
         router: Of its wrapped linears.
         base_groups: The wrapped linears that read the same input.
         dtype: What to compute in.
+        kernel: What its linears multiply with, without gradients if it is not torch's own.
     """
     decoder = model.base_model
     layers = getattr(decoder, "layers", None)
     if not isinstance(layers, nn.ModuleList) or not hasattr(decoder, "rotary_emb"):
         return frozenset()
-    reader = LayerReader(base_groups, dtype)
+    reader = LayerReader(base_groups, dtype, kernel)
     try:
         fused = [
             FusedLayer(number, layer, reader.read(layer), router, dtype)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
-from statistics import fmean
+from statistics import fmean, median
 from typing import cast
 
 from twinkle_jupyter.runs.events import EvalDone, Planned, Steered, StepDone
 from twinkle_jupyter.runs.sweep_ranking import Standing
 from twinkle_jupyter.runs.sweep_row import SweepRow, read_member_runs
+from twinkle_jupyter.runs.thinned_curve import Point, ThinnedCurve
 from twinkle_jupyter.store.interface import Row, StateStore
 from twinkle_jupyter.store.records import RunRow
 
@@ -18,11 +19,11 @@ from twinkle_jupyter.store.records import RunRow
 MAX_POINTS = 200
 #: The training loss that stands in for an eval loss is the mean of so many steps.
 RECENT_STEPS = 10
+#: The pace is the median of so many steps, of which a pause is one.
+_PACE_STEPS = 15
 #: Runs whose progress is remembered.
 _MAX_RUNS = 256
 _PAGE = 2000
-
-Point = tuple[int, float]
 
 
 @dataclass(slots=True)
@@ -34,10 +35,9 @@ class MemberProgress:
     total_steps: int = 0
     evals: dict[int, float] = field(default_factory=dict)
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_STEPS))
-    #: Every `stride`-th step with its loss.
-    thinned: list[Point] = field(default_factory=list)
-    stride: int = 1
-    newest: Point | None = None
+    #: Wall time of the newest steps.
+    seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_PACE_STEPS))
+    curve: ThinnedCurve = field(default_factory=lambda: ThinnedCurve(MAX_POINTS))
 
     async def read_on(self, store: StateStore, run_id: str) -> None:
         """Take what the log has beyond what was read."""
@@ -48,14 +48,17 @@ class MemberProgress:
 
     def points(self) -> list[Point]:
         """Return the training curve, thinned, with its newest point."""
-        ends = [] if self.newest is None or self.newest in self.thinned[-1:] else [self.newest]
-        return [*self.thinned, *ends]
+        return self.curve.points()
 
     def eval_points(self) -> list[Point]:
         """Return the eval losses, thinned, the newest among them."""
         points = [point for point in self.evals.items() if math.isfinite(point[1])]
         stride = -(-len(points) // MAX_POINTS) or 1
         return points[::-1][::stride][::-1]
+
+    def seconds_per_step(self) -> float | None:
+        """Return the present pace; None before the first step."""
+        return median(self.seconds) if self.seconds else None
 
     def standing(self, run: RunRow, wave: int) -> Standing:
         """Return how far the member is."""
@@ -74,6 +77,7 @@ class MemberProgress:
         match entry["kind"]:
             case StepDone.kind:
                 self._take_step(_whole(entry["step"]), cast("float", entry["loss"]))
+                self.seconds.append(cast("float", entry["seconds"]))
             case EvalDone.kind:
                 self.evals[_whole(entry["step"])] = cast("float", entry["loss"])
             case Planned.kind:
@@ -84,14 +88,7 @@ class MemberProgress:
     def _take_step(self, step: int, loss: float) -> None:
         self.step = step
         self.recent.append(loss)
-        if not math.isfinite(loss):
-            return  # JSON has no NaN, and a plot has no place for it
-        self.newest = (step, loss)
-        if (step - 1) % self.stride == 0:
-            self.thinned.append(self.newest)
-        if len(self.thinned) >= MAX_POINTS:
-            self.stride *= 2
-            self.thinned = [one for one in self.thinned if (one[0] - 1) % self.stride == 0]
+        self.curve.add(step, loss)
 
 
 class SweepProgress:

@@ -12,11 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
-from twinkle_jupyter.errors import (
-    ConflictError,
-    NotFoundError,
-    ServiceUnavailableError,
-)
+from twinkle_jupyter.errors import ConflictError, NotFoundError, ServiceUnavailableError
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.runtime.cuts import CopiedCut
 from twinkle_jupyter.runtime.dispatch import Dispatch
@@ -218,6 +214,11 @@ class TrainLoop:
         """Copy the adapter in the op's turn; answer when the copy is on disk."""
         return await self._run_op(op, CheckpointSaved)
 
+    async def run_new(self, op: Op) -> OpAnswer:
+        """Run the op in its turn, unless its sequence id is not the next free one."""
+        await self._thread.get_engine()
+        return await self._intake.run_new(op)
+
     async def accept(self, op: Op) -> None:
         """Take the op in; return once it cannot be lost."""
         await self._thread.get_engine()
@@ -230,10 +231,8 @@ class TrainLoop:
 
     async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:
         """Copy the weights between two plans; never waits for queued ops."""
-        spec, step, weights = await self._thread.call(
-            lambda engine: engine.copy_weights(adapter_id)
-        )
-        return AdapterSnapshot(adapter_id, AdapterVersion(step), spec, weights.numpy())
+        spec, step, copy = await self._thread.call(lambda engine: engine.copy_weights(adapter_id))
+        return AdapterSnapshot(adapter_id, AdapterVersion(step), spec, copy.numpy())
 
     async def status(self) -> ComputeStatus:
         """Answer when the base model is loaded."""
@@ -247,6 +246,7 @@ class TrainLoop:
             num_slots=engine.adapters.num_slots,
             num_active=len(active),
             users=user_loads(self._scheduler.loads(), active, self._served),
+            places=engine.adapters.places(),
         )
 
     def _build_intake(self) -> OpIntake:

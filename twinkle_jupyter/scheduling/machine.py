@@ -92,6 +92,11 @@ class Scheduler:
         queue = self._queues.get(adapter_id)
         return None if queue is None else queue.next_id
 
+    def free_id(self, adapter_id: AdapterId) -> int | None:
+        """Return the first sequence id that no op was sent under; None without such an adapter."""
+        queue = self._queues.get(adapter_id)
+        return None if queue is None else queue.free_id
+
     def has_answered(self, adapter_id: AdapterId, sequence_id: int) -> bool:
         """Whether the op's outcome is known and kept."""
         queue = self._queues.get(adapter_id)

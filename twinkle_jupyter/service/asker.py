@@ -17,6 +17,8 @@ class Asker:
     owner: str
     groups: frozenset[str] = frozenset()
     is_admin: bool = False
+    #: Whether they have shown more than an API key, and so may make one.
+    may_make_keys: bool = False
 
 
 async def _asker_of_request(request: Request) -> Asker:

@@ -1,6 +1,7 @@
 """Who is asking: API keys, known to the store by their SHA-256 only, and the gate in front.
 
-Every path but the open ones needs a key; a route cannot forget to ask. No key is ever logged.
+Every path but the open ones needs a key, or a token of the JupyterHub around the service; a route
+cannot forget to ask. Neither is ever logged.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from twinkle_jupyter.errors import ConflictError, NotAllowedError, NotFoundError, TwinkleError
 from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.error_bodies import error_response
+from twinkle_jupyter.service.hub_users import HubUsers
 from twinkle_jupyter.service.quotas import Quotas
+from twinkle_jupyter.service.still_allowed import StillAllowed
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import KeyRow
 
@@ -33,6 +37,7 @@ _ID_LENGTH = 12
 _KEY_ID = re.compile(r"[0-9a-f]{4,64}")
 
 _HINT = "In Jupyter: `%twinkle start`. Elsewhere: set TWINKLE_API_KEY."
+_HUB_HINT = "On a JupyterHub: restart your server, or take a new token from the Hub."
 
 #: Below it are links that are signed themselves.
 OPEN_DOWNLOADS = "/api/v1/downloads/"
@@ -66,8 +71,8 @@ async def create_key(
     return key
 
 
-def key_id_of(key: str) -> str:
-    """Return the beginning of a key's digest, by which it is revoked."""
+def id_of_key(key: str) -> str:
+    """Return the id by which a key is listed and revoked."""
     return _digest(key)[:_ID_LENGTH]
 
 
@@ -119,13 +124,17 @@ async def asker_of_key(store: StateStore, key: str) -> Asker | None:
 class ApiKeyGate:
     """ASGI middleware: lets a request through with its asker in `scope["state"]`, or answers 401.
 
-    Raises nothing; a store that cannot be read answers 503, and one request too many 429.
+    Raises nothing; a store that cannot be read answers 503, and so does a Hub that does not answer;
+    one request too many is answered 429, and a Hub token without the scope 403.
     """
 
-    def __init__(self, app: ASGIApp, store: StateStore, quotas: Quotas) -> None:
+    def __init__(
+        self, app: ASGIApp, store: StateStore, quotas: Quotas, hub: HubUsers | None = None
+    ) -> None:
         self._app = app
         self._store = store
         self._quotas = quotas
+        self._hub = hub
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let through, or refuse."""
@@ -136,26 +145,44 @@ class ApiKeyGate:
             return
         try:
             asker = await self._asker(Headers(scope=scope))
-            await self._quotas.admit_request(asker.owner)
+            await self._quotas.admit_request(asker)
         except TwinkleError as error:
             await error_response(error, for_all=True)(scope, receive, send)
             return
         scope.setdefault("state", {})["asker"] = asker
-        await self._app(scope, receive, send)
+        answer = StillAllowed(send, lambda: self._asker(Headers(scope=scope)))
+        try:
+            await self._app(scope, receive, answer)
+        except (OSError, BaseExceptionGroup, ClientDisconnect):
+            if not answer.has_ended:
+                raise
 
     async def _asker(self, headers: Headers) -> Asker:
-        key = headers.get("x-api-key", "")
-        scheme, _, value = headers.get("authorization", "").partition(" ")
-        if not key and scheme.lower() == "bearer":
-            key = value.strip()
-        if not key:  # a proxy may keep the other one to itself
-            key = headers.get("twinkle-authorization", "").removeprefix("Bearer ").strip()
+        key = _key_in(headers)
         if not key:
             raise NotAllowedError("This needs an API key.", _HINT)
+        if self._hub is not None and not key.startswith(PREFIX):
+            found = await self._hub.asker_of_token(key)
+            if found is None:
+                raise NotAllowedError("The Hub does not know this token.", _HUB_HINT)
+            return found
         asker = await asker_of_key(self._store, key)
+        if asker is not None and self._hub is not None:
+            asker = await self._hub.asker_of_owner(asker)
         if asker is None:
             raise NotAllowedError("The service does not know this API key.", _HINT)
         return asker
+
+
+def _key_in(headers: Headers) -> str:
+    key = headers.get("x-api-key", "")
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    # Jupyter's own clients say `token`.
+    if not key and scheme.lower() in ("bearer", "token"):
+        key = value.strip()
+    if not key:  # a proxy may keep the other one to itself
+        key = headers.get("twinkle-authorization", "").removeprefix("Bearer ").strip()
+    return key
 
 
 def _known_key(place: str, row: KeyRow) -> KnownKey:

@@ -9,7 +9,9 @@ from twinkle_jupyter.service import (
     event_routes,
     export_routes,
     health_routes,
+    key_routes,
     native_routes,
+    overview_routes,
     record_routes,
     sample_routes,
     share_routes,
@@ -30,7 +32,7 @@ _OPENAI_PREFIXES = ("/v1", "/oai/api/v1", _PREFIX)
 _NATIVE = (
     *(native_routes, steering_routes, sweep_routes, event_routes),
     *(sample_routes, export_routes, record_routes, token_routes, usage_routes),
-    *(admin_routes, share_routes),
+    *(key_routes, admin_routes, share_routes, overview_routes),
 )
 _OPENAI = (chat_routes, completion_routes, model_routes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
 
@@ -77,7 +78,7 @@ async def save(state: TwinkleState, row: ClientAdapterRow, body: SaveBody) -> Sa
 
         place = await state.turns.next(row)
         op = await plan_save(state.parts, row, kind, body_of(place.number), name)
-        await state.turns.run(row, lambda _: op, place)
+        await state.turns.run(row, lambda number: replace(op, sequence_id=number), place)
         path = WeightsPath(row.adapter_id, kind, name)
         await finish_save(state.parts, row.owner, path)
     if body.is_sampler:

@@ -49,6 +49,10 @@ class UplotPlot implements Plot {
       return;
     }
     const plot = this.plot;
+    chart.curves.forEach((curve, place) => {
+      // Read at each drawing: a curve is pointed at, or has come to the top.
+      Object.assign(plot.series[place + 1] ?? {}, { alpha: curve.opacity ?? 1, width: curve.width ?? 2 });
+    });
     plot.batch(() => {
       plot.setData(data, false);
       this.applyRange(plot);
