@@ -16,7 +16,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from tests.journeys.browser import open_browser, wait_for_notebook, write_notebook
 from tests.journeys.conftest import Lab, LabStarter, wait_until
-from tests.journeys.test_panels import AXE
+from tests.journeys.panel_looks import AXE
 
 pytestmark = [
     *(pytest.mark.browser, pytest.mark.model, pytest.mark.crash),
