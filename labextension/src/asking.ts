@@ -17,6 +17,10 @@ export interface Token {
   readonly isSpecial: boolean;
   readonly start: number;
   readonly end: number;
+  /** With the view's adapter, after the tokens before it; null where it is not known. */
+  readonly logprob: number | null;
+  /** The same with the base model alone. */
+  readonly baseLogprob: number | null;
 }
 
 /** Something that is wrong with a row. */
@@ -33,6 +37,8 @@ export interface TokenView {
   readonly lossMasks: readonly string[];
   readonly maxLength: number | null;
   readonly numLearned: number;
+  /** Whose log-probabilities the tokens carry; empty: nobody's. */
+  readonly adapter: string;
   readonly tokens: readonly Token[];
   readonly faults: readonly RowFault[];
 }
@@ -82,12 +88,14 @@ export function parseTokenView(value: unknown): TokenView | null {
   const column = (name: string) => list(columns[name]);
   const [texts, roles, weights] = [column('text'), column('role'), column('weight')];
   const [specials, starts, ends] = [column('special'), column('start'), column('end')];
+  const [logprobs, baseLogprobs] = [column('logprob'), column('base_logprob')];
   return {
     baseModel: text(fields['base_model']),
     lossMask: text(fields['loss_mask']),
     lossMasks: list(fields['loss_masks']).map(text),
     maxLength: number(fields['max_length']),
     numLearned: number(fields['num_learned']) ?? 0,
+    adapter: text(fields['adapter']),
     tokens: column('id').map((id, i) => ({
       id: number(id) ?? 0,
       text: text(texts[i]),
@@ -95,7 +103,9 @@ export function parseTokenView(value: unknown): TokenView | null {
       weight: number(weights[i]) ?? 0,
       isSpecial: specials[i] === true,
       start: number(starts[i]) ?? 0,
-      end: number(ends[i]) ?? 0
+      end: number(ends[i]) ?? 0,
+      logprob: number(logprobs[i]),
+      baseLogprob: number(baseLogprobs[i])
     })),
     faults: list(fields['faults']).filter(isFields).map(fault => ({
       sentence: text(fault['sentence']),
@@ -105,11 +115,32 @@ export function parseTokenView(value: unknown): TokenView | null {
   };
 }
 
+/** A row read in another way: what its tokens' probabilities were, they still are. */
+export function withLogprobsOf(view: TokenView, before: TokenView): TokenView {
+  const isSame = view.tokens.length === before.tokens.length && view.tokens.every((token, i) => token.id === before.tokens[i]?.id);
+  if (!isSame || hasLogprobs(view) || !hasLogprobs(before)) {
+    return view;
+  }
+  const tokens = view.tokens.map((token, i) => {
+    const { logprob, baseLogprob } = before.tokens[i] ?? token;
+    return { ...token, logprob, baseLogprob };
+  });
+  return { ...view, adapter: before.adapter, tokens };
+}
+
+export function hasLogprobs(view: TokenView): boolean {
+  return view.tokens.some(token => token.logprob !== null || token.baseLogprob !== null);
+}
+
 /** The MIME type's content; null when it holds no tokens. */
 export function parseTokensBundle(value: unknown): TokensBundle | null {
   const fields = isFields(value) ? value : {};
   const view = parseTokenView(fields['view']);
-  return view === null ? null : { title: text(fields['title']), messages: list(fields['messages']).filter(isFields), view };
+  if (view === null) {
+    return null;
+  }
+  const adapter = view.adapter || text(fields['adapter']);
+  return { title: text(fields['title']), messages: list(fields['messages']).filter(isFields), view: { ...view, adapter } };
 }
 
 /** The MIME type's content; null when it names no model. */

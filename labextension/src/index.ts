@@ -36,14 +36,16 @@ const sweepPanel: JupyterFrontEndPlugin<void> = {
   description: 'Shows a sweep live: all curves, and the ranking.',
   autoStart: true,
   requires: [IRenderMimeRegistry],
-  activate: (app: JupyterFrontEnd, rendermime: IRenderMimeRegistry): void => {
-    rendermime.addFactory(sweepRendererFactory(app.serviceManager.serverSettings), RANK);
+  optional: [IThemeManager],
+  activate: (app: JupyterFrontEnd, rendermime: IRenderMimeRegistry, themes: IThemeManager | null): void => {
+    const settings = app.serviceManager.serverSettings;
+    rendermime.addFactory(sweepRendererFactory({ settings, themes }), RANK);
   }
 };
 
 const askingPanels: JupyterFrontEndPlugin<void> = {
   id: 'twinkle-jupyter:asking-panels',
-  description: 'Shows a row as tokens, and chats with models side by side.',
+  description: 'Shows a row as tokens, chats with models side by side, and lists adapters.',
   autoStart: true,
   requires: [IRenderMimeRegistry],
   activate: (app: JupyterFrontEnd, rendermime: IRenderMimeRegistry): void => {

@@ -19,6 +19,8 @@ export interface SweepMember {
   readonly totalSteps: number;
   readonly loss: number | null;
   readonly evalLoss: number | null;
+  /** At the present pace; null where that is not known. */
+  readonly secondsPerStep: number | null;
   /** 1 is the best. */
   readonly rank: number;
   readonly prunedBy: 'hand' | 'halving' | '';
@@ -46,6 +48,9 @@ export interface SweepBundle {
 }
 
 export type SweepAction = 'stop' | 'prune' | 'extend';
+
+/** Of one member. */
+export type MemberAction = 'pause' | 'resume';
 
 /** What came of asking for a sweep; `raw` is the answer as it came, for the notebook. */
 export type SweepReading =
@@ -98,6 +103,7 @@ function parseMember(value: unknown): SweepMember | null {
     totalSteps: number(value['total_steps']) ?? 0,
     loss: number(value['loss']),
     evalLoss: number(value['eval_loss']),
+    secondsPerStep: number(value['seconds_per_step']),
     rank: number(value['rank']) ?? 0,
     prunedBy: prunedBy === 'hand' || prunedBy === 'halving' ? prunedBy : '',
     points: parsePoints(value['points']),

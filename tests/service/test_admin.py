@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from tests.service.conftest import RECORDS, Service
+from tests.service.conftest import RECORDS, Service, not_loaded, only_tiny
 from tests.service.test_every_route import routes_of_app
 from twinkle_jupyter.service.admin_routes import router
+from twinkle_jupyter.service.app import create_app
 from twinkle_jupyter.service.auth import create_key
 from twinkle_jupyter.service.maintenance import WORK
 from twinkle_jupyter.store.audit import cut_acts, note_act, read_acts
@@ -22,6 +24,7 @@ ANSWERED = {
     )),
     *("POST /api/v1/sweeps/{sweep}/prune", "POST /api/v1/sweeps/{sweep}/stop"),
     *("POST /api/v1/tokens", "POST /api/v1/telemetry", "POST /api/v1/get_info"),
+    "POST /api/v1/keys",
     *("POST /api/v1/client/config", "POST /api/v1/client/dynamic_config"),
     *("POST /api/v1/create_session", "POST /api/v1/session_heartbeat"),
     *("POST /api/v1/unload_model", "POST /api/v1/retrieve_future", "POST /api/v1/cancel_future"),
@@ -31,15 +34,22 @@ ANSWERED = {
 }  # fmt: skip
 
 
+def client_of(service: Service, key: str, path: str = "") -> httpx.AsyncClient:
+    """Return whose key it is."""
+    transport = httpx.ASGITransport(service.app, raise_app_exceptions=False)
+    headers = {"Authorization": f"Bearer {key}"}
+    return httpx.AsyncClient(transport=transport, base_url=f"http://service{path}", headers=headers)
+
+
+def key_of(client: httpx.AsyncClient) -> str:
+    return client.headers["Authorization"].removeprefix("Bearer ")
+
+
 @pytest.fixture
 async def root(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """An admin's client."""
     key = await create_key(service.store, "root", is_admin=True)
-    transport = httpx.ASGITransport(service.app, raise_app_exceptions=False)
-    headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://service/api/v1", headers=headers
-    ) as client:
+    async with client_of(service, key, "/api/v1") as client:
         yield client
 
 
@@ -123,6 +133,59 @@ async def test_a_message_is_told_until_its_time_is_over(
     assert wrong.status_code == 400
     assert "message" in wrong.text
     assert "seconds" in wrong.text
+
+
+async def test_limits_are_changed_live_of_all_of_a_group_and_of_a_user(
+    service: Service, root: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twinkle_jupyter.service.live_limits._LASTS_S", 0.0)
+    cleo = client_of(service, await create_key(service.store, "cleo", groups=["class", "staff"]))
+
+    async def change(scope: str, name: str, **changes: int | None) -> None:
+        body = {"scope": scope, "name": name, "changes": changes}
+        answer = await root.put("/admin/limits", json=body)
+        assert answer.status_code == 200, answer.text
+
+    async def limits_of(user: httpx.AsyncClient) -> dict[str, int]:
+        told = (await user.get("/api/v1/usage")).json()["limits"]
+        return {one["name"]: one["limit"] for one in told if one["limit"]}
+
+    async with cleo:
+        await change("default", "", adapters=1)
+        await service.start("pirate")
+        body = {"config": {"adapter": "parrot", "base_model": "tiny"}, "records": RECORDS}
+        refused = await service.anna.post("/api/v1/runs", json=body)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "quota_exceeded")
+        await change("user", "anna", adapters=2)
+        assert (await service.anna.post("/api/v1/runs", json=body)).status_code == 201
+        # Who is in several groups has the largest; what is said of a user comes last.
+        await change("group", "class", adapters=5, longest_input=100)
+        await change("group", "staff", adapters=7, longest_input=50)
+        assert await limits_of(cleo) == {"adapters": 7, "longest_input": 100}
+        await change("user", "cleo", longest_input=30)
+        assert await limits_of(cleo) == {"adapters": 7, "longest_input": 30}
+        # Another process, or this one started again, finds the same.
+        app = create_app(
+            service.store, service.config, compute=not_loaded, check_base_model=only_tiny
+        )
+        async with client_of(replace(service, app=app), key_of(cleo)) as again:
+            assert await limits_of(again) == {"adapters": 7, "longest_input": 30}
+        for scope, name in (("group", "staff"), ("group", "class"), ("user", "cleo")):
+            await change(scope, name, adapters=None, longest_input=None)
+        assert await limits_of(cleo) == await limits_of(service.ben) == {"adapters": 1}
+    listed = (await root.get("/admin/limits")).json()
+    assert [(one["scope"], one["name"]) for one in listed["changed"]] == [
+        ("default", ""), ("user", "anna"),
+    ]  # fmt: skip
+    for wrong in (
+        {"scope": "default", "name": "x", "changes": {"adapters": 1}},
+        {"scope": "user", "changes": {"adapters": 1}},
+        {"scope": "user", "name": "x", "changes": {}},
+        {"scope": "user", "name": "x", "changes": {"adapters": -1}},
+        {"scope": "user", "name": "x", "changes": {"users": 1}},
+    ):
+        answer = await root.put("/admin/limits", json=wrong)
+        assert answer.status_code in (400, 422), wrong
 
 
 async def test_the_audit_log_says_who_did_what_and_forgets_the_oldest(

@@ -183,9 +183,10 @@ class Client(SweepCommands):
 
         return Adapter(self, name)
 
-    def adapters(self) -> list[AdapterBody]:
-        """List all adapters by name."""
-        return list(self._call("GET", "/adapters", AdapterListBody).adapters)
+    def adapters(self, *, details: bool = False) -> list[AdapterBody]:
+        """List all adapters by name; with where each is and what it takes on disk if asked for."""
+        path = "/adapters?details=true" if details else "/adapters"
+        return list(self._call("GET", path, AdapterListBody).adapters)
 
     def delete_adapter(self, name: str) -> None:
         """Delete an adapter's weights.

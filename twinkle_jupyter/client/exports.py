@@ -16,7 +16,15 @@ from twinkle_jupyter.errors import RunFailedError
 from twinkle_jupyter.wire.exports import ExportBody, ImportBody, StartExportBody
 from twinkle_jupyter.wire.native import AdapterBody
 
-__all__ = ["ExportBody", "StartExportBody", "export_adapter", "import_adapter"]
+__all__ = [
+    "ExportBody",
+    "StartExportBody",
+    "cancel_export",
+    "export_adapter",
+    "get_export",
+    "import_adapter",
+    "start_export",
+]
 
 _ANSWER_S = 30.0
 #: Reading, checking and copying an adapter.
@@ -44,25 +52,42 @@ def export_adapter(
         InvalidConfigError: Nothing can be written there, or the service is not the user's own.
         RunFailedError: It could not be written; says why.
     """
-    with _open(connection) as http:
-        path = f"/adapters/{quote(adapter, safe='')}/exports"
-        export = ExportBody.model_validate_json(
-            _send(http, connection, "POST", path, wanted).content
-        )
-        try:
-            while export.state == "running":
-                on_progress(export.fraction)
-                time.sleep(_POLL_S)
-                answer = _send(http, connection, "GET", f"/exports/{export.export_id}")
-                export = ExportBody.model_validate_json(answer.content)
-        except KeyboardInterrupt:
-            _send(http, connection, "DELETE", f"/exports/{export.export_id}")
-            raise
+    export = start_export(connection, adapter, wanted)
+    try:
+        while export.state == "running":
+            on_progress(export.fraction)
+            time.sleep(_POLL_S)
+            export = get_export(connection, export.export_id)
+    except KeyboardInterrupt:
+        cancel_export(connection, export.export_id)
+        raise
     if export.state == "cancelled":
         raise RunFailedError(f"The export of adapter {adapter!r} was cancelled.")
     if export.state == "failed":
         raise RunFailedError(export.message, export.hint)
     return export
+
+
+def start_export(connection: Connection, adapter: str, wanted: StartExportBody) -> ExportBody:
+    """Begin to write an adapter into a folder; raises as `export_adapter`, but at once."""
+    path = f"/adapters/{quote(adapter, safe='')}/exports"
+    with _open(connection) as http:
+        answer = _send(http, connection, "POST", path, wanted)
+    return ExportBody.model_validate_json(answer.content)
+
+
+def get_export(connection: Connection, export_id: str) -> ExportBody:
+    """Tell how far an export is; raises `NotFoundError` where there is none."""
+    with _open(connection) as http:
+        answer = _send(http, connection, "GET", f"/exports/{quote(export_id, safe='')}")
+    return ExportBody.model_validate_json(answer.content)
+
+
+def cancel_export(connection: Connection, export_id: str) -> ExportBody:
+    """End an export; nothing is left of it. Raises `NotFoundError` where there is none."""
+    with _open(connection) as http:
+        answer = _send(http, connection, "DELETE", f"/exports/{quote(export_id, safe='')}")
+    return ExportBody.model_validate_json(answer.content)
 
 
 def import_adapter(

@@ -120,9 +120,7 @@ class ServiceConfig(BaseSettings):
     sessions: SessionsSection = Field(
         default_factory=SessionsSection, description="leases of clients that train by themselves"
     )
-    audit: AuditSection = Field(
-        default_factory=AuditSection, description="how long it is known who did what"
-    )
+    audit: AuditSection = Field(default_factory=AuditSection, description="which acts are kept")
     telemetry: TelemetrySection = Field(
         default_factory=TelemetrySection, description="what is written down of the service itself"
     )

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from twinkle_jupyter.ids import AdapterId
+
+#: In a slot, in host memory, or on disk.
+Place: TypeAlias = Literal["active", "resident", "stored"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,22 +10,19 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import torch
 from safetensors import SafetensorError
 
 from twinkle_jupyter.engine.adapter_bank import AdapterBank, AdapterSlot, AdapterState
 from twinkle_jupyter.engine.adapter_spill import AdapterSpill, SpilledAdapter
-from twinkle_jupyter.engine.arrangement import Arrangement
+from twinkle_jupyter.engine.arrangement import Arrangement, Place
 from twinkle_jupyter.engine.op_failures import describe_no_room, is_out_of_memory
 from twinkle_jupyter.errors import NotFoundError, QuotaExceededError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.scheduling.request import AdapterSpec
 
 _LOGGER = logging.getLogger(__name__)
-
-Place: TypeAlias = Literal["active", "resident", "stored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +85,14 @@ class AdapterResidency:
         if adapter_id in self._resident:
             return "resident"
         return "stored" if adapter_id in self._stored else None
+
+    def places(self) -> dict[AdapterId, Place]:
+        """Tell where each is; may be asked for on any thread."""
+        return {
+            **dict.fromkeys(list(self._stored), "stored"),
+            **dict.fromkeys(list(self._resident), "resident"),
+            **dict.fromkeys(list(self._active), "active"),
+        }
 
     def create(self, adapter_id: AdapterId, spec: AdapterSpec) -> bool:
         """Fill a slot with the first weights; an adapter that is there already stays as it is.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from twinkle_jupyter.notebook.session import Session, Table
@@ -34,9 +34,9 @@ class CellValue:
         if not self.is_said:
             from IPython.display import display
 
-            display(self.bundle(), raw=True)  # type: ignore[no-untyped-call]
+            display(dict(self.bundle()), raw=True)  # type: ignore[no-untyped-call]
 
-    def bundle(self) -> dict[str, str]:
+    def bundle(self) -> Mapping[str, object]:
         """Return what it shows, by MIME type."""
         return {"text/plain": repr(self)}
 
@@ -48,7 +48,7 @@ class Listing(CellValue, list[T]):
         super().__init__(items)
         self.table = table
 
-    def bundle(self) -> dict[str, str]:
+    def bundle(self) -> Mapping[str, object]:
         """Return the table."""
         return {"text/html": table_html(self.table), "text/plain": table_plain(self.table)}
 

@@ -7,12 +7,12 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from twinkle_jupyter.client.adapter import Adapter
 from twinkle_jupyter.errors import InvalidConfigError
+from twinkle_jupyter.notebook.adapter_panels import AdapterListing, adapters_table
 from twinkle_jupyter.notebook.answer_settings import add_setting_arguments, read_settings
 from twinkle_jupyter.notebook.answer_stream import StreamedAnswer, stream_answers
-from twinkle_jupyter.notebook.cell_value import Answer, Answers, Listing, list_out
-from twinkle_jupyter.notebook.session import Session, Table
+from twinkle_jupyter.notebook.cell_value import Answer, Answers, current_cell
+from twinkle_jupyter.notebook.session import Session
 
 if TYPE_CHECKING:
     from twinkle_jupyter.client.client import Client
@@ -109,18 +109,18 @@ def sample(session: Session, arguments: Namespace) -> Answer | Answers:
     return stream_answers(session, client, answers, messages)
 
 
-def list_adapters(session: Session) -> Listing[Adapter]:
-    """List the adapters."""
+def list_adapters(session: Session) -> AdapterListing:
+    """List the adapters: whence each came, where it is, what it takes on disk."""
     client = session.service.running()
-    found = client.adapters()
-    rows = [
-        (one.name, one.origin, one.state, str(one.step), str(one.rank), one.base_model, one.folder)
-        for one in found
-    ]
-    note = "" if rows else "There is no adapter yet: `%twinkle train DATA` makes one."
-    headings = ("adapter", "of", "state", "step", "rank", "base model", "folder")
-    table = Table("Adapters", headings, rows, note)
-    return list_out(session, (Adapter(client, one.name) for one in found), table)
+    found = client.adapters(details=True)
+    note = "" if found else "There is no adapter yet: `%twinkle train DATA` makes one."
+    listing = AdapterListing(client, found, adapters_table(found, note))
+    if session.is_program:
+        session.face.table(listing.table)
+    else:
+        session.face.place("adapters")(listing.bundle())
+    listing.said_in = current_cell()
+    return listing
 
 
 def _add_prompt(parser: ArgumentParser) -> None:

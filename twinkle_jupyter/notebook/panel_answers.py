@@ -1,4 +1,4 @@
-"""What a panel's questions mean: rows as tokens, names, answers of models, preferences to keep."""
+"""What a panel's questions mean: tokens, adapters, answers, exports, preferences to keep."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ from twinkle_jupyter.notebook.ask_feed import Answer, Message
 
 if TYPE_CHECKING:
     from twinkle_jupyter.client.client import Client
+    from twinkle_jupyter.client.discovery import Connection
 
 PREFERENCES_FILE = "preferences.jsonl"
 _SETTINGS = ("max_tokens", "temperature", "top_p", "seed")
 
 
 def panel_answers(client: Client) -> dict[str, Answer]:
-    """Return what answers each question of the token ribbon and the chat."""
+    """Return what answers each question of the panels that ask."""
 
     def tokens(body: Message) -> Message:
         return client.view_tokens(body).model_dump(mode="json")
 
     def adapters(_: Message) -> Message:
         return {"adapters": [{"name": adapter.name} for adapter in client.adapters()]}
+
+    def list_adapters(_: Message) -> Message:
+        found = client.adapters(details=True)
+        return {"adapters": [adapter.model_dump(mode="json") for adapter in found]}
 
     def samples(body: Message) -> Generator[str, None, Message]:
         messages = cast("Sequence[Mapping[str, str]]", body["messages"])
@@ -41,7 +46,34 @@ def panel_answers(client: Client) -> dict[str, Answer]:
                 }
         return end
 
-    return {"tokens": tokens, "adapters": adapters, "samples": samples, "keep": keep}
+    return {
+        "tokens": tokens,
+        "adapters": adapters,
+        "list-adapters": list_adapters,
+        "samples": samples,
+        "keep": keep,
+        **export_answers(client.connection),
+    }
+
+
+def export_answers(connection: Connection) -> dict[str, Answer]:
+    """Return what answers each question of an export: begin, how far, end."""
+    from twinkle_jupyter.client import exports
+
+    def begin(body: Message) -> Message:
+        wanted = exports.StartExportBody.model_validate(body["wanted"])
+        started = exports.start_export(connection, str(body["name"]), wanted)
+        return started.model_dump(mode="json")
+
+    def state(body: Message) -> Message:
+        found = exports.get_export(connection, str(body["export_id"]))
+        return found.model_dump(mode="json")
+
+    def cancel(body: Message) -> Message:
+        found = exports.cancel_export(connection, str(body["export_id"]))
+        return found.model_dump(mode="json")
+
+    return {"export": begin, "export-state": state, "export-cancel": cancel}
 
 
 def keep(body: Message) -> Message:

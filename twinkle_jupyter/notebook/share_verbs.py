@@ -5,8 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from twinkle_jupyter.client.adapter import Adapter
-from twinkle_jupyter.notebook.cell_value import Listing
+from twinkle_jupyter.notebook.adapter_panels import AdapterListing
 from twinkle_jupyter.notebook.chat_verbs import list_adapters
 from twinkle_jupyter.notebook.session import Session, Table
 from twinkle_jupyter.notebook.verb import Verb
@@ -29,7 +28,7 @@ def add_adapters_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def adapters(session: Session, arguments: Namespace) -> Listing[Adapter] | None:
+def adapters(session: Session, arguments: Namespace) -> AdapterListing | None:
     """List the adapters, or what is shared."""
     if not arguments.shared:
         return list_adapters(session)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
-from statistics import fmean
+from statistics import fmean, median
 from typing import cast
 
 from twinkle_jupyter.runs.events import EvalDone, Planned, Steered, StepDone
@@ -19,6 +19,8 @@ from twinkle_jupyter.store.records import RunRow
 MAX_POINTS = 200
 #: The training loss that stands in for an eval loss is the mean of so many steps.
 RECENT_STEPS = 10
+#: The pace is the median of so many steps, of which a pause is one.
+_PACE_STEPS = 15
 #: Runs whose progress is remembered.
 _MAX_RUNS = 256
 _PAGE = 2000
@@ -33,6 +35,8 @@ class MemberProgress:
     total_steps: int = 0
     evals: dict[int, float] = field(default_factory=dict)
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_STEPS))
+    #: Wall time of the newest steps.
+    seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_PACE_STEPS))
     curve: ThinnedCurve = field(default_factory=lambda: ThinnedCurve(MAX_POINTS))
 
     async def read_on(self, store: StateStore, run_id: str) -> None:
@@ -52,6 +56,10 @@ class MemberProgress:
         stride = -(-len(points) // MAX_POINTS) or 1
         return points[::-1][::stride][::-1]
 
+    def seconds_per_step(self) -> float | None:
+        """Return the present pace; None before the first step."""
+        return median(self.seconds) if self.seconds else None
+
     def standing(self, run: RunRow, wave: int) -> Standing:
         """Return how far the member is."""
         return Standing(
@@ -69,6 +77,7 @@ class MemberProgress:
         match entry["kind"]:
             case StepDone.kind:
                 self._take_step(_whole(entry["step"]), cast("float", entry["loss"]))
+                self.seconds.append(cast("float", entry["seconds"]))
             case EvalDone.kind:
                 self.evals[_whole(entry["step"])] = cast("float", entry["loss"])
             case Planned.kind:

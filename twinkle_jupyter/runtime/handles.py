@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from twinkle_jupyter.engine.arrangement import Place
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.sampler.interface import (
     AdapterSnapshot,
@@ -45,6 +46,7 @@ __all__ = [
     "OpAnswer",
     "OptimStep",
     "OptimStepResult",
+    "Place",
     "PromptScores",
     "Refusal",
     "SampleDelta",
@@ -91,6 +93,8 @@ class ComputeStatus:
     num_slots: int = 0
     num_active: int = 0
     users: tuple[UserLoad, ...] = ()
+    #: Of a trainer: where each of its adapters is.
+    places: Mapping[AdapterId, Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

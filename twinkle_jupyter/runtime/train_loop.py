@@ -231,10 +231,8 @@ class TrainLoop:
 
     async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:
         """Copy the weights between two plans; never waits for queued ops."""
-        spec, step, weights = await self._thread.call(
-            lambda engine: engine.copy_weights(adapter_id)
-        )
-        return AdapterSnapshot(adapter_id, AdapterVersion(step), spec, weights.numpy())
+        spec, step, copy = await self._thread.call(lambda engine: engine.copy_weights(adapter_id))
+        return AdapterSnapshot(adapter_id, AdapterVersion(step), spec, copy.numpy())
 
     async def status(self) -> ComputeStatus:
         """Answer when the base model is loaded."""
@@ -248,6 +246,7 @@ class TrainLoop:
             num_slots=engine.adapters.num_slots,
             num_active=len(active),
             users=user_loads(self._scheduler.loads(), active, self._served),
+            places=engine.adapters.places(),
         )
 
     def _build_intake(self) -> OpIntake:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from twinkle_jupyter.config.limits import Limits
+from twinkle_jupyter.config.limits import UserLimits
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.service import admin_notices
 from twinkle_jupyter.service.admin_overview import read_overview
@@ -46,9 +47,11 @@ async def get_overview(parts: Parts, _: Admin) -> OverviewBody:
 @router.get("/limits")
 async def get_limits(parts: Parts, _: Admin) -> LimitListBody:
     """Tell the limits of everybody, and what was changed while the service runs."""
-    changed = await list_changed(parts.store)
+    changed, limits = await list_changed(parts.store), parts.config.limits
     return LimitListBody(
-        configured=_configured(parts.config.limits),
+        configured=limits.model_dump(include=set(_NAMES)),
+        configured_users=_said(limits.users),
+        configured_groups=_said(limits.groups),
         changed=tuple(
             ChangedLimitsBody(scope=scope, name=name, changed=dict(values))
             for scope, name, values in changed
@@ -132,5 +135,5 @@ async def get_audit(
     return AuditBody(acts=tuple(ActBody(**asdict(act)) for act in acts))
 
 
-def _configured(limits: Limits) -> dict[str, int]:
-    return {name: value for name, value in limits.model_dump().items() if name in _NAMES}
+def _said(limits: Mapping[str, UserLimits]) -> dict[str, dict[str, int]]:
+    return {name: one.model_dump(exclude_unset=True) for name, one in limits.items()}

@@ -12,6 +12,7 @@ from twinkle_jupyter.service.asker import CurrentAsker, Owner
 from twinkle_jupyter.service.auth import KnownKey, create_key, id_of_key, list_keys, revoke_key
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.quotas import NEVER
+from twinkle_jupyter.store.audit import note_act
 from twinkle_jupyter.wire.keys import KeyBody, KeyListBody, MadeKeyBody, NewKeyBody
 
 router = APIRouter(tags=["keys"])
@@ -36,6 +37,7 @@ async def post_key(body: NewKeyBody, parts: Parts, asker: CurrentAsker) -> MadeK
             retry_after_s=NEVER,
         )
     made = next(known for known in keys if known.key_id == key_id)
+    await note_act(parts.store, asker.owner, "key_made", key_id, made.label)
     return MadeKeyBody(key=key, **_body(made).model_dump())
 
 
@@ -51,6 +53,7 @@ async def delete_key(key_id: str, parts: Parts, owner: Owner) -> None:
     if key_id not in {known.key_id for known in await list_keys(parts.store, owner)}:
         raise NotFoundError(f"There is no API key {key_id!r}.", "GET /api/v1/keys lists yours.")
     await revoke_key(parts.store, key_id)
+    await note_act(parts.store, owner, "key_revoked", key_id)
 
 
 def _body(known: KnownKey) -> KeyBody:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from twinkle_jupyter.config.limits import Limits, UserLimits
+from twinkle_jupyter.config.limits import UserLimits
 from twinkle_jupyter.service.asker import Asker
+from twinkle_jupyter.service.live_limits import LiveLimits
 
 #: Users whose limits are kept at hand; the others' are those without a group.
 _MAX_USERS = 4096
@@ -18,16 +19,16 @@ class LimitBook:
     its request is answered: so what holds for an asker is kept until they ask again.
 
     Args:
-        limits: As configured.
+        limits: As configured, and as admins have changed them.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: LiveLimits) -> None:
         self._limits = limits
         self._seen: OrderedDict[str, UserLimits] = OrderedDict()
 
     async def see(self, asker: Asker) -> UserLimits:
         """Return what this asker may have, for all that is counted from now on."""
-        found = self._limits.of(asker.owner, sorted(asker.groups))
+        found = (await self._limits.current()).of(asker.owner, sorted(asker.groups))
         self._seen[asker.owner] = found
         self._seen.move_to_end(asker.owner)
         if len(self._seen) > _MAX_USERS:
@@ -36,4 +37,4 @@ class LimitBook:
 
     def of(self, owner: str) -> UserLimits:
         """Return what was found when this user asked last."""
-        return self._seen.get(owner) or self._limits.of(owner)
+        return self._seen.get(owner) or self._limits.newest.of(owner)

@@ -10,6 +10,7 @@ from twinkle_jupyter import __version__
 from twinkle_jupyter.config.run_record import parse_record
 from twinkle_jupyter.service import adapters as adapter_rows
 from twinkle_jupyter.service import runs as run_rows
+from twinkle_jupyter.service.adapter_details import with_details
 from twinkle_jupyter.service.adapter_files import AdapterFiles
 from twinkle_jupyter.service.asker import CurrentAsker, Owner
 from twinkle_jupyter.service.notice_bodies import broadcast_body, maintenance_body
@@ -120,11 +121,21 @@ async def stop_run(request: Request, run: str, parts: Parts, owner: Owner) -> Ru
 
 
 @router.get("/adapters", tags=["adapters"])
-async def list_adapters(parts: Parts, owner: Owner) -> AdapterListBody:
-    """List all adapters: by name as their newest runs have them, then those of Tinker clients."""
+async def list_adapters(
+    parts: Parts,
+    owner: Owner,
+    details: bool = False,  # noqa: FBT001, FBT002 - a query
+) -> AdapterListBody:
+    """List all adapters: by name as their newest runs have them, then those of Tinker clients.
+
+    `details` reads every checkpoint's manifest and asks the trainers.
+    """
     runs = await adapter_rows.list_adapter_runs(parts.store, owner)
+    models = await list_client_models(parts, owner)
     bodies = [adapter_body(parts, run) for run in runs]
-    bodies += [client_model_body(one) for one in await list_client_models(parts, owner)]
+    bodies += [client_model_body(one) for one in models]
+    if details:
+        bodies = await with_details(parts, bodies, runs, models)
     return AdapterListBody(adapters=tuple(bodies))
 
 

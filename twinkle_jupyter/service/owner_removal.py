@@ -13,6 +13,7 @@ from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.runs.sweep_row import SweepRow
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.runs import list_runs, steer_run
+from twinkle_jupyter.service.share_rows import forget_shares
 from twinkle_jupyter.service.tinker.client_models import delete_client_adapter
 from twinkle_jupyter.service.tinker.sessions import Sessions
 from twinkle_jupyter.store.client_rows import ClientAdapterRow
@@ -26,6 +27,7 @@ _LOGGER = logging.getLogger(__name__)
 _KINDS = (
     *("adapter", "sweep-name", "export", "sample", "quota/requests", "quota/tokens"),
     *("quota/adapters", "session", "open-session", "sampling-session", "saved-weights"),
+    *("last-seen", "live-limits/user"),
     *("training-setup", "last-pass", "sampler-template", "processor", "client-adapter"),
 )
 #: Of these kinds there is something as long as a user has anything.
@@ -92,6 +94,7 @@ async def _remove_run(parts: ServiceParts, run: RunRow) -> None:
             await compute.sampler.remove_adapter(AdapterId(run.adapter_id))
         except ServiceUnavailableError as error:
             _LOGGER.info("adapter %s may still be in memory: %s", run.adapter_id, error)
+    await forget_shares(parts.store, run.owner, run.run_id)
     await asyncio.to_thread(shutil.rmtree, parts.config.run_folder(run.run_id), ignore_errors=True)
     log = RunRow.log(run.run_id)
     await parts.store.truncate(log, await parts.store.last_position(log))

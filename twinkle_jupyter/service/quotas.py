@@ -20,6 +20,7 @@ from twinkle_jupyter.service.adapter_count import names_of_adapters
 from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.limit_book import LimitBook
 from twinkle_jupyter.service.limit_use import LimitUse, limits_in_use
+from twinkle_jupyter.service.live_limits import LiveLimits
 from twinkle_jupyter.service.quota_rows import (
     Queue,
     held_of,
@@ -71,7 +72,7 @@ class Quotas:
         self, store: StateStore, limits: Limits, clock: Callable[[], float] = _wall_clock
     ) -> None:
         self._store = store
-        self.book = LimitBook(limits)
+        self.book = LimitBook(LiveLimits(store, limits))
         self._clock = clock
         self._refused: dict[str, tuple[float, str]] = {}
 

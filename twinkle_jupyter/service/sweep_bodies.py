@@ -46,6 +46,7 @@ async def sweep_body(
                 total_steps=standing.total_steps,
                 loss=standing.recent_loss,
                 eval_loss=standing.eval_loss,
+                seconds_per_step=folded[one.run_id].seconds_per_step(),
                 rank=places[one.run_id],
                 pruned_at=standing.step if pruned_by else None,
                 pruned_by=pruned_by,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 
 from twinkle_jupyter.datasets.record_checks import check_records
 from twinkle_jupyter.errors import InvalidConfigError
-from twinkle_jupyter.service.asker import Owner
+from twinkle_jupyter.service.asker import CurrentAsker
 from twinkle_jupyter.service.base_model_names import check_name
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
@@ -32,7 +32,7 @@ router = APIRouter(tags=["templates"])
 
 
 @router.post("/tokens", openapi_extra=body_schema(TokensBody))
-async def show_tokens(request: Request, parts: Parts, owner: Owner) -> TokenViewBody:
+async def show_tokens(request: Request, parts: Parts, asker: CurrentAsker) -> TokenViewBody:
     """Return a conversation as tokens, with role, loss weight and place of each.
 
     With an adapter also how likely each token is to it, and to its base model.
@@ -46,9 +46,9 @@ async def show_tokens(request: Request, parts: Parts, owner: Owner) -> TokenView
     scorer = None
     base_model = body.base_model or parts.config.base_model
     if body.adapter:
-        scorer = await find_scorer(parts, owner, body.adapter, body.base_model)
+        scorer = await find_scorer(parts, asker, body.adapter, body.base_model)
         base_model = scorer.base_model
-    await check_name(parts, owner, base_model)
+    await check_name(parts, asker.owner, base_model)
     await asyncio.to_thread(parts.check_base_model, base_model)
     # Whatever is loaded has the template of its folder; `parts` only promises what sampling needs.
     template = cast("ChatTemplate", (await parts.compute(base_model)).template)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.runtime.handles import SampleRequest, SamplingSettings
+from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.runs import BASE
 from twinkle_jupyter.service.sampling import SampleSource, find_source
@@ -73,12 +74,12 @@ class Scorer:
         return (*known, *(None,) * (size - len(known)))
 
 
-async def find_scorer(parts: ServiceParts, owner: str, adapter: str, base_model: str) -> Scorer:
+async def find_scorer(parts: ServiceParts, asker: Asker, adapter: str, base_model: str) -> Scorer:
     """Find who scores.
 
     Args:
         parts: Of the service.
-        owner: Who asks.
+        asker: Who asks.
         adapter: Its name, perhaps with a step, or `base`.
         base_model: Whose template is asked for; empty for the adapter's own.
 
@@ -86,7 +87,7 @@ async def find_scorer(parts: ServiceParts, owner: str, adapter: str, base_model:
         InvalidConfigError: The adapter is another base model's.
         TwinkleError: What `find_source` raises.
     """
-    source = await find_source(parts, owner, adapter)
+    source = await find_source(parts, asker, adapter)
     own = (await source.compute.sampler.status()).base_model
     if base_model not in {"", own}:
         raise InvalidConfigError(

@@ -124,9 +124,12 @@ class ChangedLimitsBody(_Answer):
 
 
 class LimitListBody(_Answer):
-    """What the configuration says of everybody, and all changes."""
+    """What the configuration says, and all changes."""
 
     configured: dict[str, int]
+    #: What it says of single users and groups, by name.
+    configured_users: dict[str, dict[str, int]]
+    configured_groups: dict[str, dict[str, int]]
     changed: tuple[ChangedLimitsBody, ...]
 
 

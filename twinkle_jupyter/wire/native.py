@@ -169,6 +169,22 @@ class RunListBody(_Answer):
     runs: tuple[RunBody, ...]
 
 
+class AdapterDetailsBody(_Answer):
+    """Where an adapter is, what it takes on disk, and whence it came."""
+
+    #: In a slot, in host memory, or on disk only; empty before there are weights.
+    place: Literal["active", "resident", "stored", ""]
+    #: Of all its checkpoints.
+    size_bytes: int
+    num_checkpoints: int
+    #: When the first of them goes that was kept for a time only; empty: none does.
+    expires_at: str
+    #: The adapter, and its step, that it went on from; empty and 0 for one from nothing.
+    parent: str
+    parent_step: int
+    updated_at: str
+
+
 class AdapterBody(_Answer):
     """One adapter, as its newest run left it; or one that a Tinker client trains.
 
@@ -187,6 +203,8 @@ class AdapterBody(_Answer):
     folder: str
     #: Who trains it.
     origin: Literal["run", "tinker"] = "run"
+    #: None unless it was asked for.
+    details: AdapterDetailsBody | None = None
 
 
 class AdapterListBody(_Answer):

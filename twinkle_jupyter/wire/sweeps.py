@@ -59,6 +59,8 @@ class SweepMemberBody(_Answer):
     #: Mean training loss of the newest steps.
     loss: float | None
     eval_loss: float | None
+    #: Wall time of a step at the present pace; None before the first.
+    seconds_per_step: float | None = None
     #: 1 is the best.
     rank: int
     #: The step at which it was ended before its last, and who did it; None and empty if nobody.

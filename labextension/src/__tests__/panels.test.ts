@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { chatJson, parseChatBundle, parseTokensBundle, type ChatTurn } from '../asking';
+import { parseAdapterLines, parseAdaptersBundle } from '../adaptersWire';
+import { chatJson, parseChatBundle, parseTokensBundle, parseTokenView, withLogprobsOf, type ChatTurn } from '../asking';
 import { parseRunsBundle } from '../bundleParsing';
+import { adaptersLine, byLineage, COLUMNS, sortedLines } from '../panels/adapters/cells';
+import { adapterCode } from '../panels/adapters/code';
 import { alignCurves } from '../panels/chart/align';
 import { chartSvg } from '../panels/chart/chartSvg';
 import { pythonCode } from '../panels/chat/code';
@@ -12,6 +15,7 @@ import { saidAt } from '../panels/run/runPlot';
 import { runsChart } from '../panels/runs/curves';
 import { runsBundleOf, runsHtml } from '../panels/runs/picture';
 import { logTicks } from '../panels/svgFrame';
+import { shadeOf, shadingsOf } from '../panels/tokens/shading';
 import { detailsOf } from '../panels/tokens/ribbon';
 import { countsOf } from '../panels/tokens/panel';
 import { parseFrame } from '../parsing';
@@ -117,6 +121,56 @@ describe('tokens', () => {
       '" Hi" · id 8 · token 2 of 3 · assistant · learned with weight 1 · characters 3 to 6',
       '"\\n" · id 9 · token 3 of 3 · user · cut · characters 6 to 7'
     ]);
+    expect(view && shadingsOf(view)).toEqual([]);
+  });
+
+  it('carry how likely they were before and after, and keep it under another rule', () => {
+    const plain = bundle?.view;
+    const columns = { id: [7, 8, 9], text: ['<s>', ' Hi', '\n'], logprob: [null, -0.5, -3], base_logprob: [null, -3] };
+    const view = parseTokenView({ adapter: 'pirate', tokens: columns });
+    if (plain === undefined || view === null) {
+      throw new Error('no view');
+    }
+    expect(shadingsOf(view).map(([name]) => name)).toEqual(['role', 'change', 'adapter', 'base']);
+    const [first, second, third] = view.tokens;
+    expect(first && shadeOf(first, 'change')).toBeNull();
+    expect(second && shadeOf(second, 'change')).toEqual({ hue: 'success', strength: 0.5 });
+    expect(third && [shadeOf(third, 'adapter')?.strength, shadeOf(third, 'base')]).toEqual([0.6, null]);
+    const said = view.tokens.map((token, place) => detailsOf(token, place, view).split(' · ').at(-1));
+    expect(said[1]).toBe('log-probability \u22120.50 with pirate, \u22123.00 before: 12 times as likely');
+    expect(said[2]).toBe('log-probability \u22123.00 with pirate');
+    const again = withLogprobsOf(plain, view);
+    expect([again.adapter, again.numLearned, again.tokens[1]?.baseLogprob]).toEqual(['pirate', 1, -3]);
+    expect(withLogprobsOf({ ...plain, tokens: plain.tokens.slice(1) }, view).adapter).toBe('');
+  });
+});
+
+describe('adapters', () => {
+  const details = (parent: string, size: number, place = 'stored') => ({ place, size_bytes: size, num_checkpoints: 2, expires_at: '', parent, parent_step: 40 });
+  const lines = parseAdapterLines({
+    adapters: [
+      { name: 'ada', rank: 8, step: 7, base_model: '/models/tiny', folder: '/w/ada', details: details('pirate', 3e6) },
+      { name: 'pirate', rank: 16, step: 1200, base_model: 'tiny', folder: '/w/p', details: details('', 9e6, 'active') },
+      { name: 'lost', rank: 4, base_model: 'tiny', details: details('gone', 0, '') },
+      { name: 'a', details: details('b', 0) },
+      { name: 'b', details: details('a', 0) },
+      { rank: 4 },
+      null
+    ]
+  });
+
+  it('stand below what they went on from, whatever is missing', () => {
+    expect(byLineage(lines).map(({ one, depth }) => [one.name, depth])).toEqual([['pirate', 0], ['ada', 1], ['lost', 0], ['a', 0], ['b', 0]]);
+    expect(lines.slice(0, 1).map(one => COLUMNS.map(column => column.text(one)))[0]).toEqual(['ada', 'pirate@40', '8', 'tiny', '7', '', 'on disk', '3 MB in 2', '']);
+    expect(adaptersLine(lines)).toBe('5 adapters, 12 MB on disk');
+  });
+
+  it('are sorted by any column, and are code', () => {
+    const rank = COLUMNS.find(column => column.heading === 'rank');
+    expect(rank && sortedLines(lines, rank, true).map(({ one }) => one.name)).toEqual(['pirate', 'ada', 'lost', 'a', 'b']);
+    expect(lines[1] && adapterCode(lines[1])).toContain('connect().adapter("pirate")');
+    expect(lines[2] && adapterCode(lines[2])).not.toContain('peft');
+    expect(parseAdaptersBundle({ adapters: 3 })).toBeNull();
   });
 });
 

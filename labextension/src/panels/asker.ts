@@ -1,8 +1,16 @@
-/** How the token ribbon and the chat reach the service, whatever carries it. */
+/** How the token ribbon, the chat and the table of adapters reach the service, whatever carries it. */
 
 import type { ActionBody } from '../wire';
 
-export type Question = 'tokens' | 'adapters' | 'samples' | 'keep';
+export type Question =
+  | 'tokens'
+  | 'adapters'
+  | 'samples'
+  | 'keep'
+  | 'list-adapters'
+  | 'export'
+  | 'export-state'
+  | 'export-cancel';
 
 export interface Asker {
   /**

@@ -1,10 +1,12 @@
-/** Draws the token ribbon and the chat in JupyterLab and Notebook 7, with or without a kernel. */
+/** Draws the token ribbon, the chat and the adapters in JupyterLab and Notebook 7, with or without a kernel. */
 
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { Contents, ServerConnection } from '@jupyterlab/services';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
+import { ADAPTERS_MIME_TYPE, parseAdaptersBundle } from '../adaptersWire';
 import { CHAT_MIME_TYPE, parseChatBundle, parseTokensBundle, TOKENS_MIME_TYPE } from '../asking';
+import { AdaptersPanel } from '../panels/adapters/panel';
 import { ChatPanel } from '../panels/chat/panel';
 import { chatHtml, chatText } from '../panels/chat/picture';
 import { TokensPanel } from '../panels/tokens/panel';
@@ -22,7 +24,8 @@ export interface AskingContext {
 export function askingRendererFactories(context: AskingContext): IRenderMime.IRendererFactory[] {
   return [
     { safe: true, mimeTypes: [TOKENS_MIME_TYPE], createRenderer: options => new TokensRenderer(context, options) },
-    { safe: true, mimeTypes: [CHAT_MIME_TYPE], createRenderer: options => new ChatRenderer(context, options) }
+    { safe: true, mimeTypes: [CHAT_MIME_TYPE], createRenderer: options => new ChatRenderer(context, options) },
+    { safe: true, mimeTypes: [ADAPTERS_MIME_TYPE], createRenderer: options => new AdaptersRenderer(context, options) }
   ];
 }
 
@@ -65,6 +68,20 @@ class TokensRenderer extends AskingRenderer {
       this.panel = new TokensPanel(bundle, this.asker, () => undefined);
       this.node.replaceChildren(this.panel.node);
     }
+    return Promise.resolve();
+  }
+}
+
+class AdaptersRenderer extends AskingRenderer {
+  renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+    const bundle = parseAdaptersBundle(model.data[ADAPTERS_MIME_TYPE]);
+    if (bundle === null) {
+      this.node.textContent = 'This output lists no adapters.';
+      return Promise.resolve();
+    }
+    this.panel?.dispose();
+    this.panel = new AdaptersPanel(bundle, this.asker);
+    this.node.replaceChildren(this.panel.node);
     return Promise.resolve();
   }
 }

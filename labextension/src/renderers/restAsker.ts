@@ -4,7 +4,7 @@ import { PathExt, URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection, type Contents } from '@jupyterlab/services';
 import type { Asker, Question } from '../panels/asker';
 import { CommandFailedError } from '../panels/transport';
-import { list } from '../fields';
+import { list, text } from '../fields';
 import { parseErrorBody } from '../parsing';
 import { SseReader } from '../sse';
 import type { ActionBody } from '../wire';
@@ -34,9 +34,10 @@ export class RestAsker implements Asker {
   }
 
   private async request(question: Question, body: ActionBody, signal?: AbortSignal): Promise<Response> {
-    const url = URLExt.join(this.settings.baseUrl, NAMESPACE, 'api', question);
-    const post = { method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
-    const init: RequestInit = { ...(question === 'adapters' ? {} : post), ...(signal === undefined ? {} : { signal }) };
+    const { method, path, query, content } = routeOf(question, body);
+    const url = URLExt.join(this.settings.baseUrl, NAMESPACE, 'api', ...path.map(encodeURIComponent)) + query;
+    const json = { body: JSON.stringify(content), headers: { 'Content-Type': 'application/json' } };
+    const init: RequestInit = { method, ...(method === 'POST' ? json : {}), ...(signal === undefined ? {} : { signal }) };
     try {
       return await ServerConnection.makeRequest(url, init, this.settings);
     } catch {
@@ -78,5 +79,31 @@ async function readAnswer(body: ReadableStream<Uint8Array>, onPart: (text: strin
     if (done) {
       throw new CommandFailedError({ code: 'service_unavailable', message: 'The answer broke off.', hint: '' });
     }
+  }
+}
+
+interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: readonly string[];
+  readonly query: string;
+  readonly content: unknown;
+}
+
+/** The route that answers a question. */
+function routeOf(question: Question, body: ActionBody): Route {
+  const route = { query: '', content: body };
+  switch (question) {
+    case 'adapters':
+      return { ...route, method: 'GET', path: ['adapters'] };
+    case 'list-adapters':
+      return { ...route, method: 'GET', path: ['adapters'], query: '?details=true' };
+    case 'export':
+      return { ...route, method: 'POST', path: ['adapters', text(body['name']), 'exports'], content: body['wanted'] };
+    case 'export-state':
+      return { ...route, method: 'GET', path: ['exports', text(body['export_id'])] };
+    case 'export-cancel':
+      return { ...route, method: 'DELETE', path: ['exports', text(body['export_id'])] };
+    default:
+      return { ...route, method: 'POST', path: [question] };
   }
 }

@@ -1,22 +1,23 @@
 /** Draws `application/vnd.twinkle.sweep+json` in JupyterLab and Notebook 7: the sweep's live panel. */
 
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
-import type { ServerConnection } from '@jupyterlab/services';
 import { Widget } from '@lumino/widgets';
+import { createUplotPlot } from '../panels/chart/uplotPlot';
 import { isOver } from '../panels/sweep/cells';
 import { SweepPanel } from '../panels/sweep/panel';
 import { sweepHtml, sweepText } from '../panels/sweep/picture';
 import { parseSweepBundle, SWEEP_MIME_TYPE, type SweepBundle } from '../sweepWire';
 import { pathOf } from './documentPath';
 import { PictureKeeper, PLOTLY_MIME_TYPE } from './pictureKeeper';
+import type { RunRendererContext } from './run';
 import { SweepRoutes } from './sweepRoutes';
 
 /** The factory for the notebook's registry. It runs nothing from the notebook, hence `safe`. */
-export function sweepRendererFactory(settings: ServerConnection.ISettings): IRenderMime.IRendererFactory {
+export function sweepRendererFactory(context: RunRendererContext): IRenderMime.IRendererFactory {
   return {
     safe: true,
     mimeTypes: [SWEEP_MIME_TYPE],
-    createRenderer: options => new SweepRenderer(settings, options)
+    createRenderer: options => new SweepRenderer(context, options)
   };
 }
 
@@ -26,7 +27,7 @@ class SweepRenderer extends Widget implements IRenderMime.IRenderer {
   private readonly keeper: PictureKeeper;
 
   constructor(
-    private readonly settings: ServerConnection.ISettings,
+    private readonly context: RunRendererContext,
     options: IRenderMime.IRendererOptions
   ) {
     super();
@@ -35,6 +36,7 @@ class SweepRenderer extends Widget implements IRenderMime.IRenderer {
       () => pathOf(options.resolver),
       stored => this.pictureBeyond(stored)
     );
+    context.themes?.themeChanged.connect(this.onThemeChanged);
   }
 
   renderModel(model: IRenderMime.IMimeModel): Promise<void> {
@@ -56,6 +58,7 @@ class SweepRenderer extends Widget implements IRenderMime.IRenderer {
     if (this.isDisposed) {
       return;
     }
+    this.context.themes?.themeChanged.disconnect(this.onThemeChanged);
     this.keeper.dispose();
     this.panel?.dispose();
     super.dispose();
@@ -68,7 +71,8 @@ class SweepRenderer extends Widget implements IRenderMime.IRenderer {
       sweepId: bundle.sweepId,
       name: bundle.name,
       stored: bundle.sweep,
-      transport: new SweepRoutes(bundle.sweepId, this.settings),
+      transport: new SweepRoutes(bundle.sweepId, this.context.settings),
+      createPlot: createUplotPlot,
       onChange: sweep => {
         if (isOver(sweep.state)) {
           this.keeper.writeIfLeased();
@@ -97,4 +101,8 @@ class SweepRenderer extends Widget implements IRenderMime.IRenderer {
       'text/plain': sweepText(sweep)
     };
   }
+
+  private readonly onThemeChanged = (): void => {
+    this.panel?.recolour();
+  };
 }

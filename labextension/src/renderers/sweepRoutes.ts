@@ -5,7 +5,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import type { SweepTransport } from '../panels/sweep/transport';
 import { CommandFailedError } from '../panels/transport';
 import { parseErrorBody } from '../parsing';
-import { parseSweep, type SweepAction, type SweepReading } from '../sweepWire';
+import { parseSweep, type MemberAction, type SweepAction, type SweepReading } from '../sweepWire';
 import type { ActionBody } from '../wire';
 import { NAMESPACE, NO_SERVER, parseJson } from './routes';
 
@@ -34,7 +34,16 @@ export class SweepRoutes implements SweepTransport {
       : { type: 'waiting', message: 'The service is away; the runs are safe' };
   }
 
-  async command(action: SweepAction, body: ActionBody): Promise<void> {
+  command(action: SweepAction, body: ActionBody): Promise<void> {
+    return this.post(this.url(action), body);
+  }
+
+  steer(runId: string, action: MemberAction): Promise<void> {
+    const path = URLExt.join(NAMESPACE, 'api/runs', encodeURIComponent(runId), action);
+    return this.post(URLExt.join(this.settings.baseUrl, path), {});
+  }
+
+  private async post(url: string, body: ActionBody): Promise<void> {
     const init = {
       method: 'POST',
       body: JSON.stringify(body),
@@ -42,7 +51,7 @@ export class SweepRoutes implements SweepTransport {
     };
     let response: Response;
     try {
-      response = await ServerConnection.makeRequest(this.url(action), init, this.settings);
+      response = await ServerConnection.makeRequest(url, init, this.settings);
     } catch {
       const message = 'The Jupyter server does not answer.';
       throw new CommandFailedError({ code: 'service_unavailable', message, hint: '' });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -34,6 +35,8 @@ class ClientModel:
     #: None before the first.
     folder: Path | None = None
     step: int = 0
+    #: Of all that was saved of it, newest first.
+    saved: Sequence[SavedWeights] = ()
 
     @property
     def is_stored(self) -> bool:
@@ -110,6 +113,6 @@ def _look(row: ClientAdapterRow, saved: list[SavedWeights]) -> ClientModel:
     folders = [*away, *(Path(one.row.folder) for one in saved)]
     folder = next((one for one in folders if has_folder(one)), None)
     if folder is None:
-        return ClientModel(row)
+        return ClientModel(row, saved=saved)
     step = cast("int", read_json_object(folder / _STATE_FILE).get("step", 0))
-    return ClientModel(row, folder, step)
+    return ClientModel(row, folder, step, saved)

@@ -7,6 +7,7 @@ import { chatJson, type ChatAnswer, type ChatBundle, type ChatTurn } from '../..
 import { isFields, list, number, text } from '../../fields';
 import type { Asker } from '../asker';
 import { button } from '../button';
+import { copyText } from '../clipboard';
 import { element, setAttribute, setText } from '../dom';
 import type { Disposable } from '../transport';
 import { pythonCode } from './code';
@@ -202,10 +203,9 @@ export class ChatPanel implements Disposable {
     const last = Math.max(0, this.turns.length - 1);
     const known = typeof read === 'string' ? this.bundle : read;
     const code = pythonCode(known.models, conversation(this.turns, last, 0, known.system), known.settings);
-    try {
-      await navigator.clipboard.writeText(code);
+    if (await copyText(code)) {
       this.tell('The clipboard has a program that asks the same.', false);
-    } catch {
+    } else {
       this.tell('The browser does not let a page fill the clipboard here.', true);
     }
   }

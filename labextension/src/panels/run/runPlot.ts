@@ -12,13 +12,14 @@ import { curveChart, lossChart, type CurveName } from './lossChart';
 import type { RunView } from './model';
 import { PlotTools } from './plotTools';
 
+const EMPTY = 'The loss appears with the first step';
 const MAX_PROBES = 2;
 const MAX_ANSWER_CHARS = 220;
 
 export class RunPlot implements Disposable {
   readonly node = element('div', 'jp-twinkle-plot-area');
   private readonly canvas = element('div', 'jp-twinkle-plot-canvas');
-  private readonly frame = element('div', 'jp-twinkle-plot', { role: 'img', tabindex: '0' }, this.canvas);
+  private readonly frame = element('div', 'jp-twinkle-plot', { role: 'img', tabindex: '0', 'data-empty': EMPTY }, this.canvas);
   private readonly tip = new Tip();
   private readonly tools: PlotTools;
   private readonly resizing: ResizeObserver;

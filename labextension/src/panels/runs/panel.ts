@@ -4,13 +4,11 @@
  */
 
 import type { RunBundle, RunsBundle } from '../../wire';
-import type { CreatePlot, Hover, Plot, PlotColours } from '../chart/chart';
-import { Tip } from '../chart/tip';
+import type { CreatePlot } from '../chart/chart';
+import { ManyPlot, type Said } from '../chart/manyPlot';
 import { element, setAttribute, setText } from '../dom';
 import { formatLoss } from '../format';
-import { readColours } from '../run/colours';
 import { isOver, type RunView } from '../run/model';
-import { PlotTools } from '../run/plotTools';
 import type { Disposable, Transport } from '../transport';
 import { runsChart } from './curves';
 import { RunFeed } from './feed';
@@ -26,20 +24,15 @@ export interface RunsPanelOptions {
 
 const REDRAW_MS = 100;
 const MAX_TOLD = 12;
+const EMPTY = 'The losses appear with the first steps';
 
 export class RunsPanel implements Disposable {
   readonly node: HTMLElement;
   private readonly feeds: readonly RunFeed[];
   private readonly table: RunsTable;
-  private readonly tools = new PlotTools(() => this.draw(), true);
-  private readonly tip = new Tip();
-  private readonly canvas = element('div', 'jp-twinkle-plot-canvas');
-  private readonly frame = element('div', 'jp-twinkle-plot', { role: 'img' }, this.canvas);
+  private readonly plot: ManyPlot;
   private readonly connection = element('span', 'jp-twinkle-connection', { role: 'status', 'aria-live': 'polite' });
   private readonly seeing: IntersectionObserver;
-  private readonly resizing: ResizeObserver;
-  private plot: Plot | null = null;
-  private colours: PlotColours | null = null;
   private pointed: string | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private lastDraw = 0;
@@ -50,22 +43,18 @@ export class RunsPanel implements Disposable {
     const { runs } = options.bundle;
     this.feeds = runs.map(run => new RunFeed(run, options.transportOf(run), () => this.schedule()));
     this.table = new RunsTable(this.views, () => this.draw(), runId => this.point(runId));
+    this.plot = new ManyPlot(options.createPlot, () => this.draw(), step => this.saidAt(step), EMPTY);
     const title = element('span', 'jp-twinkle-title', {}, `${runs.length} runs`);
     this.node = element(
       'section',
       'jp-twinkle-panel jp-twinkle-runs',
       { role: 'region', 'aria-label': `${runs.length} runs in one plot`, 'data-twinkle-runs': String(runs.length) },
       element('div', 'jp-twinkle-head', {}, title, this.connection),
-      this.tools.node,
-      element('div', 'jp-twinkle-plot-box', {}, this.frame, this.tip.node),
+      this.plot.node,
       this.table.node
     );
     this.seeing = new IntersectionObserver(entries => this.onSeen(entries.at(-1)?.isIntersecting ?? true));
     this.seeing.observe(this.node);
-    this.resizing = new ResizeObserver(() => this.plot?.resize());
-    this.resizing.observe(this.canvas);
-    const events = { onPick: () => undefined, onHover: (hover: Hover | null) => this.onHover(hover) };
-    void options.createPlot(this.canvas, events).then(plot => this.take(plot));
   }
 
   /** The runs as they are now. */
@@ -75,29 +64,18 @@ export class RunsPanel implements Disposable {
 
   /** The theme has changed. */
   recolour(): void {
-    this.colours = null;
-    this.draw();
+    this.plot.recolour();
   }
 
   dispose(): void {
     this.isDisposed = true;
     clearTimeout(this.timer);
     this.seeing.disconnect();
-    this.resizing.disconnect();
     for (const feed of this.feeds) {
       feed.dispose();
     }
-    this.plot?.dispose();
+    this.plot.dispose();
     this.node.remove();
-  }
-
-  private take(plot: Plot): void {
-    if (this.isDisposed) {
-      plot.dispose();
-      return;
-    }
-    this.plot = plot;
-    this.draw();
   }
 
   private schedule(): void {
@@ -122,13 +100,8 @@ export class RunsPanel implements Disposable {
     this.showConnection();
     setAttribute(this.node, 'data-points', String(views.reduce((sum, view) => sum + view.points.length, 0)));
     this.table.show(views);
-    this.frame.classList.toggle('jp-twinkle-mod-empty', views.every(view => view.points.length === 0));
-    const { isLog, smoothing } = this.tools.settings;
-    const settings = { isLog, smoothing, hidden: this.table.hidden, pointed: this.pointed };
-    const chart = runsChart(views, settings);
-    setAttribute(this.frame, 'aria-label', chart.label);
-    this.colours ??= readColours(this.node);
-    this.plot?.draw(chart, this.colours);
+    const { isLog, smoothing } = this.plot.settings;
+    this.plot.draw(runsChart(views, { isLog, smoothing, hidden: this.table.hidden, pointed: this.pointed }));
   }
 
   private showConnection(): void {
@@ -154,15 +127,11 @@ export class RunsPanel implements Disposable {
     }
   }
 
-  private onHover(hover: Hover | null): void {
-    if (hover === null) {
-      this.tip.hide();
-      return;
-    }
+  private saidAt(step: number): Said {
     const said = this.views.flatMap(view => {
-      const point = view.points.find(one => one[0] === hover.step);
+      const point = view.points.find(one => one[0] === step);
       return point === undefined ? [] : [[view.adapter, formatLoss(point[1])] as const];
     });
-    this.tip.show(hover.left, [['Step', String(hover.step)], ...said.slice(0, MAX_TOLD)]);
+    return [['Step', String(step)], ...said.slice(0, MAX_TOLD)];
   }
 }

@@ -3,6 +3,7 @@
 import { element, setText } from '../dom';
 import { formatDuration, formatLoss, formatProgress, formatRate, STATE_WORDS } from '../format';
 import { secondsLeft, type RunView } from '../run/model';
+import { curveTick } from '../swatch';
 import { lookOf } from '../sweep/looks';
 
 export const HEADINGS = ['Run', 'State', 'Step', 'Train loss', 'Held-out', 'Tokens/s', 'Left'];
@@ -65,13 +66,7 @@ export class RunsTable {
 }
 
 function row(view: RunView, place: number): Row {
-  const { colour, dash } = lookOf(place);
-  const isShown = element('input', 'jp-twinkle-check', { type: 'checkbox' });
-  isShown.checked = true;
-  const swatch = element('span', 'jp-twinkle-swatch', { 'aria-hidden': 'true' });
-  swatch.style.background =
-    dash === '' ? colour : `repeating-linear-gradient(90deg, ${colour} 0 5px, transparent 5px 8px)`;
-  const name = element('label', 'jp-twinkle-tool', { title: view.runId }, isShown, swatch, view.adapter || view.runId);
+  const { node: name, tick: isShown } = curveTick(view.adapter || view.runId, view.runId, lookOf(place));
   const cells = runCells(view).map(text => element('td', '', {}, text));
   return { node: element('tr', '', {}, element('td', '', {}, name), ...cells), isShown, cells };
 }

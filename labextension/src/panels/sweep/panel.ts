@@ -1,18 +1,19 @@
 /**
  * The panel of a sweep: asks for it each second while it can be seen and goes on, and draws all
- * curves and the ranking. It knows neither JupyterLab nor the kernel.
+ * curves and the table of members. It knows neither JupyterLab nor the kernel.
  */
 
-import type { Sweep, SweepAction, SweepReading } from '../../sweepWire';
+import type { MemberAction, Sweep, SweepAction, SweepReading } from '../../sweepWire';
 import type { ActionBody } from '../../wire';
+import type { CreatePlot } from '../chart/chart';
+import { ManyPlot } from '../chart/manyPlot';
 import { element, setAttribute, setText } from '../dom';
 import { STATE_WORDS } from '../format';
 import { stateIcon } from '../icons';
 import type { Disposable } from '../transport';
 import { isOver, sweepLine } from './cells';
-import { curvesSvg } from './curvesSvg';
+import { sweepChart, sweepSaidAt } from './chart';
 import { ExtendForm } from './extend';
-import { looksOf } from './looks';
 import { StopButton } from './stopButton';
 import { RankingTable } from './table';
 import type { SweepTransport } from './transport';
@@ -23,13 +24,12 @@ export interface SweepPanelOptions {
   /** The stored picture, shown until the service has answered. */
   readonly stored: Sweep | null;
   readonly transport: SweepTransport;
+  readonly createPlot: CreatePlot;
   /** The service has answered with something new. */
   readonly onChange?: (sweep: Sweep) => void;
 }
 
 const POLL_MS = 1000;
-const COLOURS = { muted: 'var(--jp-twinkle-muted)', grid: 'var(--jp-twinkle-grid)' };
-const MIN_WIDTH = 320;
 const EMPTY = 'The losses appear with the first steps';
 
 export class SweepPanel implements Disposable {
@@ -39,15 +39,16 @@ export class SweepPanel implements Disposable {
   private readonly state = element('span', 'jp-twinkle-state-word');
   private readonly connection = element('span', 'jp-twinkle-connection', { role: 'status', 'aria-live': 'polite' });
   private readonly caption = element('span', 'jp-twinkle-message');
-  private readonly plot = element('div', 'jp-twinkle-plot jp-twinkle-curves');
+  private readonly plot: ManyPlot;
   private readonly stop = new StopButton(() => this.command('stop', {}));
-  private readonly table = new RankingTable(
-    runId => void this.prune(runId),
-    runId => this.pointAt(runId)
-  );
+  private readonly table = new RankingTable({
+    onPrune: runId => void this.tell(this.command('prune', { members: [runId] })),
+    onMember: (runId, action) => this.tell(this.steer(runId, action)),
+    onPoint: runId => this.pointAt(runId),
+    onTick: () => this.drawCurves()
+  });
   private readonly extend = new ExtendForm(body => this.command('extend', body));
   private readonly seeing: IntersectionObserver;
-  private readonly resizing: ResizeObserver;
 
   private newestReading: { readonly sweep: Sweep; readonly raw: unknown } | null = null;
   private stored: Sweep | null;
@@ -61,6 +62,7 @@ export class SweepPanel implements Disposable {
 
   constructor(private readonly options: SweepPanelOptions) {
     this.stored = options.stored;
+    this.plot = new ManyPlot(options.createPlot, () => this.drawCurves(), step => this.saidAt(step), EMPTY);
     const title = element('span', 'jp-twinkle-title', { title: options.sweepId }, options.name || options.sweepId);
     const state = element('span', 'jp-twinkle-state', {}, this.icon.node, this.state);
     this.node = element(
@@ -69,15 +71,13 @@ export class SweepPanel implements Disposable {
       { role: 'region', 'aria-label': `Sweep ${options.name}`, 'data-twinkle-sweep': options.sweepId },
       element('div', 'jp-twinkle-head', {}, title, state, this.connection, this.stop.node),
       element('div', 'jp-twinkle-caption', {}, this.caption),
-      this.plot,
+      this.plot.node,
       this.table.node,
       this.extend.node
     );
     this.say('waiting', 'Connecting…');
     this.seeing = new IntersectionObserver(entries => this.onSeen(entries.at(-1)?.isIntersecting ?? true));
     this.seeing.observe(this.node);
-    this.resizing = new ResizeObserver(() => this.drawCurves());
-    this.resizing.observe(this.plot);
     document.addEventListener('visibilitychange', this.onVisibility);
     this.draw();
     this.schedule(0);
@@ -95,11 +95,16 @@ export class SweepPanel implements Disposable {
     this.draw();
   }
 
+  /** The theme has changed. */
+  recolour(): void {
+    this.plot.recolour();
+  }
+
   dispose(): void {
     this.isDisposed = true;
     clearTimeout(this.timer);
     this.seeing.disconnect();
-    this.resizing.disconnect();
+    this.plot.dispose();
     document.removeEventListener('visibilitychange', this.onVisibility);
     this.node.remove();
   }
@@ -165,41 +170,44 @@ export class SweepPanel implements Disposable {
     }
     setAttribute(this.node, 'data-state', sweep.state);
     setAttribute(this.node, 'data-members', String(sweep.members.length));
+    setAttribute(this.node, 'data-curves', String(sweep.members.filter(one => one.points.length > 0).length));
     setAttribute(this.node, 'data-points', String(sweep.members.reduce((sum, one) => sum + one.points.length, 0)));
     this.icon.show(sweep.state);
     setText(this.state, STATE_WORDS[sweep.state]);
     setText(this.caption, sweepLine(sweep));
     this.stop.show(!isOver(sweep.state), this.isLive);
-    this.table.show(sweep, looksOf(sweep), this.isLive);
+    this.table.show(sweep, this.isLive);
     this.extend.show(sweep, this.isLive);
     this.drawCurves();
   }
 
   private drawCurves(): void {
-    const sweep = this.sweep;
-    const hasPoints = sweep?.members.some(one => one.points.length + one.evalPoints.length > 0) ?? false;
-    this.plot.classList.toggle('jp-twinkle-mod-empty', !hasPoints);
-    setAttribute(this.plot, 'data-empty', hasPoints ? '' : EMPTY);
-    if (sweep !== null && hasPoints) {
-      const size = { width: Math.max(MIN_WIDTH, this.plot.clientWidth), height: this.plot.clientHeight || 260 };
-      this.plot.innerHTML = curvesSvg(sweep, COLOURS, size);
-      this.pointAt(this.pointed);
+    if (this.sweep !== null) {
+      const { isLog, smoothing } = this.plot.settings;
+      this.plot.draw(sweepChart(this.sweep, { isLog, smoothing, hidden: this.table.hidden, pointed: this.pointed }));
     }
+  }
+
+  private saidAt(step: number): ReturnType<typeof sweepSaidAt> {
+    return this.sweep === null ? [] : sweepSaidAt(this.sweep, step);
   }
 
   private pointAt(runId: string | null): void {
-    this.pointed = runId;
-    for (const curve of this.plot.querySelectorAll<SVGGElement>('g[data-run]')) {
-      curve.classList.toggle('jp-twinkle-mod-faint', runId !== null && curve.dataset['run'] !== runId);
+    if (this.pointed !== runId) {
+      this.pointed = runId;
+      this.drawCurves();
     }
   }
 
-  private async prune(runId: string): Promise<void> {
+  /** @returns Whether it was taken; why not is said. */
+  private async tell(work: Promise<void>): Promise<boolean> {
     this.stop.tell('');
     try {
-      await this.command('prune', { members: [runId] });
+      await work;
+      return true;
     } catch (error) {
       this.stop.tell(error instanceof Error ? error.message : String(error));
+      return false;
     }
   }
 
@@ -208,11 +216,17 @@ export class SweepPanel implements Disposable {
     this.schedule(0);
   }
 
+  private async steer(runId: string, action: MemberAction): Promise<void> {
+    await this.options.transport.steer(runId, action);
+    this.schedule(0);
+  }
+
   private onSeen(isVisible: boolean): void {
     const comesBack = isVisible && !this.isVisible;
     this.isVisible = isVisible;
     if (comesBack) {
       this.schedule(0);
+      this.drawCurves();
     }
   }
 

@@ -1,13 +1,13 @@
 /** The last picture of a sweep for front ends that do not run our code: static HTML, and a line. */
 
 import type { Sweep } from '../../sweepWire';
+import { chartSvg } from '../chart/chartSvg';
 import { escapeHtml } from '../escape';
+import { NEUTRAL, SIZE } from '../run/picture';
 import { cells, headings, sweepLine } from './cells';
-import { curvesSvg } from './curvesSvg';
+import { sweepChart } from './chart';
 import { looksOf } from './looks';
 
-const SIZE = { width: 720, height: 240 };
-const NEUTRAL = { muted: 'currentColor', grid: 'rgba(128,128,128,0.25)' };
 const CELL = 'style="text-align:left;padding:2px 16px 2px 0"';
 
 /** The picture as `text/html`. */
@@ -24,7 +24,7 @@ export function sweepHtml(sweep: Sweep): string {
   return (
     `<div style="font-family:system-ui,sans-serif;font-size:13px;max-width:${SIZE.width}px">` +
     `<p style="margin:4px 0"><b>${escapeHtml(sweep.name)}</b> ${escapeHtml(sweepLine(sweep))}</p>` +
-    curvesSvg(sweep, NEUTRAL, SIZE) +
+    chartSvg(sweepChart(sweep), NEUTRAL, SIZE) +
     `<table style="border-collapse:collapse"><thead><tr>${head.join('')}</tr></thead>` +
     `<tbody>${rows.join('')}</tbody></table></div>`
   );

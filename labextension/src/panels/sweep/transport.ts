@@ -1,6 +1,6 @@
 /** How a sweep's panel hears of its sweep and cuts it. A panel knows only this. */
 
-import type { SweepAction, SweepReading } from '../../sweepWire';
+import type { MemberAction, SweepAction, SweepReading } from '../../sweepWire';
 import type { ActionBody } from '../../wire';
 
 export interface SweepTransport {
@@ -9,4 +9,7 @@ export interface SweepTransport {
 
   /** Resolves once the service has taken it; rejects with a `CommandFailedError` otherwise. */
   command(action: SweepAction, body: ActionBody): Promise<void>;
+
+  /** The same, of one member. */
+  steer(runId: string, action: MemberAction): Promise<void>;
 }

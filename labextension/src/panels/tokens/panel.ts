@@ -3,31 +3,47 @@
  * JupyterLab nor the kernel.
  */
 
-import { parseTokenView, type RowFault, type TokenView, type TokensBundle } from '../../asking';
+import { parseTokenView, withLogprobsOf, type RowFault, type TokenView, type TokensBundle } from '../../asking';
 import type { Asker } from '../asker';
 import { button } from '../button';
 import { element, setAttribute, setText } from '../dom';
 import { entry, labelled, onEnter } from '../entry';
 import type { Disposable } from '../transport';
 import { Ribbon } from './ribbon';
+import { shadingsOf, type Shading } from './shading';
 
-const LEGEND: readonly (readonly [className: string, label: string])[] = [
-  ['jp-twinkle-role-system', 'system'],
-  ['jp-twinkle-role-user', 'user'],
-  ['jp-twinkle-role-assistant', 'assistant'],
-  ['jp-twinkle-role-tool', 'tool'],
+type LegendEntry = readonly [className: string, label: string, style?: string];
+
+const ROLES: readonly LegendEntry[] = ['system', 'user', 'assistant', 'tool'].map(role => [`jp-twinkle-role-${role}`, role]);
+const STANDINGS: readonly LegendEntry[] = [
   ['jp-twinkle-mod-learned', 'learned'],
   ['jp-twinkle-mod-special', 'special'],
   ['jp-twinkle-mod-cut', 'cut']
 ];
+const CHANGES: readonly LegendEntry[] = [
+  ['jp-twinkle-mod-shaded', 'more likely now', shadeStyle('success')],
+  ['jp-twinkle-mod-shaded', 'less likely now', shadeStyle('error')]
+];
+const SURPRISES: readonly LegendEntry[] = [['jp-twinkle-mod-shaded', 'unlikely', shadeStyle('train')]];
+
+function shadeStyle(hue: string): string {
+  return `--jp-twinkle-shade: var(--jp-twinkle-${hue}); --jp-twinkle-strength: 45%`;
+}
+
+function isShading(name: string): name is Shading {
+  return name === 'role' || name === 'adapter' || name === 'base' || name === 'change';
+}
 
 export class TokensPanel implements Disposable {
   readonly node: HTMLElement;
   private readonly counts = element('span', 'jp-twinkle-message', { role: 'status' });
   private readonly rule = element('select', 'jp-twinkle-entry', { 'data-entry': 'loss-mask' });
   private readonly length = entry('max-length', 'numeric');
+  private readonly shading = element('select', 'jp-twinkle-entry', { 'data-entry': 'shading' });
+  private readonly shadingField = labelled('Colours', this.shading);
   private readonly problem = element('div', 'jp-twinkle-command-error', { role: 'alert' });
   private readonly faults = element('ul', 'jp-twinkle-faults', { 'aria-label': 'What is wrong with this row' });
+  private readonly legend = element('div', 'jp-twinkle-legend', { 'aria-label': 'What the colours say', role: 'note' });
   private readonly ribbon = new Ribbon();
   private view: TokenView;
   private asked = 0;
@@ -43,6 +59,8 @@ export class TokensPanel implements Disposable {
     this.rule.onchange = () => void this.ask();
     this.rule.onkeydown = event => event.stopPropagation();
     onEnter(this.length, () => void this.ask());
+    this.shading.onchange = () => this.showShading();
+    this.shading.onkeydown = event => event.stopPropagation();
     this.length.placeholder = 'no limit';
     const title = element('span', 'jp-twinkle-title', {}, bundle.title);
     const settings = element(
@@ -50,9 +68,9 @@ export class TokensPanel implements Disposable {
       'jp-twinkle-steer-row',
       {},
       labelled('Loss mask', this.rule),
-      labelled('Max length', this.length, apply)
+      labelled('Max length', this.length, apply),
+      this.shadingField
     );
-    const legend = LEGEND.map(([name, label]) => element('span', `jp-twinkle-token ${name}`, {}, label));
     this.node = element(
       'section',
       'jp-twinkle-panel jp-twinkle-tokens',
@@ -61,7 +79,7 @@ export class TokensPanel implements Disposable {
       settings,
       this.problem,
       this.faults,
-      element('div', 'jp-twinkle-legend', { 'aria-label': 'What the colours say', role: 'note' }, ...legend),
+      this.legend,
       this.ribbon.node
     );
     this.show(bundle.view);
@@ -85,6 +103,24 @@ export class TokensPanel implements Disposable {
     this.faults.hidden = view.faults.length === 0;
     this.faults.replaceChildren(...view.faults.map(fault => this.fault(fault)));
     this.ribbon.show(view);
+    const shadings = shadingsOf(view);
+    const chosen = this.shading.value;
+    this.shadingField.hidden = shadings.length === 0;
+    this.shading.replaceChildren(...shadings.map(([name, label]) => element('option', '', { value: name }, label)));
+    if (shadings.length > 0) {
+      this.shading.value = shadings.some(([name]) => name === chosen) ? chosen : (shadings[1] ?? ['role'])[0];
+    }
+    this.showShading();
+  }
+
+  private showShading(): void {
+    const shading = isShading(this.shading.value) ? this.shading.value : 'role';
+    setAttribute(this.node, 'data-shading', shading);
+    this.ribbon.shade(shading);
+    const entries = [...(shading === 'role' ? ROLES : shading === 'change' ? CHANGES : SURPRISES), ...STANDINGS];
+    this.legend.replaceChildren(
+      ...entries.map(([name, label, style]) => element('span', `jp-twinkle-token ${name}`, style === undefined ? {} : { style }, label))
+    );
   }
 
   private fault(fault: RowFault): HTMLElement {
@@ -114,8 +150,9 @@ export class TokensPanel implements Disposable {
       max_length: length === '' ? null : Number(length)
     };
     try {
-      const view = parseTokenView(await this.asker.ask('tokens', body));
-      if (number === this.asked && view !== null) {
+      const found = parseTokenView(await this.asker.ask('tokens', body));
+      if (number === this.asked && found !== null) {
+        const view = withLogprobsOf(found, this.view);
         setText(this.problem, '');
         this.show(view);
         this.onChange(view);

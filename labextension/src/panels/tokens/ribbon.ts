@@ -5,6 +5,7 @@
 
 import type { Token, TokenView } from '../../asking';
 import { element, setText } from '../dom';
+import { logprobText, shadeOf, type Shading } from './shading';
 
 const KNOWN_ROLES = ['system', 'user', 'assistant', 'tool'];
 const STRIDES: Readonly<Record<string, number>> = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -10, ArrowDown: 10 };
@@ -17,6 +18,7 @@ export class Ribbon {
   private readonly prefix: string;
   private view: TokenView | null = null;
   private current = -1;
+  private shading: Shading = 'role';
 
   constructor() {
     numRibbons += 1;
@@ -42,6 +44,17 @@ export class Ribbon {
     }
   }
 
+  /** Colour the tokens by something else. */
+  shade(shading: Shading): void {
+    this.shading = shading;
+    this.view?.tokens.forEach((token, place) => {
+      const node = this.list.children[place];
+      if (node instanceof HTMLElement) {
+        applyShade(node, token, shading);
+      }
+    });
+  }
+
   /** Go to a token and look at it. */
   reveal(place: number): void {
     this.go(place);
@@ -56,6 +69,7 @@ export class Ribbon {
       'aria-selected': 'false',
       'aria-label': labelOf(token, place, view)
     });
+    applyShade(node, token, this.shading);
     const shown = shownText(token.text);
     node.append(shown);
     if (token.text.includes('\n')) {
@@ -107,6 +121,13 @@ export class Ribbon {
   }
 }
 
+function applyShade(node: HTMLElement, token: Token, shading: Shading): void {
+  const shade = shadeOf(token, shading);
+  node.classList.toggle('jp-twinkle-mod-shaded', shading !== 'role');
+  node.style.setProperty('--jp-twinkle-shade', shade === null ? 'transparent' : `var(--jp-twinkle-${shade.hue})`);
+  node.style.setProperty('--jp-twinkle-strength', `${Math.round(45 * (shade?.strength ?? 0))}%`);
+}
+
 function classesOf(token: Token, place: number, view: TokenView): string {
   const role = KNOWN_ROLES.includes(token.role) ? ` jp-twinkle-role-${token.role}` : '';
   const isCut = view.maxLength !== null && place >= view.maxLength;
@@ -121,7 +142,8 @@ function shownText(text: string): string {
 
 function labelOf(token: Token, place: number, view: TokenView): string {
   const role = token.role === '' ? '' : `, ${token.role}`;
-  return `${JSON.stringify(token.text)}${role}, ${standingOf(token, place, view)}, id ${token.id}`;
+  const likely = logprobText(token, view.adapter);
+  return `${JSON.stringify(token.text)}${role}, ${standingOf(token, place, view)}, id ${token.id}${likely === '' ? '' : `, ${likely}`}`;
 }
 
 function standingOf(token: Token, place: number, view: TokenView): string {
@@ -142,6 +164,9 @@ export function detailsOf(token: Token, place: number, view: TokenView): string 
     token.role === '' ? 'before the first message' : token.role,
     weight,
     `characters ${token.start} to ${token.end}`,
-    ...(token.isSpecial ? ['special'] : [])
-  ].join(' · ');
+    ...(token.isSpecial ? ['special'] : []),
+    logprobText(token, view.adapter)
+  ]
+    .filter(part => part !== '')
+    .join(' · ');
 }
