@@ -10,27 +10,26 @@ from tests.client.live_service import LiveService
 from tests.service.twinkle.conftest import OTHER, ROW, TwinkleUser
 from twinkle_jupyter.config.limits import Limits
 from twinkle_jupyter.service.limit_book import LimitBook
-from twinkle_jupyter.service.live_limits import LiveLimits
 from twinkle_jupyter.service.quotas import Quotas
-
-
-def book(quotas: Quotas, limits: Limits) -> LimitBook:
-    """Return one of these limits."""
-    return LimitBook(LiveLimits(quotas._store, limits))
+from twinkle_jupyter.store.recent_row import RecentRows
 
 
 @pytest.fixture
 def quotas(live: LiveService) -> Iterator[Quotas]:
     quotas: Quotas = live.app.state.parts.quotas
     yield quotas
-    quotas.book = book(quotas, Limits())
+    set_limits(quotas, live)
+
+
+def set_limits(quotas: Quotas, live: LiveService, **limits: int) -> None:
+    quotas.book = LimitBook(Limits(**limits), RecentRows(live.store))
 
 
 def test_a_row_too_long_is_refused_and_a_shorter_one_is_not(
-    quotas: Quotas, ben: TwinkleUser
+    live: LiveService, quotas: Quotas, ben: TwinkleUser
 ) -> None:
     ben.add()
-    quotas.book = book(quotas, Limits(longest_input=4))
+    set_limits(quotas, live, longest_input=4)
     answer = ben.model("forward_backward", inputs=[ROW])
     assert answer.status_code == 422
     assert "longest_input=4" in answer.json()["detail"]
@@ -44,7 +43,7 @@ def test_what_is_read_and_written_counts_until_it_is_answered(
     live: LiveService, quotas: Quotas, ben: TwinkleUser
 ) -> None:
     ben.add()
-    quotas.book = book(quotas, Limits(tokens_per_minute=20, queued_tokens=20))
+    set_limits(quotas, live, tokens_per_minute=20, queued_tokens=20)
     ben.result("forward_backward", inputs=[ROW])
     sampled = ben.sampler("sample", inputs=[ROW], sampling_params={"max_tokens": 6})
     assert sampled.status_code == 200, sampled.text
@@ -56,5 +55,5 @@ def test_what_is_read_and_written_counts_until_it_is_answered(
     assert "tokens_per_minute=20 is used up" in many.json()["detail"]
     assert "Retry-After" in many.headers
     # Nothing has happened: an op that was refused leaves no hole behind it.
-    quotas.book = book(quotas, Limits())
+    set_limits(quotas, live)
     assert ben.result("forward_backward", inputs=[ROW])["loss"] > 0
