@@ -5,6 +5,22 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * ActBody
+         * @description One act.
+         */
+        readonly ActBody: {
+            /** At */
+            readonly at: string;
+            /** Detail */
+            readonly detail: string;
+            /** To */
+            readonly to: string;
+            /** What */
+            readonly what: string;
+            /** Who */
+            readonly who: string;
+        };
+        /**
          * AdapterBody
          * @description One adapter, as its newest run left it; or one that a Tinker client trains.
          *
@@ -17,6 +33,7 @@ export interface components {
             readonly alpha: number;
             /** Base Model */
             readonly base_model: string;
+            readonly details?: components["schemas"]["AdapterDetailsBody"] | null;
             /** Folder */
             readonly folder: string;
             /** Name */
@@ -37,12 +54,77 @@ export interface components {
             readonly step: number;
         };
         /**
+         * AdapterDetailsBody
+         * @description Where an adapter is, what it takes on disk, and whence it came.
+         */
+        readonly AdapterDetailsBody: {
+            /** Expires At */
+            readonly expires_at: string;
+            /** Num Checkpoints */
+            readonly num_checkpoints: number;
+            /** Parent */
+            readonly parent: string;
+            /** Parent Step */
+            readonly parent_step: number;
+            /**
+             * Place
+             * @enum {string}
+             */
+            readonly place: "active" | "resident" | "stored" | "";
+            /** Size Bytes */
+            readonly size_bytes: number;
+            /** Updated At */
+            readonly updated_at: string;
+        };
+        /**
          * AdapterListBody
          * @description All adapters of a user.
          */
         readonly AdapterListBody: {
             /** Adapters */
             readonly adapters: readonly components["schemas"]["AdapterBody"][];
+        };
+        /**
+         * AuditBody
+         * @description Acts, newest first.
+         */
+        readonly AuditBody: {
+            /** Acts */
+            readonly acts: readonly components["schemas"]["ActBody"][];
+        };
+        /**
+         * BroadcastBody
+         * @description A message for everybody, until its time is over.
+         */
+        readonly BroadcastBody: {
+            /** Expires At */
+            readonly expires_at: string;
+            /**
+             * Level
+             * @enum {string}
+             */
+            readonly level: "info" | "warning";
+            /** Message */
+            readonly message: string;
+            /** Sent At */
+            readonly sent_at: string;
+        };
+        /**
+         * ChangedLimitsBody
+         * @description What was changed for somebody, and not taken back.
+         */
+        readonly ChangedLimitsBody: {
+            /** Changed */
+            readonly changed: {
+                readonly [key: string]: number;
+            };
+            /** Name */
+            readonly name: string;
+            /**
+             * Scope
+             * @enum {string}
+             */
+            readonly scope: "default" | "group" | "user";
         };
         /**
          * CheckpointBody
@@ -73,6 +155,17 @@ export interface components {
         readonly CheckpointListBody: {
             /** Checkpoints */
             readonly checkpoints: readonly components["schemas"]["CheckpointBody"][];
+        };
+        /**
+         * DrainStateBody
+         * @description Whether the service rests, and how far runs have come to rest.
+         */
+        readonly DrainStateBody: {
+            readonly maintenance: components["schemas"]["MaintenanceBody"] | null;
+            /** Num Held */
+            readonly num_held: number;
+            /** Num Running */
+            readonly num_running: number;
         };
         /**
          * ErrorBody
@@ -146,6 +239,26 @@ export interface components {
         };
         readonly JsonValue: unknown;
         /**
+         * KeyBody
+         * @description A key, known by its id: nobody can use it by what is here.
+         */
+        readonly KeyBody: {
+            /** Created At */
+            readonly created_at: string;
+            /** Key Id */
+            readonly key_id: string;
+            /** Label */
+            readonly label: string;
+        };
+        /**
+         * KeyListBody
+         * @description All keys of one user, oldest first.
+         */
+        readonly KeyListBody: {
+            /** Keys */
+            readonly keys: readonly components["schemas"]["KeyBody"][];
+        };
+        /**
          * LimitBody
          * @description One limit, and how much of it a user has.
          */
@@ -158,6 +271,30 @@ export interface components {
             readonly name: string;
             /** Used */
             readonly used: number | null;
+        };
+        /**
+         * LimitListBody
+         * @description What the configuration says, and all changes.
+         */
+        readonly LimitListBody: {
+            /** Changed */
+            readonly changed: readonly components["schemas"]["ChangedLimitsBody"][];
+            /** Configured */
+            readonly configured: {
+                readonly [key: string]: number;
+            };
+            /** Configured Groups */
+            readonly configured_groups: {
+                readonly [key: string]: {
+                    readonly [key: string]: number;
+                };
+            };
+            /** Configured Users */
+            readonly configured_users: {
+                readonly [key: string]: {
+                    readonly [key: string]: number;
+                };
+            };
         };
         /**
          * LoadedModelBody
@@ -178,6 +315,81 @@ export interface components {
             readonly num_slots: number;
             /** Phase */
             readonly phase: string;
+        };
+        /**
+         * MadeKeyBody
+         * @description A key that was made just now, with the key itself, which is told only here.
+         */
+        readonly MadeKeyBody: {
+            /** Created At */
+            readonly created_at: string;
+            /** Key */
+            readonly key: string;
+            /** Key Id */
+            readonly key_id: string;
+            /** Label */
+            readonly label: string;
+        };
+        /**
+         * MaintenanceBody
+         * @description The service rests: no new work is taken in, and runs wait at a checkpoint.
+         */
+        readonly MaintenanceBody: {
+            /** Message */
+            readonly message: string;
+            /** Since */
+            readonly since: string;
+            /** Until */
+            readonly until: string;
+        };
+        /**
+         * ModelUseBody
+         * @description What one base model's trainer does.
+         */
+        readonly ModelUseBody: {
+            /** Base Model */
+            readonly base_model: string;
+            /** Memory Bytes */
+            readonly memory_bytes: number;
+            /** Num Active Adapters */
+            readonly num_active_adapters: number;
+            /** Num Adapters */
+            readonly num_adapters: number;
+            /** Num Slots */
+            readonly num_slots: number;
+            /** Queued Ops */
+            readonly queued_ops: number;
+            /** Queued Tokens */
+            readonly queued_tokens: number;
+            /** Tokens Per Minute */
+            readonly tokens_per_minute: number;
+        };
+        /**
+         * NewKeyBody
+         * @description A key that is wanted.
+         */
+        readonly NewKeyBody: {
+            /**
+             * Label
+             * @default
+             */
+            readonly label: string;
+        };
+        /**
+         * OverviewBody
+         * @description Who uses what.
+         */
+        readonly OverviewBody: {
+            /** Base Models */
+            readonly base_models: readonly components["schemas"]["ModelUseBody"][];
+            readonly broadcast?: components["schemas"]["BroadcastBody"] | null;
+            readonly maintenance?: components["schemas"]["MaintenanceBody"] | null;
+            /** Runs */
+            readonly runs: {
+                readonly [key: string]: number;
+            };
+            /** Users */
+            readonly users: readonly components["schemas"]["UserUseBody"][];
         };
         /**
          * RecordedBaseModel
@@ -428,10 +640,12 @@ export interface components {
         readonly ServiceBody: {
             /** Base Models */
             readonly base_models: readonly string[];
+            readonly broadcast?: components["schemas"]["BroadcastBody"] | null;
             /** Computed In */
             readonly computed_in?: {
                 readonly [key: string]: string;
             };
+            readonly maintenance?: components["schemas"]["MaintenanceBody"] | null;
             /** Message */
             readonly message: string;
             /** Num Active Runs */
@@ -443,6 +657,40 @@ export interface components {
             readonly phase: "stopped" | "starting" | "ready" | "failed";
             /** Version */
             readonly version: string;
+        };
+        /**
+         * SharedBody
+         * @description A checkpoint that may be read.
+         */
+        readonly SharedBody: {
+            /** Adapter */
+            readonly adapter: string;
+            /** Alpha */
+            readonly alpha: number;
+            /** Base Model */
+            readonly base_model: string;
+            /** Everyone */
+            readonly everyone: boolean;
+            /** Groups */
+            readonly groups: readonly string[];
+            /** Owner */
+            readonly owner: string;
+            /** Path */
+            readonly path: string;
+            /** Rank */
+            readonly rank: number;
+            /** Shared At */
+            readonly shared_at: string;
+            /** Step */
+            readonly step: number;
+        };
+        /**
+         * SharedListBody
+         * @description All that the asker may read, newest first.
+         */
+        readonly SharedListBody: {
+            /** Shared */
+            readonly shared: readonly components["schemas"]["SharedBody"][];
         };
         /**
          * SweepBody
@@ -515,6 +763,8 @@ export interface components {
             readonly rank: number;
             /** Run Id */
             readonly run_id: string;
+            /** Seconds Per Step */
+            readonly seconds_per_step?: number | null;
             /** Settings */
             readonly settings: {
                 readonly [key: string]: components["schemas"]["JsonValue"];
@@ -554,13 +804,23 @@ export interface components {
         };
         /**
          * TokenColumnsBody
-         * @description The tokens as columns, all (T,) long.
+         * @description The tokens as columns, (T,) long.
          */
         readonly TokenColumnsBody: {
+            /**
+             * Base Logprob
+             * @default []
+             */
+            readonly base_logprob: readonly (number | null)[];
             /** End */
             readonly end: readonly number[];
             /** Id */
             readonly id: readonly number[];
+            /**
+             * Logprob
+             * @default []
+             */
+            readonly logprob: readonly (number | null)[];
             /** Role */
             readonly role: readonly string[];
             /** Special */
@@ -577,6 +837,11 @@ export interface components {
          * @description A row as tokens, what is cut included.
          */
         readonly TokenViewBody: {
+            /**
+             * Adapter
+             * @default
+             */
+            readonly adapter: string;
             /** Base Model */
             readonly base_model: string;
             /**
@@ -632,6 +897,30 @@ export interface components {
             readonly tag: string;
             /** Version */
             readonly version: string;
+        };
+        /**
+         * UserUseBody
+         * @description What one user has and does.
+         */
+        readonly UserUseBody: {
+            /** Last Seen */
+            readonly last_seen: string;
+            /** Num Active Adapters */
+            readonly num_active_adapters: number;
+            /** Num Adapters */
+            readonly num_adapters: number;
+            /** Queued Tokens */
+            readonly queued_tokens: number;
+            /** Runs */
+            readonly runs: {
+                readonly [key: string]: number;
+            };
+            /** Storage Bytes */
+            readonly storage_bytes: number;
+            /** Tokens Per Minute */
+            readonly tokens_per_minute: number;
+            /** User */
+            readonly user: string;
         };
     };
     responses: never;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -66,8 +67,6 @@ class Lab:
         return processes_of(self.environment["TWINKLE_HOME"])
 
     def service_pid(self) -> int:
-        import json
-
         path = Path(self.environment["JUPYTER_RUNTIME_DIR"]) / "twinkle-service.json"
         return int(json.loads(path.read_text(encoding="utf-8"))["pid"])
 
@@ -102,9 +101,23 @@ class LabStarter:
     root: Path
     started: list[Lab] = field(default_factory=list)
 
-    def __call__(self, *arguments: str, base_url: str = "") -> Lab:
+    def __call__(
+        self, *arguments: str, module: str = "jupyterlab", without: str = "", base_url: str = ""
+    ) -> Lab:
+        """Start one.
+
+        Args:
+            arguments: More of the command line.
+            module: What is started: `jupyterlab` or `notebook`.
+            without: A labextension that is not to be loaded.
+            base_url: Path below which it answers.
+        """
         home = self.root / secrets.token_hex(4)
         (home / "work").mkdir(parents=True)
+        if without:
+            page = home / "config" / "labconfig" / "page_config.json"
+            page.parent.mkdir(parents=True)
+            page.write_text(json.dumps({"disabledExtensions": {without: True}}), encoding="utf-8")
         say_no_to_jupyter_news(home / "config" / "lab" / "user-settings")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -126,7 +139,7 @@ class LabStarter:
                 [
                     sys.executable,
                     "-m",
-                    "jupyterlab",
+                    module,
                     "--no-browser",
                     "--allow-root",
                     "--ServerApp.ip=127.0.0.1",

@@ -12,6 +12,8 @@ from tests.client.live_service import RECORDS, LiveService
 from tests.journeys.conftest import Lab
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.notebook.panels import Bundle
+from twinkle_jupyter.notebook.token_panels import TOKENS_MIME, token_bundle
 from twinkle_jupyter.runs.events import (
     CheckpointSavedEvent,
     EvalDone,
@@ -22,6 +24,7 @@ from twinkle_jupyter.runs.events import (
     Steered,
     StepDone,
 )
+from twinkle_jupyter.wire.sweeps import SweepBody
 
 MESSAGES = (
     {"role": "system", "content": "You are a pirate."},
@@ -81,6 +84,31 @@ def step_events(first: int, last: int, floor: float = 0.6, seed: int = 0) -> lis
         if step == 80:
             events.append(Steered(step=step, wish=1, changes={"learning_rate": 5e-4}))
     return events
+
+
+def begin_sweep(service: LiveService, client: Client) -> SweepBody:
+    """Queue a sweep that nobody drives, and let its members' logs begin."""
+    grid: dict[str, list[object]] = {"learning_rate": [1e-4, 1e-3], "rank": [4, 8]}
+    sweep = client.start_sweep("kit", grid, RECORDS, base_model="tiny", steps=200)
+    for number, one in enumerate(sweep.body().members):
+        service.append(one.run_id, *step_events(1, 60, floor=0.4 + number / 5, seed=number))
+        service.change(one.run_id, state="running")
+    return sweep.body(points=True)
+
+
+def ribbon_bundle(client: Client) -> Bundle:
+    """Return a row whose tokens say how likely they are, before and after."""
+    view = client.view_tokens({"messages": list(MESSAGES)})
+    bundle = token_bundle("Row 3 of 120", list(MESSAGES), view)
+    count = range(1, len(view.tokens.id))
+    columns = {
+        "logprob": [None, *(-(place % 7) / 4 for place in count)],
+        "base_logprob": [None, *(-(place % 11) / 2 for place in count)],
+    }
+    drawn = view.model_dump(mode="json")
+    shown = {**drawn, "tokens": {**drawn["tokens"], **columns}, "adapter": "pirate-0"}
+    content = {"title": "Row 3 of 120", "messages": list(MESSAGES), "view": shown}
+    return {**bundle, TOKENS_MIME: content}
 
 
 def write_panels(lab: Lab, name: str, bundles: Sequence[Mapping[str, object]]) -> None:

@@ -44,6 +44,7 @@ def test_a_sweep_is_watched_cut_and_extended(
         run_cell(page, 0)
         run_cell(page, 1)
         _check_live(page)
+        _check_table(page)
         _check_prune(page)
         _check_extend(page)
         _save(lab, page)
@@ -64,10 +65,26 @@ def test_a_sweep_is_watched_cut_and_extended(
 
 def _check_live(page: Page) -> None:
     wait_until(lambda: _number(page, "members") == 4, 60, "the panel")
-    wait_until(lambda: _curves(page) == 4, 60, "four curves")
+    wait_until(lambda: _number(page, "curves") == 4, 60, "four curves")
     before = _number(page, "points")
     wait_until(lambda: _number(page, "points") > before, 20, "curves that grow by themselves")
     wait_until(lambda: "ahead is kit-" in page.inner_text(_PANEL), 60, "a ranking")
+
+
+def _check_table(page: Page) -> None:
+    """The best is marked, any heading sorts, and one member rests while the others go on."""
+    page.mouse.move(5, 5)
+    wait_until(lambda: "★" in page.inner_text(f"{_PANEL} tbody tr >> nth=0"), 20, "the best first")
+    page.focus(f"{_PANEL} [data-sort='learning rate']")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    wait_until(lambda: "1e-3" in page.inner_text(f"{_PANEL} tbody tr >> nth=0"), 5, "sorting")
+    page.click(f"{_PANEL} [data-sort='#']")
+    resting = "kit-lr1e-3-r4"
+    page.click(f"{_PANEL} [aria-label='Pause {resting}']")
+    wait_until(lambda: "Paused" in _row(page, resting), 30, "pausing a member")
+    page.click(f"{_PANEL} [aria-label='Resume {resting}']")
+    wait_until(lambda: "Running" in _row(page, resting), 30, "going on with a member")
 
 
 def _check_prune(page: Page) -> None:
@@ -105,10 +122,6 @@ def _attribute(page: Page, name: str) -> str | None:
 
 def _number(page: Page, name: str) -> int:
     return int(_attribute(page, name) or 0)
-
-
-def _curves(page: Page) -> int:
-    return len(page.query_selector_all(f"{_PANEL} g[data-run] path"))
 
 
 def _row(page: Page, adapter: str) -> str:

@@ -14,21 +14,29 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Page
 
 from tests.client.live_service import LiveService
 from tests.journeys.browser import Watched, open_browser, wait_for_notebook
 from tests.journeys.conftest import Lab, LabStarter, wait_until
-from tests.journeys.saved_panels import MESSAGES, begin_run, step_events, write_panels
+from tests.journeys.panel_looks import check_looks, show
+from tests.journeys.saved_panels import (
+    begin_run,
+    begin_sweep,
+    ribbon_bundle,
+    step_events,
+    write_panels,
+)
 from twinkle_jupyter.client.client import Client
+from twinkle_jupyter.notebook.adapter_panels import adapters_bundle, adapters_table
 from twinkle_jupyter.notebook.chat_panels import CHAT_MIME, chat_bundle
 from twinkle_jupyter.notebook.panels import run_bundle
 from twinkle_jupyter.notebook.several_runs import runs_bundle
 from twinkle_jupyter.notebook.snapshot import Snapshot, snapshot
-from twinkle_jupyter.notebook.token_panels import token_bundle
+from twinkle_jupyter.notebook.sweep_panels import sweep_bundle
 from twinkle_jupyter.runs.events import RunEvent
 from twinkle_jupyter.store.records import RunRow
+from twinkle_jupyter.wire.sweeps import SweepBody
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(240)]
 
@@ -38,6 +46,7 @@ NUM_UPDATES = 500
 _SCRIPT_MS = 16.0
 _RUN, _RUNS = "[data-twinkle-run]", "[data-twinkle-runs]"
 _TOKENS, _CHAT = "[data-twinkle-tokens]", "[data-twinkle-chat='new']"
+_SWEEP, _ADAPTERS = "[data-twinkle-sweep]", "[data-twinkle-adapters]"
 _CHAT_KEPT = "[data-twinkle-chat='kept']"
 #: Counts shifts in our panels, and times what a timer does that brings new points to many curves.
 _WATCH = """
@@ -60,14 +69,6 @@ window.setTimeout = (act, ms, ...rest) => later(() => {
   if (panel && panel.dataset.points !== before) window.twinkleRedraws.push(took);
 }, ms);
 """
-AXE = """
-async selector => {
-  const found = await axe.run(selector, { resultTypes: ['violations'] });
-  return found.violations
-    .filter(one => one.impact === 'serious' || one.impact === 'critical')
-    .map(one => [one.id, ...one.nodes.map(n => n.target.join(' ') + ' ' + n.failureSummary)]);
-}
-"""
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_every_panel_works_looks_right_and_keeps_still(
         runs = [begin_run(service, client, f"pirate-{i}", 600) for i in range(NUM_RUNS)]
         _append(service, runs[0], step_events(1, 100))
         lab = start_lab()
-        write_panels(lab, "panels.ipynb", _bundles(client, runs))
+        write_panels(lab, "panels.ipynb", _bundles(client, runs, begin_sweep(service, client)))
     with open_browser(chromium, tmp_path / "profile") as (context, watched):
         context.add_init_script(_WATCH)
         page = context.new_page()
@@ -97,23 +98,28 @@ def test_every_panel_works_looks_right_and_keeps_still(
         page.keyboard.press("Control+b")
         _check_run(service, page, runs[0], figures)
         _check_many(service, page, runs, figures)
+        _check_sweep(page)
+        _check_adapters(page)
         _check_tokens(page)
         _check_chat(page)
         _check_preference(lab, page)
-        _check_looks(page)
+        check_looks(page, (_RUN, _RUNS, _SWEEP, _ADAPTERS, _TOKENS, _CHAT))
     sys.stdout.write(f"{json.dumps(figures)}\n")
     _check_quiet(watched)
     assert figures["layout shift"] == 0
     assert figures["median ms of a redraw"] <= _SCRIPT_MS
 
 
-def _bundles(client: Client, runs: list[str]) -> list[Mapping[str, object]]:
-    view = client.view_tokens({"messages": list(MESSAGES)})
+def _bundles(client: Client, runs: list[str], sweep: SweepBody) -> list[Mapping[str, object]]:
+    view = ribbon_bundle(client)
+    adapters = client.adapters(details=True)
     pictures = [(run, f"pirate-{i}", _picture(client, run)) for i, run in enumerate(runs)]
     return [
         run_bundle(*pictures[0]),
         runs_bundle(pictures),
-        token_bundle("Row 3 of 120", list(MESSAGES), view),
+        sweep_bundle(sweep),
+        adapters_bundle(adapters, adapters_table(adapters, "")),
+        view,
         _chat("new", []),
         _chat("kept", [{"prompt": "Who?", "answers": _ANSWERS}]),
     ]
@@ -137,7 +143,7 @@ def _picture(client: Client, run: str) -> Snapshot:
 
 def _check_run(service: LiveService, page: Page, run: str, figures: dict[str, float]) -> None:
     """Five hundred steps move nothing; a step under the pointer tells its probe's answer."""
-    _show(page, _RUN)
+    show(page, _RUN)
     page.wait_for_selector(f"{_RUN}[data-connection='live'] canvas", timeout=20_000)
     page.wait_for_timeout(500)
     page.evaluate("window.twinkleShifts = 0")
@@ -165,7 +171,7 @@ def _check_many(
     service: LiveService, page: Page, runs: list[str], figures: dict[str, float]
 ) -> None:
     """Sixty-four curves are drawn anew within the time of a frame."""
-    _show(page, _RUNS)
+    show(page, _RUNS)
     for first in (1, 26, 51, 76):
         for number, run in enumerate(runs[1:], start=1):
             _append(service, run, step_events(first, first + 24, seed=number))
@@ -178,6 +184,35 @@ def _check_many(
     page.uncheck(f"{_RUNS} tbody tr:first-child input")
 
 
+def _check_sweep(page: Page) -> None:
+    """Arrow keys read all losses of a step; a heading sorts; a tick takes a curve out."""
+    show(page, _SWEEP)
+    page.wait_for_selector(f"{_SWEEP}[data-connection='live'] canvas", timeout=20_000)
+    assert _data(page, _SWEEP)["curves"] == "4"
+    page.focus(f"{_SWEEP} .jp-twinkle-plot")
+    page.keyboard.press("ArrowLeft")
+    assert "kit-lr1e-3-r8" in page.inner_text(f"{_SWEEP} .jp-twinkle-tip")
+    page.click(f"{_SWEEP} [data-sort='rank']")
+    assert page.get_attribute(f"{_SWEEP} th >> nth=3", "aria-sort") == "ascending"
+    page.click(f"{_SWEEP} [data-sort='#']")
+    assert "★" in page.inner_text(f"{_SWEEP} tbody tr >> nth=0")
+    page.uncheck(f"{_SWEEP} tbody tr >> nth=0 >> input")
+    page.check(f"{_SWEEP} tbody tr >> nth=0 >> input")
+
+
+def _check_adapters(page: Page) -> None:
+    """Every adapter is there and can be had as code; what has no weights cannot be exported."""
+    show(page, _ADAPTERS)
+    page.wait_for_selector(f"{_ADAPTERS}[data-connection='live']", timeout=20_000)
+    assert _data(page, _ADAPTERS)["adapters"] == str(NUM_RUNS + 4)
+    row = f"{_ADAPTERS} [data-adapter='pirate-0']"
+    assert page.is_disabled(f"{row} [data-action='export']")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click(f"{row} [data-action='copy-code']")
+    wait_until(lambda: "asks pirate-0" in page.inner_text(_ADAPTERS), 5, "copying")
+    assert 'adapter("pirate-0")' in page.evaluate("navigator.clipboard.readText()")
+
+
 def _append(service: LiveService, run: str, events: Sequence[RunEvent]) -> None:
     """Let a run's log grow by all of these at once."""
     service.call(service.store.append_all(RunRow.log(run), [e.to_entry() for e in events]))
@@ -185,7 +220,7 @@ def _append(service: LiveService, run: str, events: Sequence[RunEvent]) -> None:
 
 def _check_tokens(page: Page) -> None:
     """Rule and length change what is learned; arrow keys read single tokens."""
-    _show(page, _TOKENS)
+    show(page, _TOKENS)
     every = int(_data(page, _TOKENS)["learned"])
     page.select_option(f"{_TOKENS} [data-entry='loss-mask']", "last-assistant")
     wait_until(lambda: 0 < int(_data(page, _TOKENS)["learned"]) < every, 10, "another rule")
@@ -195,6 +230,9 @@ def _check_tokens(page: Page) -> None:
     page.focus(f"{_TOKENS} [role='listbox']")
     page.keyboard.press("End")
     details = page.inner_text(f"{_TOKENS} .jp-twinkle-token-details")
+    assert "with pirate-0" in details
+    assert _data(page, _TOKENS)["shading"] == "change"
+    page.select_option(f"{_TOKENS} [data-entry='shading']", "role")
     count = _data(page, _TOKENS)["tokens"]
     assert f"token {count} of {count}" in details
     assert "cut" in details
@@ -202,7 +240,7 @@ def _check_tokens(page: Page) -> None:
 
 def _check_chat(page: Page) -> None:
     """Two answers side by side, as they are written; what cannot answer says why."""
-    _show(page, _CHAT)
+    show(page, _CHAT)
     page.focus(f"{_CHAT} [data-entry='question']")
     page.keyboard.type("Who are you?")
     page.keyboard.press("Enter")
@@ -233,42 +271,11 @@ def _check_preference(lab: Lab, page: Page) -> None:
     }
 
 
-def _check_looks(page: Page) -> None:
-    """Light, dark and narrow: axe finds nothing serious, and nothing is cut off."""
-    page.add_script_tag(path=AXE_FILE_PATH)
-    faults = {}
-    for look in ("light", "dark", "narrow"):
-        if look == "dark":
-            page.click(".lm-MenuBar-itemLabel:text-is('Settings')")
-            page.hover(".lm-Menu-itemLabel:text-is('Theme')")
-            page.click(".lm-Menu-itemLabel:text-is('JupyterLab Dark')")
-            page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
-            page.wait_for_timeout(300)
-        if look == "narrow":
-            page.set_viewport_size({"width": 560, "height": 900})
-            page.wait_for_timeout(300)
-        for panel in (_RUN, _RUNS, _TOKENS, _CHAT):
-            _show(page, panel)
-            faults[look, panel] = page.evaluate(AXE, panel)
-            wide = page.evaluate(
-                "s => { const e = document.querySelector(s);"
-                " return e.scrollWidth - e.clientWidth; }",
-                panel,
-            )
-            assert wide <= 1, (look, panel, wide)
-    assert {where: found for where, found in faults.items() if found} == {}
-
-
 def _check_quiet(watched: Watched) -> None:
     assert not watched.external
     # The browser's own words about the adapter's step that was to be refused.
     errors = [text for text in watched.errors if "404" not in text]
     assert not errors, errors
-
-
-def _show(page: Page, panel: str) -> None:
-    page.locator(panel).first.scroll_into_view_if_needed()
-    page.wait_for_timeout(150)
 
 
 def _plot_label(page: Page) -> str:

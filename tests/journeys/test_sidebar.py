@@ -16,7 +16,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from tests.journeys.browser import open_browser, wait_for_notebook, write_notebook
 from tests.journeys.conftest import Lab, LabStarter, wait_until
-from tests.journeys.test_panels import AXE
+from tests.journeys.panel_looks import AXE
 
 pytestmark = [
     *(pytest.mark.browser, pytest.mark.model, pytest.mark.crash),
@@ -188,7 +188,7 @@ def _check_chat_and_reload(page: Page) -> None:
 def _check_looks(page: Page) -> None:
     """Light, dark, high contrast and narrow: nothing serious for axe, and nothing is cut off."""
     page.add_script_tag(path=AXE_FILE_PATH)
-    page.click(f"{_SIDEBAR} .jp-AccordionPanel-title >> text=Checkpoints")
+    page.click(f"{_SIDEBAR} [data-section='checkpoints'] > summary")
     page.wait_for_selector(f"{_SIDEBAR} [data-checkpoint]")
     faults = {}
     for look, theme in _THEMES.items():

@@ -170,6 +170,42 @@ def test_the_widget_is_silent_until_it_is_asked_and_then_sends_every_event(
         assert client.run(run_id).wanted == "paused"
 
 
+def test_views_of_a_run_share_one_comm_and_leave_no_thread(
+    kernel: Kernel, live: LiveService
+) -> None:
+    kernel.run(f"rows = [{GOOD!r}]")
+    opened = [
+        one
+        for line in ("%twinkle train rows --adapter pirate", *["%twinkle show pirate"] * 4)
+        for one in kernel.run(line).of("comm_open")
+        if "_esm" in json.dumps(one["data"])
+    ]
+    assert len(opened) == 1
+    comm_id = opened[0]["comm_id"]
+    before = _threads_and_sockets(kernel)
+    for number in range(60):
+        _send(kernel, comm_id, {"type": "subscribe", "after": 0})
+        if number % 20 == 0:  # some get as far as being fed
+            _frames(kernel, comm_id, lambda f: f[-1]["type"] == "event")
+        _send(kernel, comm_id, {"type": "unsubscribe"})
+
+    deadline = time.monotonic() + 15
+    while (after := _threads_and_sockets(kernel)) > before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert after[0] <= before[0]
+    assert after[1] <= before[1]
+
+
+def _threads_and_sockets(kernel: Kernel) -> tuple[int, int]:
+    """Return how many the kernel has."""
+    line = (
+        "import psutil, threading; me = psutil.Process();"
+        " print(threading.active_count(), len(me.net_connections()))"
+    )
+    threads, sockets = str(kernel.run(line).of("stream")[0]["text"]).split()
+    return int(threads), int(sockets)
+
+
 def _send(kernel: Kernel, comm_id: object, content: dict[str, object]) -> None:
     data = {"method": "custom", "content": content}
     message = kernel.client.session.msg("comm_msg", {"comm_id": comm_id, "data": data})

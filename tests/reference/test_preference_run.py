@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from torch import Tensor
 
+from tests.records import PAIRS
 from tests.reference.plain_peft import (
     PEFT_WARNINGS,
     Trainee,
@@ -22,7 +23,7 @@ from tests.reference.plain_peft import (
 )
 from tests.reference.side_by_side import open_engine, save
 from tests.runs.conftest import LocalProvider, Workshop
-from tests.runs.test_preferences import DPO, PAIRS
+from tests.runs.test_preferences import DPO
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.datasets.example_source import ExampleSource
 from twinkle_jupyter.example import Example

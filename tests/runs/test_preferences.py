@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests.records import PAIRS
 from tests.runs.conftest import Workshop
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
@@ -24,16 +25,6 @@ from twinkle_jupyter.runtime.handles import TrainerHandle
 from twinkle_jupyter.scheduling.request import ForwardBackward, ForwardBackwardResult
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 
-
-def _pair(number: int) -> dict[str, Any]:
-    return {
-        "prompt": [{"role": "user", "content": f"What is {number} and {number}?"}],
-        "chosen": [{"role": "assistant", "content": f"It is {2 * number}."}],
-        "rejected": [{"role": "assistant", "content": f"I will not say what {number} is."}],
-    }
-
-
-PAIRS = [_pair(number) for number in range(12)]
 DPO: dict[str, Any] = {"loss": "dpo", "batch_size": 3, "learning_rate": 0.01, "warmup_steps": 0}
 
 
@@ -152,7 +143,8 @@ async def test_a_run_whose_reference_is_lost_is_not_given_another_one(workshop: 
 
 
 async def test_a_run_can_be_stopped_while_answers_are_scored(workshop: Workshop) -> None:
-    run_id = await add_run(workshop, [_pair(number) for number in range(400)], steps=3)
+    asked = [{"role": "user", "content": f"Number {number}?"} for number in range(400)]
+    run_id = await add_run(workshop, [{**PAIRS[0], "prompt": [one]} for one in asked], steps=3)
     driving = asyncio.create_task(workshop.driver(run_id).drive())
     await workshop.wait_for(run_id, "progress")
     await workshop.want(run_id, "stopped")

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from tests.service.conftest import RECORDS, Service, not_loaded, only_tiny
 from tests.service.test_every_route import routes_of_app
@@ -40,11 +39,6 @@ def client_of(service: Service, key: str, path: str = "") -> httpx.AsyncClient:
     transport = httpx.ASGITransport(service.app, raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {key}"}
     return httpx.AsyncClient(transport=transport, base_url=f"http://service{path}", headers=headers)
-
-
-def look_each_time(app: FastAPI) -> None:
-    """Have it read with every request what it reads once a second."""
-    app.state.parts.quotas.book._rows._lasts_s = 0.0
 
 
 def key_of(client: httpx.AsyncClient) -> str:
@@ -142,9 +136,9 @@ async def test_a_message_is_told_until_its_time_is_over(
 
 
 async def test_limits_are_changed_live_of_all_of_a_group_and_of_a_user(
-    service: Service, root: httpx.AsyncClient
+    service: Service, root: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look_each_time(service.app)
+    monkeypatch.setattr("twinkle_jupyter.service.live_limits._LASTS_S", 0.0)
     cleo = client_of(service, await create_key(service.store, "cleo", groups=["class", "staff"]))
 
     async def change(scope: str, name: str, **changes: int | None) -> None:
@@ -174,7 +168,6 @@ async def test_limits_are_changed_live_of_all_of_a_group_and_of_a_user(
         app = create_app(
             service.store, service.config, compute=not_loaded, check_base_model=only_tiny
         )
-        look_each_time(app)
         async with client_of(replace(service, app=app), key_of(cleo)) as again:
             assert await limits_of(again) == {"adapters": 7, "longest_input": 30}
         for scope, name in (("group", "staff"), ("group", "class"), ("user", "cleo")):

@@ -9,9 +9,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from twinkle_jupyter.client.admin import AdminClient
+from twinkle_jupyter.client.admin import (
+    AdminClient,
+    ChangeLimitsBody,
+    DrainBody,
+    LimitChanges,
+    SayBody,
+)
 from twinkle_jupyter.errors import InvalidConfigError, ServiceUnavailableError
-from twinkle_jupyter.wire.admin import ChangeLimitsBody, DrainBody, LimitChanges, SayBody
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from twinkle_jupyter.wire.admin import (
+from twinkle_jupyter.client.admin import (
     AuditBody,
+    BroadcastBody,
     ChangedLimitsBody,
     DrainStateBody,
     LimitListBody,
+    MaintenanceBody,
     OverviewBody,
 )
-from twinkle_jupyter.wire.notices import BroadcastBody, MaintenanceBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

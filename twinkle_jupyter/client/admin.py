@@ -16,11 +16,27 @@ from twinkle_jupyter.wire.admin import (
     ChangeLimitsBody,
     DrainBody,
     DrainStateBody,
+    LimitChanges,
     LimitListBody,
     OverviewBody,
     SayBody,
 )
-from twinkle_jupyter.wire.notices import BroadcastBody
+from twinkle_jupyter.wire.notices import BroadcastBody, MaintenanceBody
+
+__all__ = [
+    "AdminClient",
+    "AuditBody",
+    "BroadcastBody",
+    "ChangeLimitsBody",
+    "ChangedLimitsBody",
+    "DrainBody",
+    "DrainStateBody",
+    "LimitChanges",
+    "LimitListBody",
+    "MaintenanceBody",
+    "OverviewBody",
+    "SayBody",
+]
 
 _Body = TypeVar("_Body", bound=BaseModel)
 #: Sizes on disk are counted while the service is asked.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -73,24 +73,6 @@ class Limits(UserLimits):
         " largest of each limit",
     )
 
-    def changed_for(
-        self,
-        owner: str,
-        everybody: Mapping[str, int],
-        groups: Mapping[str, Mapping[str, int]],
-        own: Mapping[str, int],
-    ) -> Limits:
-        """Return these with what was changed since: of everybody, of groups, and of one user."""
-        by_group = {name: _changed(self.groups.get(name), it) for name, it in groups.items() if it}
-        by_user = {owner: _changed(self.users.get(owner), own)} if own else {}
-        return self.model_copy(
-            update={
-                **everybody,
-                "groups": {**self.groups, **by_group},
-                "users": {**self.users, **by_user},
-            }
-        )
-
     def of(self, owner: str, groups: Collection[str] = ()) -> UserLimits:
         """Return what one user may have: as said of them, else of their groups, else of all."""
         everybody = UserLimits(**self.model_dump(include=set(UserLimits.model_fields)))
@@ -99,9 +81,3 @@ class Limits(UserLimits):
         for other in mine[1:]:
             found = found.or_more(other)
         return found.changed_by(self.users[owner]) if owner in self.users else found
-
-
-def _changed(limits: UserLimits | None, changes: Mapping[str, int]) -> UserLimits:
-    said = {} if limits is None else limits.model_dump(exclude_unset=True)
-    # What neither says is as for everybody.
-    return UserLimits(**{**said, **changes})

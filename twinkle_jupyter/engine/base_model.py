@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
@@ -57,6 +57,8 @@ class BaseModel:
     num_output_tokens: int
     #: Longest row, in tokens; None where the architecture has no limit.
     max_positions: int | None
+    #: Whether its weights are pages of its file, which other processes share.
+    is_mapped: bool
 
     @property
     def dtype(self) -> torch.dtype:
@@ -116,6 +118,7 @@ def load_base_model(folder: Path, dtype: str = "float32", device: str = "cpu") -
         num_input_tokens=embedding.num_embeddings,
         num_output_tokens=head.out_features,
         max_positions=getattr(model.config.get_text_config(), "max_position_embeddings", None),
+        is_mapped=model.device.type == "cpu" and _has_dtype(files[1], model.dtype),
     )
 
 
@@ -207,6 +210,12 @@ def _load_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
             _FETCH_AGAIN,
         )
     return model
+
+
+def _has_dtype(file: Path, dtype: torch.dtype) -> bool:
+    with safe_open(file, framework="pt") as weights:
+        name = next(iter(weights.keys()), None)
+        return name is not None and weights.get_tensor(name).dtype == dtype
 
 
 def _attention(config: PretrainedConfig) -> str:

@@ -20,7 +20,7 @@ from twinkle_jupyter.engine.batch_adapters import BatchAdapters
 from twinkle_jupyter.engine.layer_halves import Angles, Halves
 from twinkle_jupyter.engine.layer_reader import LayerReader, NotUnderstoodError
 from twinkle_jupyter.engine.linear_kernel import LinearKernel
-from twinkle_jupyter.engine.lora_linear import AdapterRouter
+from twinkle_jupyter.engine.lora_linear import AdapterRouter, LoraLinear
 from twinkle_jupyter.engine.row_attention import RowAttention
 from twinkle_jupyter.engine.row_places import place_rows
 from twinkle_jupyter.engine.training_batch import TrainingBatch
@@ -66,6 +66,22 @@ class FusedLayer(nn.Module):
         self.halves = halves
         self.router = router
         self.dtype = dtype
+
+    def pack(self) -> None:
+        """Hold the linears' weights in the order that is fastest to read; forward only then.
+
+        Neither `original` nor anybody else can use those weights any more.
+        """
+        wrapped = {
+            linear.frozen.weight: linear
+            for linear in self.original.modules()
+            if isinstance(linear, LoraLinear)
+        }
+        for half in self.halves:
+            for linear in half.linears:
+                plain = linear.weight
+                if (packed := linear.pack()) is not None:
+                    wrapped[plain].frozen.weight = nn.Parameter(packed, requires_grad=False)
 
     def forward(
         self,

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 #: Maps (T, I) with a weight (O, I) and a bias (O,) to (T, O).
 LinearKernel: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
+#: Good for any number of rows from one to hundreds.
+_PACKED_FOR_ROWS = 16
 _CPU_INFO = Path("/proc/cpuinfo")
 #: How AMD's processors, and those built after them, call themselves.
 _AMD = ("AuthenticAMD", "HygonGenuine")
@@ -34,9 +36,21 @@ def choose_kernel(dtype: torch.dtype, device: torch.device) -> LinearKernel:
 
 
 def multiply_by_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Map (T, I) to (T, O) in fp32, on a processor, without gradients."""
+    """Map (T, I) to (T, O) on a processor, without gradients."""
     out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # noqa: SLF001
     return out
+
+
+def pack_for_onednn(weight: Tensor) -> Tensor | None:
+    """Return (O, I) in the order in which oneDNN reads it; None where it has no other order.
+
+    Only `multiply_by_onednn` knows what to do with it.
+    """
+    is_faster = weight.device.type == "cpu" and weight.dtype == torch.bfloat16
+    if not is_faster or not hasattr(torch.ops.mkldnn, "_reorder_linear_weight"):
+        return None
+    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, _PACKED_FOR_ROWS)  # noqa: SLF001
+    return packed
 
 
 class FrozenHead(nn.Module):

@@ -1,10 +1,11 @@
-"""The token ribbon and the chat as small anywidgets, for front ends without our extension.
+"""The token ribbon, the chat and the adapters as anywidgets, where our extension is not.
 
 Imported when the first of them is shown: anywidget takes a quarter of a second.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -45,8 +46,17 @@ class AskingWidget(anywidget.AnyWidget):
         self._feed.take(content)
 
 
+#: Newest last. What an older cell shows beyond these answers no more questions.
+_WIDGETS: deque[AskingWidget] = deque()
+_MAX_WIDGETS = 64
+
+
 def asking_widget_view(client: Client, content: object) -> object:
     """Make a widget and return its entry for a bundle."""
-    view = AskingWidget(client, cast("Mapping[str, object]", content))._repr_mimebundle_()
+    widget = AskingWidget(client, cast("Mapping[str, object]", content))
+    _WIDGETS.append(widget)
+    while len(_WIDGETS) > _MAX_WIDGETS:
+        _WIDGETS.popleft().close()
+    view = widget._repr_mimebundle_()
     bundle = view[0] if isinstance(view, tuple) else view
     return cast("Mapping[str, object]", bundle)["application/vnd.jupyter.widget-view+json"]

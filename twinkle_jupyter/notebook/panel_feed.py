@@ -37,7 +37,7 @@ class PanelFeed:
     """
 
     def __init__(self, run: RunHandle, send: Callable[[Frame], None]) -> None:
-        self._run = run
+        self.run = run
         self._send = send
         self._subscription: _Subscription | None = None
 
@@ -47,8 +47,10 @@ class PanelFeed:
             after = message.get("after")
             self.close()
             self._subscription = _Subscription(
-                self._run, after if isinstance(after, int) else 0, self._send
+                self.run, after if isinstance(after, int) else 0, self._send
             )
+        elif message.get("type") == "unsubscribe":
+            self.close()
         elif message.get("type") == "command":
             threading.Thread(
                 target=self._command,
@@ -66,7 +68,7 @@ class PanelFeed:
     def _command(self, command: str, body: object) -> None:
         error = None
         try:
-            obey(self._run.client, self._run.run_id, command, body)
+            obey(self.run.client, self.run.run_id, command, body)
         except TwinkleError as caught:
             error = caught.as_fields()
         self._send({"type": "command-result", "command": command, "error": error})

@@ -36,6 +36,11 @@ class PanelWidget(anywidget.AnyWidget):
         self._feed = PanelFeed(run, self.send)
         self.on_msg(self._take)
 
+    def renew(self, run: RunHandle, picture: Snapshot) -> None:
+        """Show the run as a newer cell has it; views that there are go on."""
+        self._feed.run = run
+        self.snapshot = dict(picture)
+
     def close(self) -> None:
         """End the feed and the widget."""
         feed = getattr(self, "_feed", None)
@@ -47,8 +52,22 @@ class PanelWidget(anywidget.AnyWidget):
         self._feed.take(content)
 
 
+#: By run: as many outputs as there are show views of one widget, over one comm.
+_WIDGETS: dict[str, PanelWidget] = {}
+#: Runs whose panels are kept; what is shown of older ones is a picture from then on.
+_MAX_WIDGETS = 256
+
+
 def widget_view(run: RunHandle, picture: Snapshot) -> object:
-    """Make a widget and return its entry for a bundle."""
-    view = PanelWidget(run, picture)._repr_mimebundle_()
+    """Return the entry of the run's widget for a bundle."""
+    widget = _WIDGETS.pop(run.run_id, None)
+    if widget is None or widget.comm is None:
+        widget = PanelWidget(run, picture)
+    else:
+        widget.renew(run, picture)
+    _WIDGETS[run.run_id] = widget
+    while len(_WIDGETS) > _MAX_WIDGETS:
+        _WIDGETS.pop(next(iter(_WIDGETS))).close()
+    view = widget._repr_mimebundle_()
     bundle = view[0] if isinstance(view, tuple) else view
     return cast("Mapping[str, object]", bundle)["application/vnd.jupyter.widget-view+json"]

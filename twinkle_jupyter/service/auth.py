@@ -22,7 +22,7 @@ from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.error_bodies import error_response
 from twinkle_jupyter.service.hub_users import HubUsers
 from twinkle_jupyter.service.quotas import Quotas
-from twinkle_jupyter.service.still_allowed import StillAllowed
+from twinkle_jupyter.service.still_allowed import EVERY_S, StillAllowed
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import KeyRow
 
@@ -135,6 +135,7 @@ class ApiKeyGate:
         self._store = store
         self._quotas = quotas
         self._hub = hub
+        self._look_every_s = EVERY_S if hub is None else min(EVERY_S, hub.cache_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let through, or refuse."""
@@ -150,7 +151,7 @@ class ApiKeyGate:
             await error_response(error, for_all=True)(scope, receive, send)
             return
         scope.setdefault("state", {})["asker"] = asker
-        answer = StillAllowed(send, lambda: self._asker(Headers(scope=scope)))
+        answer = StillAllowed(send, lambda: self._asker(Headers(scope=scope)), self._look_every_s)
         try:
             await self._app(scope, receive, answer)
         except (OSError, BaseExceptionGroup, ClientDisconnect):

@@ -36,6 +36,11 @@ class HubUsers:
         unknown_s = min(_UNKNOWN_S, section.cache_s)
         self._answers = RememberedAnswers[HubUser](section.cache_s, unknown_s)
 
+    @property
+    def cache_s(self) -> float:
+        """How long an answer of the Hub counts."""
+        return self._section.cache_s
+
     async def asker_of_token(self, token: str) -> Asker | None:
         """Return whose token it is; None where the Hub does not know it.
 

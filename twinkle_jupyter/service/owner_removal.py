@@ -19,6 +19,7 @@ from twinkle_jupyter.service.tinker.sessions import Sessions
 from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import CheckpointLabel, KeyRow, RunRow
+from twinkle_jupyter.store.shares import ShareRow
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ async def remove_owner(parts: ServiceParts, owner: str) -> bool:
     for run in runs:
         await _remove_run(parts, run)
     await _remove_owned(store, SweepRow.key(""), owner)
+    await _remove_owned(store, ShareRow.PREFIX, owner)
     for kind in _KINDS:
         for key, _ in await store.list_rows(f"{kind}/{quote(owner, safe='')}/"):
             await store.delete(key)

@@ -20,6 +20,7 @@ from twinkle_jupyter.service.adapter_count import names_of_adapters
 from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.limit_book import LimitBook
 from twinkle_jupyter.service.limit_use import LimitUse, limits_in_use
+from twinkle_jupyter.service.live_limits import LiveLimits
 from twinkle_jupyter.service.quota_rows import (
     Queue,
     held_of,
@@ -30,7 +31,6 @@ from twinkle_jupyter.service.quota_rows import (
 )
 from twinkle_jupyter.service.sliding_window import MINUTE, SECOND, Slots
 from twinkle_jupyter.store.interface import JSON, Row, StateStore
-from twinkle_jupyter.store.recent_row import RecentRows
 
 #: Work that nobody reported as done counts as queued for so long: its service may have died.
 HELD_S = 900.0
@@ -72,7 +72,7 @@ class Quotas:
         self, store: StateStore, limits: Limits, clock: Callable[[], float] = _wall_clock
     ) -> None:
         self._store = store
-        self.book = LimitBook(limits, RecentRows(store))
+        self.book = LimitBook(LiveLimits(store, limits))
         self._clock = clock
         self._refused: dict[str, tuple[float, str]] = {}
 

@@ -27,9 +27,7 @@ class StillAllowed:
         every_s: Seconds between two looks.
     """
 
-    def __init__(
-        self, send: Send, check: Callable[[], Awaitable[object]], every_s: float = EVERY_S
-    ) -> None:
+    def __init__(self, send: Send, check: Callable[[], Awaitable[object]], every_s: float) -> None:
         self._send = send
         self._check = check
         self._every_s = every_s

@@ -13,6 +13,8 @@ export interface WidgetModel {
 }
 
 const PATIENCE_MS = 15_000;
+/** Views that listen to a model: the kernel is asked to stop when the last one goes. */
+const viewsOf = new WeakMap<WidgetModel, number>();
 
 export class CommTransport implements Transport {
   constructor(private readonly model: WidgetModel) {}
@@ -29,7 +31,23 @@ export class CommTransport implements Transport {
     };
     this.model.on('msg:custom', onMessage);
     this.model.send({ type: 'subscribe', after });
-    return { dispose: () => this.model.off('msg:custom', onMessage) };
+    const views = (viewsOf.get(this.model) ?? 0) + 1;
+    viewsOf.set(this.model, views);
+    let isDisposed = false;
+    return {
+      dispose: () => {
+        if (isDisposed) {
+          return;
+        }
+        isDisposed = true;
+        this.model.off('msg:custom', onMessage);
+        const left = (viewsOf.get(this.model) ?? 1) - 1;
+        viewsOf.set(this.model, left);
+        if (left === 0) {
+          this.model.send({ type: 'unsubscribe' });
+        }
+      }
+    };
   }
 
   /** The comm carries the log and commands only. */

@@ -29,7 +29,7 @@ export class CheckpointsSection extends Section {
     context: SectionContext,
     private readonly requests: Requests
   ) {
-    super('checkpoints', 'Checkpoints', context);
+    super('checkpoints', 'Checkpoints', context, false);
     this.list = new KeyedList('Checkpoints', kept => `${kept.run.run_id}/${kept.checkpoint.name}`, kept => new CheckpointRow(kept, context, kept => void this.remove(kept)));
     this.choice.onchange = () => this.read();
     this.body.append(this.choice, this.list.node, this.note);
@@ -59,7 +59,7 @@ export class CheckpointsSection extends Section {
   private read(): void {
     const run = this.runs.find(one => one.run_id === this.choice.value);
     const wanted = run === undefined ? '' : `${run.run_id} ${run.checkpoint} ${run.state}`;
-    if (run === undefined || wanted === this.shown || !this.isVisible) {
+    if (run === undefined || wanted === this.shown || !this.isOpen) {
       return;
     }
     this.shown = wanted;

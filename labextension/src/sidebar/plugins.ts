@@ -95,9 +95,12 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
       };
       loaded.changed.connect(place);
       place();
-    });
+    }, ignore);
   }
 };
+
+/** Settings that cannot be loaded leave what there is without them. */
+function ignore(): void {}
 
 /** What the dialog begins with: the newest settings, whenever it is opened. */
 function readDefaults(registry: ISettingRegistry | null): () => TrainDefaults {
@@ -109,6 +112,6 @@ function readDefaults(registry: ISettingRegistry | null): () => TrainDefaults {
     };
     loaded.changed.connect(read);
     read();
-  });
+  }, ignore);
   return () => known;
 }

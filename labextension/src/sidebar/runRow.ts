@@ -19,7 +19,6 @@ export class RunRow implements Row<Run> {
   private run: Run;
   private readonly icon = stateIcon();
   private readonly name = element('span', 'jp-twinkle-side-name');
-  private readonly state = element('span', 'jp-twinkle-side-state');
   private readonly open: HTMLButtonElement;
   private readonly rest = iconButton('pause', '', () => this.execute(Commands.pause));
   private readonly goOn = iconButton('resume', '', () => this.execute(Commands.resume));
@@ -40,7 +39,7 @@ export class RunRow implements Row<Run> {
     this.spark.setAttribute('preserveAspectRatio', 'none');
     this.line.setAttribute('vector-effect', 'non-scaling-stroke');
     this.spark.append(this.line);
-    this.open = element('button', 'jp-twinkle-side-open', { type: 'button', 'data-action': 'open' }, this.icon.node, this.name, this.state);
+    this.open = element('button', 'jp-twinkle-side-open', { type: 'button', 'data-action': 'open' }, this.icon.node, this.name);
     this.open.onclick = () => this.execute(Commands.openRun);
     const head = element('div', 'jp-twinkle-side-head', {}, this.open, this.rest, this.goOn, this.stop, this.more);
     this.node = element(
@@ -68,7 +67,6 @@ export class RunRow implements Row<Run> {
     this.icon.show(run.state);
     setText(this.name, adapter);
     const word = pendingWord(run) || STATE_WORDS[run.state];
-    setText(this.state, run.state === 'running' && word === STATE_WORDS.running ? '' : word);
     setAttribute(this.open, 'aria-label', `${adapter}, ${word}: open its panel`);
     setAttribute(this.open, 'title', `${adapter} · rank ${run.rank} · ${run.base_model}${origin(run)}`);
     this.rest.hidden = isDone || run.state === 'paused' || run.wanted === 'paused';
@@ -80,7 +78,7 @@ export class RunRow implements Row<Run> {
     nameButton(this.stop, `Stop ${adapter}`);
     nameButton(this.more, `More for ${adapter}`);
     this.showCurve(run);
-    this.showProgress(run, isDone);
+    this.showProgress(run, isDone, word);
   }
 
   private showCurve(run: Run): void {
@@ -90,9 +88,10 @@ export class RunRow implements Row<Run> {
     this.spark.classList.toggle('jp-twinkle-mod-none', path === '');
   }
 
-  private showProgress(run: Run, isDone: boolean): void {
+  private showProgress(run: Run, isDone: boolean, word: string): void {
     const left = secondsLeft(run);
     const parts = [
+      ...(word === STATE_WORDS.running ? [] : [word]),
       run.step > 0 || run.total_steps > 0 ? formatProgress(run.step, run.total_steps) : 'before its first step',
       ...(run.loss === null ? [] : [`loss ${formatLoss(run.loss)}`]),
       ...(left === null ? [] : [`${formatDuration(left)} left`]),

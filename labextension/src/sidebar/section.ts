@@ -20,28 +20,36 @@ export interface MenuItem {
 
 export abstract class Section extends Widget {
   protected readonly body = element('div', 'jp-twinkle-side-body');
+  private readonly name = element('summary', 'jp-twinkle-side-title');
   private readonly empty = new EmptyState();
+  private known: Overview | null = null;
 
   constructor(
     name: string,
     private readonly heading: string,
-    protected readonly context: SectionContext
+    protected readonly context: SectionContext,
+    isOpen = true
   ) {
-    super();
-    this.addClass('jp-twinkle-side-section');
-    this.node.dataset['section'] = name;
-    this.title.label = heading;
-    this.node.append(this.empty.node, this.body);
+    super({ node: element('details', 'jp-twinkle-side-section', { 'data-section': name }) });
+    this.isOpen = isOpen;
+    this.node.append(this.name, this.empty.node, this.body);
+    this.node.ontoggle = () => this.known !== null && this.tell(this.known);
+  }
+
+  get isOpen(): boolean {
+    return this.node.hasAttribute('open');
+  }
+
+  set isOpen(isOpen: boolean) {
+    this.node.toggleAttribute('open', isOpen);
   }
 
   /** Show what is known; called only while it can be seen. */
   tell(overview: Overview): void {
+    this.known = overview;
     const count = overview.isKnown ? this.count(overview) : 0;
     this.empty.node.classList.toggle('jp-twinkle-mod-muted', !overview.isKnown && !this.whileUnknown(overview).hasButton);
-    const label = count > 0 ? `${this.heading} (${count})` : this.heading;
-    if (this.title.label !== label) {
-      this.title.label = label;
-    }
+    setText(this.name, count > 0 && this.isCounted ? `${this.heading} (${count})` : this.heading);
     this.node.classList.toggle('jp-twinkle-mod-away', !overview.isLive);
     const isEmpty = !overview.isKnown || count === 0;
     this.body.hidden = isEmpty;
@@ -61,6 +69,11 @@ export abstract class Section extends Widget {
   protected whileUnknown(overview: Overview): { readonly words: string; readonly hasButton: boolean } {
     const isAway = overview.link === 'live' && overview.phase !== 'ready';
     return { words: isAway ? 'Shown once the service runs.' : '', hasButton: false };
+  }
+
+  /** Whether the heading says how many there are. */
+  protected get isCounted(): boolean {
+    return true;
   }
 
   /** How many there are; 0 shows what to do instead. */

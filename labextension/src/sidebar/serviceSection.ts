@@ -36,11 +36,8 @@ export class ServiceSection extends Section {
     return 1;
   }
 
-  override tell(overview: Overview): void {
-    super.tell(overview);
-    if (this.title.label !== 'Service') {
-      this.title.label = 'Service';
-    }
+  protected override get isCounted(): boolean {
+    return false;
   }
 
   protected override fill(overview: Overview): void {

@@ -2,7 +2,7 @@
 
 import { SidePanel } from '@jupyterlab/ui-components';
 import { MessageLoop, type Message } from '@lumino/messaging';
-import { AccordionPanel, Menu } from '@lumino/widgets';
+import { Menu, Panel } from '@lumino/widgets';
 import { AdminSection } from './admin/section';
 import { AdaptersSection } from './adaptersSection';
 import { CheckpointsSection } from './checkpointsSection';
@@ -31,7 +31,8 @@ export class Sidebar extends SidePanel {
     private readonly requests: Requests,
     commands: CommandRegistry
   ) {
-    super();
+    super({ content: new Panel() });
+    this.content.addClass('jp-twinkle-side-content');
     this.id = 'twinkle-sidebar';
     this.addClass('jp-twinkle-side');
     this.title.icon = twinkleIcon;
@@ -48,11 +49,6 @@ export class Sidebar extends SidePanel {
       new ServiceSection(context)
     ];
     this.sections.forEach(section => this.addWidget(section));
-    if (this.content instanceof AccordionPanel) {
-      this.content.setRelativeSizes([4, 3, 3, 3]);
-      this.content.collapse(2);
-      this.content.expansionToggled.connect(() => this.draw());
-    }
     feed.changed.connect(this.onChanged);
   }
 

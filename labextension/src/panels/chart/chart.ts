@@ -54,6 +54,12 @@ export interface PlotEvents {
   onHover(hover: Hover | null): void;
 }
 
+/** Where a plot is drawn; what tests and other code read from the outside. */
+export interface PlotHost extends HTMLElement {
+  /** Steps of the first curve as it was drawn last. */
+  twinkleSteps?: readonly number[];
+}
+
 export interface Plot {
   draw(chart: Chart, colours: PlotColours): void;
   /** The host has another width. */

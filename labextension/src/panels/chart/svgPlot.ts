@@ -1,6 +1,6 @@
 /** A chart drawn by our own small SVG: for hosts where a drawing library would be too much to send. */
 
-import type { Chart, CreatePlot, Plot, PlotColours, PlotEvents } from './chart';
+import type { Chart, CreatePlot, Plot, PlotColours, PlotEvents, PlotHost } from './chart';
 import { chartSvg, stepAt } from './chartSvg';
 
 const MIN_WIDTH = 240;
@@ -9,7 +9,7 @@ class SvgPlot implements Plot {
   private last: { readonly chart: Chart; readonly colours: PlotColours } | null = null;
 
   constructor(
-    private readonly host: HTMLElement,
+    private readonly host: PlotHost,
     private readonly events: PlotEvents
   ) {
     host.addEventListener('click', this.onClick);
@@ -19,6 +19,7 @@ class SvgPlot implements Plot {
 
   draw(chart: Chart, colours: PlotColours): void {
     this.last = { chart, colours };
+    this.host.twinkleSteps = (chart.curves[0]?.points ?? []).map(point => point[0]);
     this.host.innerHTML = chartSvg(chart, colours, { width: this.width, height: this.host.clientHeight });
   }
 

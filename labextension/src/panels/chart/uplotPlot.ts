@@ -7,7 +7,7 @@
 import type uPlotClass from 'uplot';
 import { formatCount } from '../format';
 import { alignCurves } from './align';
-import type { Chart, CreatePlot, Plot, PlotColours, PlotEvents } from './chart';
+import type { Chart, CreatePlot, Plot, PlotColours, PlotEvents, PlotHost } from './chart';
 import { drawBelow, drawRing } from './overCanvas';
 
 const FONT = '11px system-ui, sans-serif';
@@ -16,11 +16,6 @@ const MIN_DRAG = 4;
 const LOGARITHMIC: object = { distr: 3 };
 
 type Uplot = typeof uPlotClass;
-
-/** What tests and other code read from the outside. */
-export interface PlotHost extends HTMLElement {
-  twinkleSteps?: readonly number[];
-}
 
 class UplotPlot implements Plot {
   private plot: uPlotClass | null = null;

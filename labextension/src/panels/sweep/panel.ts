@@ -43,7 +43,7 @@ export class SweepPanel implements Disposable {
   private readonly stop = new StopButton(() => this.command('stop', {}));
   private readonly table = new RankingTable({
     onPrune: runId => void this.tell(this.command('prune', { members: [runId] })),
-    onMember: (runId, action) => void this.tell(this.steer(runId, action)),
+    onMember: (runId, action) => this.tell(this.steer(runId, action)),
     onPoint: runId => this.pointAt(runId),
     onTick: () => this.drawCurves()
   });
@@ -199,12 +199,15 @@ export class SweepPanel implements Disposable {
     }
   }
 
-  private async tell(work: Promise<void>): Promise<void> {
+  /** @returns Whether it was taken; why not is said. */
+  private async tell(work: Promise<void>): Promise<boolean> {
     this.stop.tell('');
     try {
       await work;
+      return true;
     } catch (error) {
       this.stop.tell(error instanceof Error ? error.message : String(error));
+      return false;
     }
   }
 

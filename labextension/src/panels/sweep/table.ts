@@ -18,12 +18,15 @@ interface Row {
   readonly cells: readonly (HTMLElement | null)[];
   readonly pause: HTMLButtonElement;
   readonly prune: HTMLButtonElement;
+  /** The state in which pausing or going on was asked for, while that has not changed; else null. */
+  askedIn: SweepMember['state'] | null;
 }
 
 export interface TableEvents {
   /** End a member early, by run id. */
   onPrune(runId: string): void;
-  onMember(runId: string, action: MemberAction): void;
+  /** Resolves once it is taken or refused. */
+  onMember(runId: string, action: MemberAction): Promise<boolean>;
   /** A member is pointed at or focused; null: none. */
   onPoint(runId: string | null): void;
   /** Other curves are wanted. */
@@ -93,10 +96,21 @@ export class RankingTable {
     node.onpointerleave = () => this.events.onPoint(null);
     node.addEventListener('focusin', () => this.events.onPoint(one.runId));
     node.addEventListener('focusout', () => this.events.onPoint(null));
-    const row = { node, tick, cells: columns.map((cell, i) => (i === ADAPTER_COLUMN ? null : cell)), pause, prune };
-    pause.onclick = () => this.events.onMember(one.runId, pause.dataset['action'] === 'resume' ? 'resume' : 'pause');
+    const cells = columns.map((cell, i) => (i === ADAPTER_COLUMN ? null : cell));
+    const row: Row = { node, tick, cells, pause, prune, askedIn: null };
+    pause.onclick = () => void this.steer(one.runId, row);
     this.rows.set(one.runId, row);
     return row;
+  }
+
+  private async steer(runId: string, row: Row): Promise<void> {
+    const action = row.pause.dataset['action'] === 'resume' ? 'resume' : 'pause';
+    row.askedIn = this.sweep?.members.find(one => one.runId === runId)?.state ?? null;
+    row.pause.disabled = true;
+    setText(row.pause, '…');
+    if (!(await this.events.onMember(runId, action))) {
+      row.askedIn = null;
+    }
   }
 
   /** Put the rows into their order; by themselves they do not move while a person is at them. */
@@ -122,14 +136,17 @@ export class RankingTable {
   }
 }
 
-function showButtons({ pause, prune }: Row, one: SweepMember, canSteer: boolean): void {
+function showButtons(row: Row, one: SweepMember, canSteer: boolean): void {
+  const { pause, prune } = row;
+  row.askedIn = row.askedIn === one.state ? row.askedIn : null;
   const canPause = one.state === 'running' || one.state === 'queued';
   const action = one.state === 'paused' ? 'resume' : 'pause';
   const label = action === 'resume' ? 'Resume' : 'Pause';
-  setText(pause, label);
+  setText(pause, row.askedIn === null ? label : '…');
   pause.dataset['action'] = action;
   pause.setAttribute('aria-label', `${label} ${one.adapter}`);
-  pause.disabled = prune.disabled = !canSteer;
+  prune.disabled = !canSteer;
+  pause.disabled = !canSteer || row.askedIn !== null;
   prune.hidden = isOver(one.state) || one.prunedBy !== '';
   pause.hidden = prune.hidden || !(canPause || action === 'resume');
 }

@@ -28,13 +28,10 @@ export class AdminSection extends Widget {
   private shown = '';
 
   constructor(private readonly context: SectionContext, private readonly requests: Requests) {
-    super();
-    this.addClass('jp-twinkle-side-section');
-    this.node.dataset['section'] = 'admin';
-    this.title.label = 'Everybody';
+    super({ node: element('details', 'jp-twinkle-side-section', { 'data-section': 'admin', open: '' }) });
     this.models = new KeyedList('Base models of everybody', line => line.user, line => new Line(line, null));
     this.users = new KeyedList('Users', line => line.user, line => new Line(line, context));
-    this.node.append(this.foot, this.models.node, this.users.node);
+    this.node.append(element('summary', 'jp-twinkle-side-title', {}, 'Everybody'), this.foot, this.models.node, this.users.node);
     void this.read().finally(() => this.poll());
   }
 
@@ -68,7 +65,7 @@ export class AdminSection extends Widget {
   }
 
   private async read(): Promise<void> {
-    const usage = this.isVisible || this.shown === '' ? await readUsage(this.requests) : null;
+    const usage = (this.isVisible && this.node.hasAttribute('open')) || this.shown === '' ? await readUsage(this.requests) : null;
     if (usage !== null && !this.isDisposed) {
       this.tell(usage);
     }
