@@ -32,6 +32,8 @@ from twinkle_jupyter.launch.service_place import ServicePlace
 from twinkle_jupyter.launch.stored_state import check_stored_state
 from twinkle_jupyter.service.app import create_app
 from twinkle_jupyter.service.departed_users import DepartedUsers
+from twinkle_jupyter.service.gauges import EVERY_S as GAUGES_EVERY_S
+from twinkle_jupyter.service.gauges import take_gauges
 from twinkle_jupyter.service.hub_users import HubUsers
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.tinker.expiry import delete_expired
@@ -190,11 +192,15 @@ def _duties(app: FastAPI) -> list[Duty]:
         if departed is not None:
             await departed.look()
 
+    async def count(epoch: int) -> None:
+        await take_gauges(parts, epoch)
+
     async def cut(_: int) -> None:
         audit = parts.config.audit
         await cut_acts(parts.store, keep_days=audit.keep_days, keep_entries=audit.keep_entries)
 
     return [
+        Duty("finding the service in numbers", GAUGES_EVERY_S, count),
         Duty("forgetting old acts", _AUDIT_EVERY_S, cut),
         Duty("putting away what silent sessions train", _SESSIONS_EVERY_S, put_away),
         Duty("deleting weights whose time is over", _WEIGHTS_EVERY_S, delete),

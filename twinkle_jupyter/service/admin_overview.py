@@ -36,7 +36,7 @@ class _Rows:
 async def read_overview(parts: ServiceParts) -> OverviewBody:
     """Put together what an admin sees of everybody."""
     rows = await _read_rows(parts)
-    trainers = await _ask_trainers(parts)
+    trainers = await ask_trainers(parts)
     sizes = await asyncio.to_thread(count_bytes, _folders(parts, rows))
     maintenance, broadcast = await read_notices(parts.store)
     return OverviewBody(
@@ -58,7 +58,8 @@ async def _read_rows(parts: ServiceParts) -> _Rows:
     return _Rows(runs, [one for one in named if one.run_id], clients, await read_last_seen(store))
 
 
-async def _ask_trainers(parts: ServiceParts) -> list[ComputeStatus]:
+async def ask_trainers(parts: ServiceParts) -> list[ComputeStatus]:
+    """Return what the trainers of all loaded base models say; one that is away is left out."""
     rows = await parts.store.list_rows(BaseModelRow.PREFIX)
     models = [BaseModelRow.from_row(row) for _, row in rows]
 

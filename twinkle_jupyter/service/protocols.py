@@ -10,6 +10,7 @@ from twinkle_jupyter.service import (
     export_routes,
     health_routes,
     key_routes,
+    metric_routes,
     native_routes,
     overview_routes,
     record_routes,
@@ -40,6 +41,7 @@ _OPENAI = (chat_routes, completion_routes, model_routes)
 def include_routes(app: FastAPI) -> None:
     """Have the application answer every protocol."""
     app.include_router(health_routes.router)
+    app.include_router(metric_routes.router)
     for native in _NATIVE:
         app.include_router(
             native.router, prefix=_PREFIX, responses={"default": {"model": ErrorBody}}
