@@ -195,7 +195,7 @@ def test_only_the_answers_are_compared(tiny_model: Path) -> None:
     ],
 )
 def test_a_pair_that_cannot_be_compared_is_refused(
-    tiny_model: Path, row: Mapping[str, object], settings: dict[str, object], sentence: str
+    tiny_model: Path, row: Record, settings: dict[str, object], sentence: str
 ) -> None:
     short = {**PAIRS[0], "rejected": [{"role": "assistant", "content": "No."}]}
     with pytest.raises(InvalidDataError, match=sentence):
