@@ -50,6 +50,10 @@
   box-shadow: inset 0 -2px 0 var(--jp-twinkle-success);
 }
 
+.jp-twinkle-token.jp-twinkle-mod-shaded {
+  background: color-mix(in srgb, var(--jp-twinkle-shade, transparent) var(--jp-twinkle-strength, 0%), transparent);
+}
+
 .jp-twinkle-token.jp-twinkle-mod-special {
   outline: 1px dashed var(--jp-twinkle-muted);
   outline-offset: -1px;
@@ -524,7 +528,7 @@
   border: 1px dashed var(--jp-twinkle-border);
   border-radius: 4px;
   color: var(--jp-twinkle-muted);
-  content: 'The loss appears with the first step';
+  content: attr(data-empty);
   inset: 8px 0;
 }
 
@@ -707,22 +711,6 @@
   animation: jp-twinkle-flash 0.9s ease-out;
 }
 
-.jp-twinkle-curves {
-  height: 260px;
-}
-
-.jp-twinkle-curves.jp-twinkle-mod-empty::after {
-  content: attr(data-empty);
-}
-
-.jp-twinkle-curves g[data-run] {
-  transition: opacity 0.12s linear;
-}
-
-.jp-twinkle-curves .jp-twinkle-mod-faint {
-  opacity: 0.12;
-}
-
 .jp-twinkle-ranking-frame {
   overflow-x: auto;
   margin-top: 4px;
@@ -775,13 +763,82 @@
   color: var(--jp-twinkle-muted);
 }
 
-.jp-twinkle-curve-mark {
-  margin-right: 6px;
+.jp-twinkle-adapters .jp-twinkle-ranking tbody th {
+  color: inherit;
+  font-size: inherit;
+  font-weight: 600;
+}
+
+.jp-twinkle-branch {
+  color: var(--jp-twinkle-muted);
+  font-weight: normal;
+}
+
+.jp-twinkle-export {
+  margin-top: 8px;
+  padding: 8px 10px;
+  border-left: 3px solid var(--jp-twinkle-train);
+  background: var(--jp-twinkle-raised);
+}
+
+.jp-twinkle-export :is(.jp-twinkle-entry, .jp-twinkle-button) {
+  border-color: var(--jp-twinkle-muted);
+  background: var(--jp-twinkle-background);
+  color: var(--jp-twinkle-text);
+}
+
+.jp-twinkle-export .jp-twinkle-entry {
+  width: auto;
+  max-width: 100%;
+}
+
+.jp-twinkle-export .jp-twinkle-steer-field {
+  flex: 0 1 auto;
+  min-width: 0;
+}
+
+.jp-twinkle-export .jp-twinkle-steer-label {
+  min-width: 0;
+}
+
+.jp-twinkle-export .jp-twinkle-entry[data-entry='folder'] {
+  width: 30em;
+}
+
+.jp-twinkle-sort {
+  padding: 0;
+  border: 0;
+  background: none;
+  color: inherit;
+  cursor: pointer;
+  font: inherit;
+}
+
+.jp-twinkle-sort:hover {
+  color: var(--jp-twinkle-text);
+}
+
+.jp-twinkle-sort:focus-visible {
+  outline: 2px solid var(--jp-twinkle-train);
+  outline-offset: 2px;
+}
+
+/* Room for the arrow at all times: no column moves when another one is sorted by. */
+.jp-twinkle-sort-arrow {
+  display: inline-block;
+  width: 1.2em;
+  font-size: 0.8em;
+  text-align: center;
 }
 
 .jp-twinkle-ranking .jp-twinkle-button {
   min-width: 0;
   height: 22px;
+}
+
+.jp-twinkle-row-actions .jp-twinkle-button[data-action='pause'],
+.jp-twinkle-row-actions .jp-twinkle-button[data-action='resume'] {
+  min-width: 5.5em;
 }
 
 @keyframes jp-twinkle-flash {
