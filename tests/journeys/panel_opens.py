@@ -30,7 +30,8 @@ async ({ bundles, count }) => {
     outputs.add({ output_type: 'display_data', data: bundles[i % bundles.length], metadata: {} });
     await until(() => panels().length === 1);
     // Some live on until they are connected, others end on the way there.
-    if (i % 2 === 0) await until(() => panels()[0].dataset.connection !== 'waiting');
+    const way = () => panels()[0]?.dataset.connection ?? 'waiting';
+    if (i % 2 === 0) await until(() => way() !== 'waiting');
     outputs.clear();
     await until(() => panels().length === 0);
   }

@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.client.live_service import LiveService
-from tests.journeys.browser import open_browser, panel_numbers, write_notebook
+from tests.journeys.browser import open_browser, write_notebook
 from tests.journeys.conftest import LabStarter, wait_until
 from tests.journeys.saved_panels import begin_run, step_events
 from twinkle_jupyter.client.client import Client
@@ -68,10 +68,15 @@ def test_notebook_7(
         for number in range(len(cells)):
             page.click(f".jp-Notebook .jp-CodeCell >> nth={number} >> .cm-content")
             page.keyboard.press("Shift+Enter")
-        _check_panel(service, page, run, "svg" if without else "canvas")
+        try:
+            _check_panel(service, page, run, "svg" if without else "canvas")
+        finally:
+            _picture(page, "notebook-failed")
         _picture(page, "notebook-widget" if without else "notebook")
     assert not watched.external
-    assert not watched.errors, watched.errors
+    # Notebook's own words where a plugin of JupyterLab's that it lacks has no settings.
+    errors = [text for text in watched.errors if "reading 'schema'" not in text]
+    assert not errors, errors
 
 
 def test_marimo(service: LiveService, chromium: str, tmp_path: Path) -> None:
@@ -106,12 +111,17 @@ def _begin(service: LiveService) -> str:
 def _check_panel(service: LiveService, page: Page, run: str, drawing: str) -> None:
     """It is live, grows by itself, and its buttons reach the service."""
     page.wait_for_selector(f"{_PANEL} .jp-twinkle-plot {drawing}", timeout=60_000)
-    wait_until(lambda: panel_numbers(page).get("points") == "40", 20, "every point")
+    wait_until(lambda: _points(page) == "40", 20, "every point")
     service.append(run, *step_events(41, 60))
-    wait_until(lambda: panel_numbers(page).get("points") == "60", 10, "new points")
+    wait_until(lambda: _points(page) == "60", 10, "new points")
     page.click(f"{_PANEL} [data-action='pause']")
     with Client(service.connection) as client:
         wait_until(lambda: client.run(run).wanted == "paused", 10, "pausing")
+
+
+def _points(page: Page) -> str | None:
+    # Marimo's cells are shadow roots, into which Playwright looks and a script's selector does not.
+    return page.get_attribute(_PANEL, "data-points")
 
 
 def _picture(page: Page, name: str) -> None:
