@@ -104,6 +104,10 @@ def test_train_returns_at_once_with_one_panel_for_every_front_end(kernel: Kernel
     assert len(again.bundles) == 1
     assert again.of("execute_result") == []
     assert len(kernel.run("run").bundles) == 1
+    # The adapters are a panel, too, and only one output.
+    [listed] = kernel.run("%twinkle adapters").bundles
+    assert "pirate" in str(listed["text/plain"])
+    assert {"application/vnd.twinkle.adapters+json", WIDGET_MIME, "text/html"} < set(listed)
 
 
 def test_an_interrupt_of_wait_detaches_and_the_run_goes_on(
