@@ -20,7 +20,7 @@ from playwright.sync_api import Page
 from tests.client.live_service import LiveService
 from tests.journeys.browser import open_browser, write_notebook
 from tests.journeys.conftest import LabStarter, wait_until
-from tests.journeys.saved_panels import begin_run, step_events
+from tests.journeys.saved_panels import begin_run, begin_sweep, step_events
 from twinkle_jupyter.client.client import Client
 
 pytestmark = [
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(os.environ.get("TWINKLE_FRONT_ENDS") != "1", reason="on demand"),
 ]
 
-_PANEL = "[data-twinkle-run]"
+_PANEL, _SWEEP = "[data-twinkle-run]", "[data-twinkle-sweep][data-connection='live']"
 _MARIMO = """import marimo
 
 app = marimo.App()
@@ -58,7 +58,9 @@ def test_notebook_7(
     service: LiveService, start_lab: LabStarter, chromium: str, tmp_path: Path, without: str
 ) -> None:
     run = _begin(service)
-    cells = ("%load_ext twinkle_jupyter", "%twinkle show pirate")
+    with Client(service.connection) as client:
+        begin_sweep(service, client)
+    cells = ("%load_ext twinkle_jupyter", "%twinkle show pirate", "%twinkle show kit")
     lab = start_lab(module="notebook", without=without)
     write_notebook(lab, "run.ipynb", cells)
     with open_browser(chromium, tmp_path / "profile") as (context, watched):
@@ -69,7 +71,9 @@ def test_notebook_7(
             page.click(f".jp-Notebook .jp-CodeCell >> nth={number} >> .cm-content")
             page.keyboard.press("Shift+Enter")
         try:
-            _check_panel(service, page, run, "svg" if without else "canvas")
+            drawing = "svg" if without else "canvas"
+            _check_panel(service, page, run, drawing)
+            page.wait_for_selector(f"{_SWEEP} .jp-twinkle-plot {drawing}", timeout=20_000)
         finally:
             _picture(page, "notebook-failed")
         _picture(page, "notebook-widget" if without else "notebook")
