@@ -49,7 +49,8 @@ def pack_for_onednn(weight: Tensor) -> Tensor | None:
     Only `multiply_by_onednn` knows what to do with it.
     """
     has_units = choose_compute_dtype(weight.dtype, weight.device) == torch.bfloat16
-    if weight.device.type != "cpu" or not has_units or not hasattr(torch.ops.mkldnn, "_reorder_linear_weight"):
+    is_known = hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+    if weight.device.type != "cpu" or not has_units or not is_known:
         return None
     packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, _PACKED_FOR_ROWS)  # noqa: SLF001
     return packed
