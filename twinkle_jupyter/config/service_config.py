@@ -239,12 +239,8 @@ class ServiceConfig(BaseSettings):
             for name, value in environment.items()
             if name not in {*settings, FILE_VARIABLE} and not name.startswith("JUPYTERHUB_")
         }
-        said = {
-            name: setting.text_in(self)
-            for name, setting in settings.items()
-            if setting.path[0] != "hub"
-        }
-        return others | {name: text for name, text in said.items() if text is not None}
+        said = [(n, one.text_in(self)) for n, one in settings.items() if one.path[0] != "hub"]
+        return others | {name: text for name, text in said if text is not None}
 
     @property
     def cluster_digest(self) -> str:
