@@ -35,8 +35,8 @@ _CELLS = (
     "%load_ext twinkle_jupyter\n%twinkle start",
     "from twinkle_jupyter import twinkle\n"
     f"for i in range({NUM_RUNS}):\n"
-    "    twinkle.train('self_cognition', adapter=f'r{i}', steps=100_000, batch_size=1,"
-    " max_length=48, save_every=50_000)",
+    "    twinkle.train('self_cognition', adapter=f'r{i}', steps=50_000, batch_size=1,"
+    " max_length=64, checkpoint_every=5_000)",
     "\n".join(f"%twinkle show r{i}" for i in range(NUM_RUNS)),
 )
 #: Notes when each step's point was painted first: by run, by step, in milliseconds since 1970.

@@ -42,7 +42,7 @@ c.JupyterHub.services = [
 ]
 
 # Where a user's server and its kernels find it: all the set-up there is on their side.
-c.Spawner.environment = {"TWINKLE_HUB_SERVICE_URL": f"{address}/services/twinkle"}
+c.Spawner.environment = {"TWINKLE_HUB_SERVICE_URL": address}
 
 # Who may do what. A server's own token has only what the role `server` has, and its user, too.
 c.JupyterHub.custom_scopes = {

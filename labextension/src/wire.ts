@@ -3,6 +3,8 @@
  * those of docs/reference/native-api.md; parsing.ts makes them from JSON.
  */
 
+import type { Schemas } from './schemas';
+
 export const RUN_MIME_TYPE = 'application/vnd.twinkle.run+json';
 
 export const RUNS_MIME_TYPE = 'application/vnd.twinkle.runs+json';
@@ -15,9 +17,9 @@ export const RUN_STATES = [
   'finished',
   'stopped',
   'failed'
-] as const;
+] as const satisfies readonly RunState[];
 
-export type RunState = (typeof RUN_STATES)[number];
+export type RunState = Schemas['RunBody']['state'];
 
 export type CommandName = 'pause' | 'resume' | 'stop';
 
@@ -161,11 +163,7 @@ export type RunEvent =
   | CheckpointEvent
   | OtherEvent;
 
-export interface WireError {
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string;
-}
+export type WireError = Schemas['ErrorDetail'];
 
 export type Frame =
   | { readonly type: 'event'; readonly id: number; readonly event: RunEvent }

@@ -115,9 +115,7 @@ class LabStarter:
         home = self.root / secrets.token_hex(4)
         (home / "work").mkdir(parents=True)
         if without:
-            page = home / "config" / "labconfig" / "page_config.json"
-            page.parent.mkdir(parents=True)
-            page.write_text(json.dumps({"disabledExtensions": {without: True}}), encoding="utf-8")
+            _disable(home / "config", without)
         say_no_to_jupyter_news(home / "config" / "lab" / "user-settings")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -174,6 +172,12 @@ class LabStarter:
                 lab.process.wait(30)
             for process in lab.processes():
                 process.kill()
+
+
+def _disable(config: Path, labextension: str) -> None:
+    page = config / "labconfig" / "page_config.json"
+    page.parent.mkdir(parents=True)
+    page.write_text(json.dumps({"disabledExtensions": {labextension: True}}), encoding="utf-8")
 
 
 @pytest.fixture

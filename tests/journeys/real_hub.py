@@ -24,6 +24,8 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from tests.journeys.conftest import processes_of, wait_until
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "jupyterhub" / "jupyterhub_config.py"
+#: The Hub is at no root of its own.
+BASE = "/class"
 PREFIX = "/services/twinkle"
 _OPERATOR_TOKEN = "of-the-test-which-works-the-hub"  # noqa: S105
 _NODE_PROXY = "configurable-http-proxy@5"
@@ -69,9 +71,9 @@ class RealHub:
         self.process: subprocess.Popen[bytes] | None = None
         #: All that were made.
         self.tokens: list[str] = []
-        self.url = f"http://127.0.0.1:{self.port}"
-        #: Past the proxy.
-        self.direct_url = f"http://127.0.0.1:{self.service_port}{PREFIX}"
+        self.url = f"http://127.0.0.1:{self.port}{BASE}"
+        #: Of the service, past the proxy.
+        self.direct_url = f"http://127.0.0.1:{self.service_port}"
         headers = {"Authorization": f"token {_OPERATOR_TOKEN}"}
         self.operator = httpx.Client(base_url=f"{self.url}/hub/api", headers=headers, timeout=60)
 
@@ -148,15 +150,14 @@ class RealHub:
             return False
 
     def _config(self) -> str:
-        address = f"http://127.0.0.1:{self.service_port}"
         operator = ["admin:users", "admin:servers", "admin:groups", "tokens", "access:servers"]
         return f"""
 load_subconfig({str(SHIPPED)!r})
-c.JupyterHub.bind_url = {self.url!r}
+c.JupyterHub.bind_url = {self.url + "/"!r}
 c.JupyterHub.hub_port = {self.hub_port}
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{self.proxy_port}"
 c.ConfigurableHTTPProxy.command = {proxy_command()!r}
-c.JupyterHub.services[0]["url"] = {address!r}
+c.JupyterHub.services[0]["url"] = {self.direct_url!r}
 c.JupyterHub.services[0]["environment"]["JUPYTER_RUNTIME_DIR"] = {str(self.home / "runtime")!r}
 c.JupyterHub.services.append({{"name": "operator", "api_token": {_OPERATOR_TOKEN!r}}})
 c.JupyterHub.load_roles.append(

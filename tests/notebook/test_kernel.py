@@ -104,6 +104,10 @@ def test_train_returns_at_once_with_one_panel_for_every_front_end(kernel: Kernel
     assert len(again.bundles) == 1
     assert again.of("execute_result") == []
     assert len(kernel.run("run").bundles) == 1
+    # The adapters are a panel, too, and only one output.
+    [listed] = kernel.run("%twinkle adapters").bundles
+    assert "pirate" in str(listed["text/plain"])
+    assert {"application/vnd.twinkle.adapters+json", WIDGET_MIME, "text/html"} < set(listed)
 
 
 def test_an_interrupt_of_wait_detaches_and_the_run_goes_on(
@@ -183,7 +187,7 @@ def test_views_of_a_run_share_one_comm_and_leave_no_thread(
     assert len(opened) == 1
     comm_id = opened[0]["comm_id"]
     before = _threads_and_sockets(kernel)
-    for number in range(60):
+    for number in range(40):
         _send(kernel, comm_id, {"type": "subscribe", "after": 0})
         if number % 20 == 0:  # some get as far as being fed
             _frames(kernel, comm_id, lambda f: f[-1]["type"] == "event")
@@ -221,7 +225,8 @@ def _frames(kernel: Kernel, comm_id: object, is_enough: object) -> list[dict[str
         if kind != "comm_msg" or content["comm_id"] != comm_id or not isinstance(data, dict):
             continue
         if data.get("method") == "custom":
-            frames.append(data["content"])
+            message = data["content"]
+            frames += message["frames"] if message["type"] == "batch" else [message]
     return frames
 
 

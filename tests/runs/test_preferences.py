@@ -24,6 +24,7 @@ from twinkle_jupyter.runs.references import REFERENCE_FILE
 from twinkle_jupyter.runtime.handles import TrainerHandle
 from twinkle_jupyter.scheduling.request import ForwardBackward, ForwardBackwardResult
 from twinkle_jupyter.templates.chat_template import ChatTemplate
+from twinkle_jupyter.templates.encode_rows import Record
 
 DPO: dict[str, Any] = {"loss": "dpo", "batch_size": 3, "learning_rate": 0.01, "warmup_steps": 0}
 
@@ -153,7 +154,7 @@ async def test_a_run_can_be_stopped_while_answers_are_scored(workshop: Workshop)
     assert await workshop.losses(run_id) == []
 
 
-def _build(folder: Path, rows: Sequence[Mapping[str, object]], **settings: object) -> Batches:
+def _build(folder: Path, rows: Sequence[Record], **settings: object) -> Batches:
     config = RunConfig.model_validate({"adapter": "tiny", **DPO, **settings})
     return Batches.build(rows, ChatTemplate.load(folder), config)
 
@@ -194,7 +195,7 @@ def test_only_the_answers_are_compared(tiny_model: Path) -> None:
     ],
 )
 def test_a_pair_that_cannot_be_compared_is_refused(
-    tiny_model: Path, row: Mapping[str, object], settings: dict[str, object], sentence: str
+    tiny_model: Path, row: Record, settings: dict[str, object], sentence: str
 ) -> None:
     short = {**PAIRS[0], "rejected": [{"role": "assistant", "content": "No."}]}
     with pytest.raises(InvalidDataError, match=sentence):

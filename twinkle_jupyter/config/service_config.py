@@ -136,6 +136,9 @@ class ServiceConfig(BaseSettings):
                     f"`{path}.max_active_adapters={trainer.max_active_adapters}` is more than"
                     f" `max_adapters={trainer.max_adapters}`"
                 )
+        self.sampler.check_placement("sampler")
+        for name in self.base_models:
+            self.sampler_of(name).check_placement(f"base_models.{name}.sampler")
         return self
 
     limits: Limits = Field(default=Limits(), description="what each user may have at once")

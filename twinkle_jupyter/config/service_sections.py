@@ -14,6 +14,7 @@ from twinkle_jupyter.config.trainer_settings import (
     Checkpointing,
     Dtype,
     SamplerEngine,
+    SamplerPlacement,
     SamplerSettings,
     TrainerSettings,
 )
@@ -140,6 +141,34 @@ class SamplerSection(Section):
         le=64,
         description="GPUs of each sampler, such as 0.5; if not set, half of one where there is one",
     )
+    placement: Literal["auto", "apart", "with_trainer"] = Field(
+        default="auto",
+        description="a process of its own, or the trainer's, with one copy of the base model; auto"
+        " is with_trainer on a GPU that has no room for two copies",
+    )
+
+    @property
+    def placement_wish(self) -> SamplerPlacement | None:
+        """Where the sampler is to be; None where the machine decides."""
+        if self.placement != "auto":
+            return self.placement
+        can_be_with_trainer = self.engine == "torch" and self.replicas == 1 and self.gpus is None
+        return None if can_be_with_trainer else "apart"
+
+    def check_placement(self, path: str) -> None:
+        """Raise ValueError, naming `path`, where the sampler cannot be where it is to be."""
+        if self.placement != "with_trainer":
+            return
+        for name, is_right in (
+            ("engine", self.engine == "torch"),
+            ("replicas", self.replicas == 1),
+            ("gpus", self.gpus is None),
+        ):
+            if not is_right:
+                raise ValueError(
+                    f"`{path}.{name}={getattr(self, name)}` cannot be had with"
+                    f" `{path}.placement=with_trainer`: leave one of them out"
+                )
 
     def settings(self, dtype: str, gpu_share: float) -> SamplerSettings:
         """Return what a sampler is told, in the number type that was settled on."""

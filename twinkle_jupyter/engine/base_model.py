@@ -6,9 +6,10 @@ machine share their pages. Nothing is ever fetched, and no code from the folder 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -59,6 +60,8 @@ class BaseModel:
     max_positions: int | None
     #: Whether its weights are pages of its file, which other processes share.
     is_mapped: bool
+    #: Whether another `BaseModel` of this process has the same weights, and counts them.
+    is_shared: bool = False
 
     @property
     def dtype(self) -> torch.dtype:
@@ -77,8 +80,21 @@ class BaseModel:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all weights; a tied embedding counts once."""
+        """Bytes of all weights of its own; a tied embedding counts once."""
+        if self.is_shared:
+            return 0
         return sum(p.numel() * p.element_size() for p in self.model.parameters())
+
+    def share(self) -> BaseModel:
+        """Return modules of their own over the same weights; to be called before they are changed.
+
+        Somebody may then wrap and replace the modules, but never change or move a weight.
+        """
+        tensors = (*self.model.parameters(), *self.model.buffers())
+        model, positions = copy.deepcopy(
+            (self.model, self.head_positions), {id(tensor): tensor for tensor in tensors}
+        )
+        return replace(self, model=model, head_positions=positions, is_shared=True)
 
     def multiply_head_by(self, kernel: LinearKernel) -> None:
         """Let the output head multiply with `kernel` from now on, without gradients."""

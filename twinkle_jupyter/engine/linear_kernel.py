@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from torch import Tensor, nn
 
+from twinkle_jupyter.engine.compute_dtype import choose_compute_dtype
+
 #: Maps (T, I) with a weight (O, I) and a bias (O,) to (T, O).
 LinearKernel: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
@@ -46,8 +48,9 @@ def pack_for_onednn(weight: Tensor) -> Tensor | None:
 
     Only `multiply_by_onednn` knows what to do with it.
     """
-    is_faster = weight.device.type == "cpu" and weight.dtype == torch.bfloat16
-    if not is_faster or not hasattr(torch.ops.mkldnn, "_reorder_linear_weight"):
+    has_units = choose_compute_dtype(weight.dtype, weight.device) == torch.bfloat16
+    is_known = hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+    if weight.device.type != "cpu" or not has_units or not is_known:
         return None
     packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, _PACKED_FOR_ROWS)  # noqa: SLF001
     return packed

@@ -1,4 +1,4 @@
-"""The token ribbon, the chat and the adapters as anywidgets, where our extension is not.
+"""The token ribbon, the chat, the adapters and a sweep as anywidgets, for other front ends.
 
 Imported when the first of them is shown: anywidget takes a quarter of a second.
 """
@@ -30,8 +30,9 @@ class AskingWidget(anywidget.AnyWidget):
 
     content = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, client: Client, content: Mapping[str, object]) -> None:
+    def __init__(self, client: Client, content: Mapping[str, object], key: str = "") -> None:
         super().__init__(content=dict(content))
+        self.key = key
         self._feed = AskFeed(panel_answers(client), self.send)
         self.on_msg(self._take)
 
@@ -51,10 +52,12 @@ _WIDGETS: deque[AskingWidget] = deque()
 _MAX_WIDGETS = 64
 
 
-def asking_widget_view(client: Client, content: object) -> object:
-    """Make a widget and return its entry for a bundle."""
-    widget = AskingWidget(client, cast("Mapping[str, object]", content))
-    _WIDGETS.append(widget)
+def asking_widget_view(client: Client, content: object, key: str = "") -> object:
+    """Return a widget's entry for a bundle; with a key, the one that was made for it before."""
+    known = (one for one in _WIDGETS if key and one.key == key and one.comm is not None)
+    widget = next(known, None) or AskingWidget(client, cast("Mapping[str, object]", content), key)
+    if widget not in _WIDGETS:
+        _WIDGETS.append(widget)
     while len(_WIDGETS) > _MAX_WIDGETS:
         _WIDGETS.popleft().close()
     view = widget._repr_mimebundle_()

@@ -115,7 +115,7 @@ def list_adapters(session: Session) -> AdapterListing:
     found = client.adapters(details=True)
     note = "" if found else "There is no adapter yet: `%twinkle train DATA` makes one."
     listing = AdapterListing(client, found, adapters_table(found, note))
-    if session.is_program:
+    if session.is_program or not session.prefix.startswith("%"):
         session.face.table(listing.table)
     else:
         session.face.place("adapters")(listing.bundle())

@@ -53,7 +53,32 @@ def panel_answers(client: Client) -> dict[str, Answer]:
         "samples": samples,
         "keep": keep,
         **export_answers(client.connection),
+        **sweep_answers(client),
     }
+
+
+def sweep_answers(client: Client) -> dict[str, Answer]:
+    """Return what answers each question of a sweep: how it is, cut it, steer a member."""
+
+    def sweep(body: Message) -> Message:
+        return client.sweep_body(str(body["sweep_id"]), points=True).model_dump(mode="json")
+
+    def command(body: Message) -> Message:
+        name, given = str(body["sweep_id"]), cast("Mapping[str, object]", body["body"])
+        if body["action"] == "prune":
+            client.prune_sweep(name, cast("Sequence[str]", given["members"]))
+        elif body["action"] == "extend":
+            client.extend_sweep(name, cast("Mapping[str, Sequence[object]]", given["grid"]))
+        else:
+            client.stop_sweep(name)
+        return {}
+
+    def steer(body: Message) -> Message:
+        act = client.resume if body["action"] == "resume" else client.pause
+        act(str(body["run_id"]))
+        return {}
+
+    return {"sweep": sweep, "sweep-command": command, "run-command": steer}
 
 
 def export_answers(connection: Connection) -> dict[str, Answer]:

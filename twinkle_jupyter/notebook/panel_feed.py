@@ -24,7 +24,7 @@ Frame = Mapping[str, object]
 #: A batch of frames is sent this often at most, in seconds.
 BATCH_S = 0.1
 #: Frames in a batch, and frames that may wait for the next.
-MAX_BATCH = 100
+MAX_BATCH = 250
 MAX_WAITING = 1000
 
 
@@ -139,16 +139,19 @@ class _Subscription:
             return
 
     def _send_batches(self) -> None:
+        """Send what has come, many frames in one message: each message costs the kernel a while."""
         while not self._closed.is_set():
             began = time.monotonic()
-            for _ in range(MAX_BATCH):
+            frames: list[Frame] = []
+            while len(frames) < MAX_BATCH:
                 try:
-                    frame = self._frames.get(timeout=BATCH_S)
+                    frame = self._frames.get(timeout=0 if frames else BATCH_S)
                 except queue.Empty:
                     break
                 if frame is None:
-                    return
-                self._send(frame)
-                if self._frames.empty():
+                    self._closed.set()
                     break
+                frames.append(frame)
+            if frames:
+                self._send({"type": "batch", "frames": frames})
             self._closed.wait(max(0.0, BATCH_S - (time.monotonic() - began)))

@@ -58,8 +58,8 @@ _WIDGETS: dict[str, PanelWidget] = {}
 _MAX_WIDGETS = 256
 
 
-def widget_view(run: RunHandle, picture: Snapshot) -> object:
-    """Return the entry of the run's widget for a bundle."""
+def run_widget(run: RunHandle, picture: Snapshot) -> PanelWidget:
+    """Return the run's widget, made when it is asked for first."""
     widget = _WIDGETS.pop(run.run_id, None)
     if widget is None or widget.comm is None:
         widget = PanelWidget(run, picture)
@@ -68,6 +68,11 @@ def widget_view(run: RunHandle, picture: Snapshot) -> object:
     _WIDGETS[run.run_id] = widget
     while len(_WIDGETS) > _MAX_WIDGETS:
         _WIDGETS.pop(next(iter(_WIDGETS))).close()
-    view = widget._repr_mimebundle_()
+    return widget
+
+
+def widget_view(run: RunHandle, picture: Snapshot) -> object:
+    """Return the entry of the run's widget for a bundle."""
+    view = run_widget(run, picture)._repr_mimebundle_()
     bundle = view[0] if isinstance(view, tuple) else view
     return cast("Mapping[str, object]", bundle)["application/vnd.jupyter.widget-view+json"]

@@ -41,3 +41,9 @@ class RunHandle(CellValue, Run):
     def _ipython_display_(self) -> None:
         if not self.is_said:
             self._face.panel(self)
+
+    def _display_(self) -> object:
+        """Be shown by marimo, which has no magics and no display messages."""
+        from twinkle_jupyter.notebook.panel_widget import run_widget
+
+        return run_widget(self, self.picture())

@@ -7,12 +7,13 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter.notebook.figures import COLOURS, axes, make_place, svg_frame, svg_path
-from twinkle_jupyter.notebook.panels import PLOTLY_MIME, Bundle
+from twinkle_jupyter.notebook.panels import PLOTLY_MIME, WIDGET_MIME, Bundle
 from twinkle_jupyter.notebook.session import Table
 from twinkle_jupyter.notebook.tables import table_plain
 from twinkle_jupyter.runs.sweep import format_value
 
 if TYPE_CHECKING:
+    from twinkle_jupyter.client.client import Client
     from twinkle_jupyter.client.sweep_commands import SweepBody
     from twinkle_jupyter.wire.sweeps import SweepMemberBody
 
@@ -37,6 +38,14 @@ def sweep_bundle(body: SweepBody) -> Bundle:
         "text/html": _html(body),
         "text/plain": table_plain(_table(body)),
     }
+
+
+def live_sweep_bundle(client: Client, body: SweepBody) -> Bundle:
+    """Return the bundle with a widget too, for front ends without our extension."""
+    bundle = sweep_bundle(body)
+    from twinkle_jupyter.notebook.asking_widget import asking_widget_view
+
+    return {**bundle, WIDGET_MIME: asking_widget_view(client, bundle[SWEEP_MIME], body.sweep_id)}
 
 
 def sweep_line(body: SweepBody) -> str:

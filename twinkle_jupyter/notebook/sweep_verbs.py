@@ -19,7 +19,8 @@ from twinkle_jupyter.notebook.session import Session, Table
 from twinkle_jupyter.notebook.several_runs import RunsHandle, show_runs
 
 if TYPE_CHECKING:
-    from twinkle_jupyter.client.sweep_commands import SweepBody, SweepCommands
+    from twinkle_jupyter.client.client import Client
+    from twinkle_jupyter.client.sweep_commands import SweepBody
     from twinkle_jupyter.notebook.run_handle import RunHandle
     from twinkle_jupyter.notebook.session import Face
 
@@ -30,29 +31,31 @@ _WHOLE = frozenset(("probe", "base_model"))
 class SweepHandle(Sweep):
     """A sweep that shows its panel when it is the value of a cell."""
 
-    def __init__(self, client: SweepCommands, sweep_id: str, name: str, face: Face) -> None:
+    def __init__(self, client: Client, sweep_id: str, name: str, face: Face) -> None:
         super().__init__(client, sweep_id, name)
+        self.client = client
         self._face = face
 
     def drawing(self) -> Callable[[], SweepBody]:
         """Give a function that shows it as it is now, in one place, and returns what was shown."""
-        from twinkle_jupyter.notebook.sweep_panels import sweep_bundle
+        from twinkle_jupyter.notebook.sweep_panels import live_sweep_bundle
 
         place = self._face.place(self.sweep_id)
 
         def draw() -> SweepBody:
             body = self.body(points=True)
-            place(sweep_bundle(body))
+            place(live_sweep_bundle(self.client, body))
             return body
 
         return draw
 
     def _ipython_display_(self) -> None:
-        from twinkle_jupyter.notebook.sweep_panels import sweep_bundle, sweep_line
+        from twinkle_jupyter.notebook.sweep_panels import live_sweep_bundle, sweep_line
 
         body = self.body(points=True)
         # A terminal has shown the table just before, when a verb returned this.
-        self._face.place(self.sweep_id)({**sweep_bundle(body), "text/plain": sweep_line(body)})
+        bundle = live_sweep_bundle(self.client, body)
+        self._face.place(self.sweep_id)({**bundle, "text/plain": sweep_line(body)})
 
 
 def add_sweep_arguments(parser: ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.datasets.example_source import ExampleSource, split
@@ -17,7 +17,7 @@ from twinkle_jupyter.templates.chat_template import ChatTemplate
 from twinkle_jupyter.templates.checks.fault import raise_refusals, sum_up_warnings
 from twinkle_jupyter.templates.checks.row_faults import find_eval_in_train
 from twinkle_jupyter.templates.encode_pairs import PairEncoder
-from twinkle_jupyter.templates.encode_rows import RowEncoder
+from twinkle_jupyter.templates.encode_rows import Record, RowEncoder
 
 #: What of a row is computed together: its example, or the chosen and the rejected one.
 RowExamples: TypeAlias = tuple[Example, ...]
@@ -48,14 +48,8 @@ class Batches:
     loss_settings: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def build(
-        cls,
-        # Any: rows are checked where they come in, and are of the kind that the loss takes.
-        records: Sequence[Mapping[str, Any]],
-        template: ChatTemplate,
-        config: RunConfig,
-    ) -> Batches:
-        """Encode, check and split the rows.
+    def build(cls, records: Sequence[Record], template: ChatTemplate, config: RunConfig) -> Batches:
+        """Encode, check and split the rows, which are of the kind that the loss takes.
 
         Raises:
             InvalidDataError: A row cannot be trained on as it is.

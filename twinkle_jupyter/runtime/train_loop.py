@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -49,6 +50,7 @@ from twinkle_jupyter.scheduling.request import (
 )
 
 if TYPE_CHECKING:
+    from twinkle_jupyter.engine.base_model import BaseModel
     from twinkle_jupyter.engine.step import StepEngine
 
 _LOGGER = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class TrainLoop:
         settings: How it computes, and how many adapters it keeps.
         place: Where it keeps what it takes in and does; None for a trainer that ends with its
             process.
+        on_base: Told, in the engine's thread, of the base model before its modules are changed.
     """
 
     def __init__(
@@ -75,12 +78,14 @@ class TrainLoop:
         num_threads: int,
         settings: TrainerSettings | None = None,
         place: JournalPlace | None = None,
+        on_base: Callable[[BaseModel], None] = lambda _: None,
     ) -> None:
         self._folder = base_model_folder
         self._base_model_name = base_model_name
         self._num_threads = num_threads
         self._settings = settings or TrainerSettings()
         self._place = place
+        self._on_base = on_base
         self._thread: EngineThread[StepEngine] = EngineThread("trainer")
         self._durability = Durability(self._thread, Journal(), None, None)
         self._scheduler = Scheduler(self._settings.token_budget)
@@ -257,7 +262,7 @@ class TrainLoop:
         from twinkle_jupyter.runtime.engine_building import build_engine
 
         name, threads = self._base_model_name, self._num_threads
-        return build_engine(self._folder, name, threads, self._settings, report)
+        return build_engine(self._folder, name, threads, self._settings, report, self._on_base)
 
     async def _run_op(self, op: Op, kind: type[R]) -> R:
         await self._thread.get_engine()

@@ -71,7 +71,7 @@ class TorchSampler:
         if taken and read_kv_shape(base) is not None:
             groups = injection.number_the_rest(groups, taken)
             base.multiply_head_by(kernel)
-            if not base.is_mapped:
+            if not base.is_mapped and not base.is_shared:
                 _pack(base)
             self.decoder = BatchedDecoder(base, injection, groups, cache_bytes)
             self._batch = AnswerBatch(self.decoder, base.num_output_tokens, max_rows)

@@ -191,6 +191,8 @@ class BaseModelRow:
     dtype_reason: str = ""
     #: Samplers that share its answers.
     num_samplers: int = 1
+    #: Whether they are actors of their own, or the one is in the trainer's.
+    sampler_placement: Literal["apart", "with_trainer"] = "apart"
 
     PREFIX: ClassVar[str] = "base-model/"
     #: Log to which every wish is appended, to wake whoever loads.

@@ -1,5 +1,6 @@
 /** A run's frames and commands over the kernel's comm, for front ends without the extension. */
 
+import { isFields, list } from '../fields';
 import { CommandFailedError, type Disposable, type Notice, type Transport } from '../panels/transport';
 import { parseCommandResult, parseFrame, type CommandResult } from '../parsing';
 import type { ActionBody, ActionName, RunFacts } from '../wire';
@@ -21,13 +22,18 @@ export class CommTransport implements Transport {
 
   subscribe(after: number, onNotice: (notice: Notice) => void): Disposable {
     let last = after;
-    const onMessage = (message: unknown): void => {
+    const onFrame = (message: unknown): void => {
       const frame = parseFrame(message);
       if (frame === null || (frame.type === 'event' && frame.id <= last)) {
         return;
       }
       last = frame.type === 'event' ? frame.id : last;
       onNotice(frame);
+    };
+    const onMessage = (message: unknown): void => {
+      if (isFields(message) && message['type'] === 'batch') {
+        list(message['frames']).forEach(onFrame);
+      }
     };
     this.model.on('msg:custom', onMessage);
     this.model.send({ type: 'subscribe', after });

@@ -10,7 +10,10 @@ export type Question =
   | 'list-adapters'
   | 'export'
   | 'export-state'
-  | 'export-cancel';
+  | 'export-cancel'
+  | 'sweep'
+  | 'sweep-command'
+  | 'run-command';
 
 export interface Asker {
   /**

@@ -95,6 +95,7 @@ class TrainForm extends Widget implements Dialog.IBodyWidget<null> {
   }
 }
 
+/** Without limits of its own: JupyterLab would take the button away and not say why. */
 function field(name: string, type: string): HTMLInputElement {
-  return element('input', 'jp-mod-styled', { type, name, autocomplete: 'off', ...(type === 'number' ? { min: '1', step: '1' } : {}) });
+  return element('input', 'jp-mod-styled', { type, name, autocomplete: 'off', ...(type === 'number' ? { step: 'any' } : {}) });
 }
