@@ -18,11 +18,11 @@ async def test_a_run_goes_on_from_each_backup_of_a_store_at_work(
     workshop: Workshop, tmp_path: Path
 ) -> None:
     back_up = runpy.run_path(str(_SCRIPT))["back_up"]
-    run_id = await workshop.add_run(steps=40, checkpoint_every=1, keep_last=1)
+    run_id = await workshop.add_run(steps=20, checkpoint_every=1, keep_last=1)
     driving = asyncio.create_task(workshop.driver(run_id).drive())
-    backups = [tmp_path / f"backup-{number}" for number in range(3)]
+    backups = [tmp_path / f"backup-{number}" for number in range(2)]
     for number, backup in enumerate(backups):
-        await workshop.wait_for(run_id, "step", step=8 * number + 2)
+        await workshop.wait_for(run_id, "step", step=7 * number + 2)
         await asyncio.to_thread(back_up, tmp_path, backup)
     await driving
     unbroken = await workshop.losses(run_id)
@@ -34,9 +34,9 @@ async def test_a_run_goes_on_from_each_backup_of_a_store_at_work(
         await restored.driver(run_id).drive()
         row, losses = await restored.row(run_id), await restored.losses(run_id)
         await store.close()
-        assert 0 < begins < 40, "it was taken on the way"
-        assert (row.state, row.step) == ("finished", 40)
-        assert [step for step, _ in losses] == list(range(1, 41))
+        assert 0 < begins < 20, "it was taken on the way"
+        assert (row.state, row.step) == ("finished", 20)
+        assert [step for step, _ in losses] == list(range(1, 21))
         expected = pytest.approx([loss for _, loss in unbroken], rel=1e-5)
         assert [loss for _, loss in losses] == expected
     with pytest.raises(FileExistsError):
