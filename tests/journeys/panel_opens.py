@@ -21,7 +21,7 @@ async ({ bundles, count }) => {
   const until = async (what, check) => {
     const end = performance.now() + 10000;
     while (!check()) {
-      if (performance.now() > end) throw new Error(what + panels()[0]?.outerHTML.slice(0, 300));
+      if (performance.now() > end) throw new Error(`${what}: ${panels()[0]?.innerText}`);
       await new Promise(resolve => setTimeout(resolve, 5));
     }
   };
