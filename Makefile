@@ -16,7 +16,7 @@ imports:       ## which room may import which
 test:          ## fast tests: no Ray, no browser, no base model
 	$(BIN)/pytest -m 'not ray and not browser and not model and not crash'
 test-all:      ## everything
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 docs:          ## run the tutorials
 	$(BIN)/pytest tests/journeys/test_tutorial.py
 notebooks:     ## run all tutorials headless, some minutes

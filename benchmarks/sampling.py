@@ -2,7 +2,7 @@
 
 As many streams as different adapters of rank 8, greedy, from prompts of their own. Generate takes
 them one after another, switching PEFT's adapters; batched, it can have one adapter only. All sides
-write the same number of tokens, from the prompt to the last of them.
+write the same number of tokens, from the prompt to the last of them, in the same number type.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 
+from benchmarks.generate_side import Generate
+from benchmarks.number_type import add_dtype_option, decide
 from benchmarks.report import Bar, Row, Samples, build_parser, finish, interleave
 from benchmarks.two_sides import ALPHA, RANK, find_model
 from twinkle_jupyter.engine.allocator import keep_freed_memory
@@ -32,9 +34,6 @@ from twinkle_jupyter.sampler.snapshot_cache import SnapshotCache
 from twinkle_jupyter.sampler.torch_sampler import TorchSampler
 from twinkle_jupyter.scheduling.request import AdapterSpec
 
-if TYPE_CHECKING:
-    from peft import PeftModel
-
 _MANY = 16
 _PROMPT_TOKENS = 32
 #: Sixteen streams against one, one stream against generate, first token against a forward pass.
@@ -46,8 +45,8 @@ _FIRST_TOKEN = Bar(1.2, "at most", "ratio")
 class Ours:
     """Our sampler with sixteen adapters; every call has prompts that were never read before."""
 
-    def __init__(self, folder: Path, num_tokens: int) -> None:
-        base = load_base_model(folder)
+    def __init__(self, folder: Path, dtype: str, num_tokens: int) -> None:
+        base = load_base_model(folder, dtype)
         self._vocabulary = base.num_input_tokens
         self._num_tokens = num_tokens
         self._sampler = TorchSampler(base, load_tokenizer(folder), SnapshotCache())
@@ -99,58 +98,6 @@ class Ours:
         for number in range(num_beside):
             self._sampler.close_answer(number)
         return seconds
-
-
-class Generate:
-    """`transformers.generate` of a model with sixteen PEFT adapters."""
-
-    def __init__(
-        self, folder: Path, num_tokens: int, prompt: Callable[[], tuple[int, ...]]
-    ) -> None:
-        from peft import LoraConfig, get_peft_model
-        from transformers import AutoModelForCausalLM
-
-        base = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True
-        )
-        config = LoraConfig(
-            r=RANK, lora_alpha=int(ALPHA), target_modules="all-linear", task_type="CAUSAL_LM"
-        )
-        self._model = cast("PeftModel", get_peft_model(base, config, adapter_name="0").eval())
-        for number in range(1, _MANY):
-            self._model.add_adapter(str(number), config)
-        self._num_tokens = num_tokens
-        self._prompt = prompt
-
-    def write(self, num_streams: int) -> None:
-        """Write the answers one after another."""
-        for number in range(num_streams):
-            self._model.set_adapter(str(number))
-            self._generate(1)
-
-    def write_batched(self, num_streams: int) -> None:
-        """Write all of them at once, with one adapter."""
-        self._model.set_adapter("0")
-        self._generate(num_streams)
-
-    def read(self, num_tokens: int) -> None:
-        """One forward pass over a prompt: what its first token needs at least."""
-        self._model.set_adapter("0")
-        tokens = torch.tensor([(self._prompt() * num_tokens)[:num_tokens]])
-        with torch.inference_mode():
-            self._model(input_ids=tokens, logits_to_keep=1)
-
-    def _generate(self, num_rows: int) -> None:
-        tokens = torch.tensor([self._prompt() for _ in range(num_rows)])
-        with torch.inference_mode():
-            self._model.generate(  # type: ignore[no-untyped-call]
-                input_ids=tokens,
-                attention_mask=torch.ones_like(tokens),
-                do_sample=False,
-                min_new_tokens=self._num_tokens,
-                max_new_tokens=self._num_tokens,
-                pad_token_id=0,
-            )
 
 
 def _rate_row(name: str, samples: Samples, side: str, tokens: int) -> Row:
@@ -210,6 +157,7 @@ def _stream_rows(samples: Samples, counts: Sequence[int], num_tokens: int) -> li
 
 def main() -> int:
     parser = build_parser(__doc__, model=True)
+    add_dtype_option(parser)
     parser.add_argument("--tokens", type=int, help="of each answer")
     parser.add_argument(
         "--vllm-env", type=Path, help="a virtual environment with vLLM: it answers, too"
@@ -221,8 +169,9 @@ def main() -> int:
     num_tokens = options.tokens or (8 if options.quick else 48)
     rounds = options.rounds or (2 if options.quick else 5)
     folder = find_model(options.model)
-    ours = Ours(folder, num_tokens)
-    generate = Generate(folder, num_tokens, ours.prompt)
+    choice = decide(options, folder)
+    ours = Ours(folder, choice.dtype, num_tokens)
+    generate = Generate(folder, choice.dtype, _MANY, num_tokens, ours.prompt)
     counts = (1, _MANY) if options.quick else (1, 4, 8, _MANY)
     sides: dict[str, Callable[[], object]] = {}
     for count in counts:
@@ -242,19 +191,20 @@ def main() -> int:
     )
     rows = _stream_rows(samples, counts, num_tokens)
     if options.vllm_env is not None:
-        rows += _vllm_rows(options.vllm_env, folder, counts, num_tokens, rounds)
+        rows += _vllm_rows(options.vllm_env, folder, choice.dtype, counts, num_tokens, rounds)
     for side in ("alone", "beside"):
         rows.append(_first_token_row(f"first token of 128, {side}", firsts, side))
-    return finish(rows, options)
+    named = [replace(row, name=f"{row.name}, {choice.dtype}") for row in rows]
+    return finish(named, options, {"number type": str(choice)})
 
 
 def _vllm_rows(
-    environment: Path, folder: Path, counts: Sequence[int], num_tokens: int, rounds: int
+    environment: Path, folder: Path, dtype: str, counts: Sequence[int], num_tokens: int, rounds: int
 ) -> list[Row]:
     """In a process of its own, after ours: nobody can have both in one environment here."""
     root = Path(__file__).parents[1]
     command = [str(environment / "bin" / "python"), "-m", "benchmarks.vllm_side", str(folder)]
-    command += ["--counts", *map(str, counts), "--tokens", str(num_tokens)]
+    command += ["--counts", *map(str, counts), "--tokens", str(num_tokens), "--dtype", dtype]
     done = subprocess.run(
         [*command, "--rounds", str(rounds)],
         capture_output=True,

@@ -6,7 +6,8 @@ object store. One adapter of rank 8 trains on real chat rows without a pause.
 *Freshness*: optimizer steps that were taken between the one whose weights answer and its first
 token. *Slowdown*: what a step takes beside four streams, against alone and stretched by the share
 of the processors that the sampler used meanwhile. *Hand-over*: from asking the trainer for a
-snapshot until the sampler has it. *Base weights* are mapped from one file by both.
+snapshot until the sampler has it. *Base weights* are mapped from one file by both, where the file
+has the number type that is computed in; with `--placement with_trainer` both are one process.
 """
 
 from __future__ import annotations
@@ -19,18 +20,24 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
 
 from benchmarks.chat_rows import load_chat_rows, to_examples
-from benchmarks.report import Bar, Row, finish, parse_options
+from benchmarks.number_type import add_dtype_option, decide
+from benchmarks.report import Bar, Row, build_parser, finish
 from benchmarks.two_sides import ALPHA, RANK, SETTINGS, find_model
 from twinkle_jupyter.actors.names import sampler_name, trainer_name
-from twinkle_jupyter.config.trainer_settings import SamplerSettings, TrainerSettings
+from twinkle_jupyter.config.trainer_settings import (
+    Dtype,
+    SamplerPlacement,
+    SamplerSettings,
+    TrainerSettings,
+)
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.launch.ray_head import set_ray_environment, start_head
@@ -49,34 +56,39 @@ _ROWS = 4
 
 
 @asynccontextmanager
-async def open_actors(folder: Path) -> AsyncIterator[Compute]:
-    """Start Ray and both actors; all of it ends with this process."""
+async def open_actors(
+    folder: Path, dtype: Dtype, placement: SamplerPlacement
+) -> AsyncIterator[Compute]:
+    """Start Ray and trainer and sampler; all of it ends with this process."""
     token = secrets.token_hex(32)
     set_ray_environment(token)
     start_head(_CORES, token)
     from twinkle_jupyter.actors.placement import place
-    from twinkle_jupyter.actors.ray_handles import RaySamplerHandle, RayTrainerHandle
+    from twinkle_jupyter.actors.ray_handles import RayTrainerHandle
     from twinkle_jupyter.actors.sampler_actor import SamplerActor
+    from twinkle_jupyter.actors.sampler_replicas import find_samplers
     from twinkle_jupyter.actors.trainer_actor import JournalHome, TrainerActor
+    from twinkle_jupyter.actors.trainer_with_sampler_actor import TrainerWithSamplerActor
 
     with tempfile.TemporaryDirectory() as home:
         name = folder.name
         given = (str(folder), name, _CORES)
-        training = TrainerSettings(scratch=f"{home}/scratch")
+        training = TrainerSettings(dtype, scratch=f"{home}/scratch")
+        sampling = SamplerSettings(dtype=dtype)
         journal = JournalHome(
             functools.partial(open_store, Path(home) / "store.sqlite3", 60.0), "bench", home
         )
-        actors = (
-            place(
-                TrainerActor, trainer_name(name), *given, training, f"{home}/trainer.log", journal
-            ),
-            place(
-                SamplerActor, sampler_name(name), *given, SamplerSettings(), f"{home}/sampler.log"
-            ),
-        )
-        for actor in actors:
+        log = f"{home}/actors.log"
+        if placement == "with_trainer":
+            both = (training, sampling)
+            actor = place(TrainerWithSamplerActor, trainer_name(name), *given, both, log, journal)
+            await actor.tell(600, "start_sampler")
+        else:
+            actor = place(TrainerActor, trainer_name(name), *given, training, log, journal)
             await actor.tell(600, "start")
-        yield Compute(RayTrainerHandle(trainer_name(name)), RaySamplerHandle(sampler_name(name)))
+            actor = place(SamplerActor, sampler_name(name), *given, sampling, log)
+            await actor.tell(600, "start")
+        yield Compute(RayTrainerHandle(trainer_name(name)), find_samplers(name, 1, placement))
 
 
 @dataclass(slots=True)
@@ -160,44 +172,49 @@ async def measure_beside(
                 async for _ in one:
                     num_tokens += 1
 
-    sampler = _find_actor("SamplerActor")
+    # In the trainer's process nobody tells whose time it is.
+    sampler = _find_actors("ray::SamplerActor")
     streams = [asyncio.create_task(stream()) for _ in range(_STREAMS)]
     await training.run(2)
-    num_tokens, started, before = 0, time.perf_counter(), sampler.cpu_times()
+    num_tokens, started, before = 0, time.perf_counter(), _cpu_seconds(sampler)
     seconds = await training.run(num_steps)
-    wall, after = time.perf_counter() - started, sampler.cpu_times()
+    wall, used = time.perf_counter() - started, _cpu_seconds(sampler) - before
     for task in streams:
         task.cancel()
     await asyncio.gather(*streams, return_exceptions=True)
-    used = after.user + after.system - before.user - before.system
     return seconds, used / (_CORES * wall), num_tokens / wall
 
 
-def _find_actor(name: str) -> psutil.Process:
-    return next(
-        process
-        for process in psutil.process_iter()
-        if f"ray::{name}" in " ".join(process.cmdline())
-    )
+def _find_actors(*names: str) -> list[psutil.Process]:
+    actors = [one for one in psutil.process_iter() if "Actor" in " ".join(one.cmdline())]
+    return [one for one in actors if any(name in " ".join(one.cmdline()) for name in names)]
 
 
-def measure_base_weights() -> tuple[int, int]:
-    """Return the bytes of mapped weights in both actors: with shared pages once, and twice."""
-    once = twice = 0
-    for name in ("TrainerActor", "SamplerActor"):
-        for mapping in _find_actor(name).memory_maps():
+def _cpu_seconds(processes: Sequence[psutil.Process]) -> float:
+    times = [one.cpu_times() for one in processes]
+    return sum(one.user + one.system for one in times)
+
+
+def measure_memory() -> tuple[int, int, int]:
+    """Return the bytes of trainer and sampler, and of weights mapped by them: once, and twice."""
+    total = once = twice = 0
+    for process in _find_actors("ray::TrainerActor", "ray::SamplerActor", "ray::TrainerWith"):
+        for mapping in process.memory_maps():
+            total += mapping.pss
             if mapping.path.endswith(".safetensors"):
                 once += mapping.pss
                 twice += mapping.rss
-    return once, twice
+    return total, once, twice
 
 
-async def measure(folder: Path, *, is_quick: bool) -> list[Row]:
+async def measure(
+    folder: Path, dtype: Dtype, placement: SamplerPlacement, *, is_quick: bool
+) -> list[Row]:
     rows = load_chat_rows(folder)
     examples = to_examples(rows[:_ROWS])
     prompt = rows[_ROWS].ids[:32]
     rounds, num_steps = (3, 6) if is_quick else (12, 20)
-    async with open_actors(folder) as compute:
+    async with open_actors(folder, dtype, placement) as compute:
         training = Training(compute, AdapterId("bench"), examples)
         await training.begin(RANK)
         await training.run(3)
@@ -210,7 +227,7 @@ async def measure(folder: Path, *, is_quick: bool) -> list[Row]:
             beside.append(seconds)
             shares.append(share)
             rates.append(rate)
-        once, twice = await asyncio.to_thread(measure_base_weights)
+        total, once, twice = await asyncio.to_thread(measure_memory)
         handed = [await training.hand_over() for _ in range(rounds)]
         large = Training(compute, AdapterId("large"), examples)
         await large.begin(64)
@@ -218,38 +235,42 @@ async def measure(folder: Path, *, is_quick: bool) -> list[Row]:
         handed_large = [await large.hand_over() for _ in range(rounds)]
     expected = [a / (1 - share) for a, share in zip(alone, shares, strict=True)]
     ratios = [b / e for b, e in zip(beside, expected, strict=True)]
-    return [
+    told = [
         Row.of_samples("age of a first token", ages, "steps", _FRESH),
         Row(
-            "step beside 4 streams / alone at the cores left",
+            f"step beside 4 streams / alone{' at the cores left' if any(shares) else ''}",
             1e3 * statistics.median(beside),
             "ms",
             (1e3 * min(beside), 1e3 * max(beside)),
             1e3 * statistics.median(expected),
             statistics.median(ratios),
             (min(ratios), max(ratios)),
-            _SLOWDOWN,
+            _SLOWDOWN if any(shares) else None,
         ),
         Row.of_samples("step alone", [1e3 * one for one in alone], "ms", None),
         Row.of_samples("share of the cores that the sampler used", shares, "", None),
         Row.of_samples("4 streams beside training", rates, "tokens/s", None),
-        Row(
-            "base weights of both actors, shared pages once / twice",
-            once / 2**20,
-            "MiB",
-            peer=twice / 2**20,
-            ratio=twice / once,
-            bar=_SHARED,
-        ),
+        Row("memory of trainer and sampler, shared pages once", total / 2**20, "MiB"),
         Row.of_samples("hand-over, rank 8", [1e3 * one for one in handed], "ms", None),
         Row.of_samples("hand-over, rank 64", [1e3 * one for one in handed_large], "ms", None),
     ]
+    if placement == "apart" and twice:
+        name = "base weights of both actors, shared pages once / twice"
+        told.append(
+            Row(name, once / 2**20, "MiB", peer=twice / 2**20, ratio=twice / once, bar=_SHARED)
+        )
+    return [replace(row, name=f"{row.name}, {dtype}, {placement}") for row in told]
 
 
 def main() -> int:
-    options = parse_options(__doc__, model=True)
+    parser = build_parser(__doc__, model=True)
+    add_dtype_option(parser)
+    parser.add_argument("--placement", default="apart", choices=("apart", "with_trainer"))
+    options = parser.parse_args()
     folder = find_model(options.model)
-    return finish(asyncio.run(measure(folder, is_quick=options.quick)), options)
+    choice = decide(options, folder)
+    rows = asyncio.run(measure(folder, choice.dtype, options.placement, is_quick=options.quick))
+    return finish(rows, options, {"number type": str(choice)})
 
 
 if __name__ == "__main__":

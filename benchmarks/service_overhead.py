@@ -190,6 +190,9 @@ async def run_service(home: Path, model: Path) -> AsyncIterator[Connection]:
         TWINKLE_HOME=str(home / "twinkle"),
         JUPYTER_RUNTIME_DIR=str(home / "runtime"),
         TWINKLE_BASE_MODEL=str(model),
+        # As the trainer in this process: it is the same operation only then.
+        TWINKLE_TRAINER__DTYPE="float32",
+        TWINKLE_PLACEMENT__NUM_THREADS="1",
     )
     command = [sys.executable, "-m", "twinkle_jupyter.cli", "serve", "--until-stdin-closes"]
     process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from twinkle_jupyter.config.trainer_settings import SamplerSettings
+from twinkle_jupyter.config.trainer_settings import Dtype, SamplerSettings
 from twinkle_jupyter.engine.adapter_layout import AdapterLayout
 from twinkle_jupyter.engine.folder_sites import find_sites
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
@@ -28,7 +28,7 @@ PROMPT_TOKENS = 32
 
 
 async def _measure(
-    folder: Path, counts: list[int], num_tokens: int, rounds: int, scratch: Path
+    folder: Path, dtype: Dtype, counts: list[int], num_tokens: int, rounds: int, scratch: Path
 ) -> dict[int, list[float]]:
     found = find_sites(folder)
     random = np.random.default_rng(0)
@@ -38,7 +38,7 @@ async def _measure(
         folder,
         base_model_name=folder.name,
         num_threads=2,
-        settings=SamplerSettings(scratch=str(scratch)),
+        settings=SamplerSettings(dtype=dtype, scratch=str(scratch)),
     )
     await loop.start()
     for number in range(max(counts)):
@@ -68,6 +68,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--counts", type=int, nargs="+", required=True)
+    parser.add_argument("--dtype", required=True)
     parser.add_argument("--tokens", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
     options = parser.parse_args()
@@ -75,6 +76,7 @@ def main() -> int:
         seconds = asyncio.run(
             _measure(
                 options.folder,
+                options.dtype,
                 options.counts,
                 options.tokens,
                 options.rounds,

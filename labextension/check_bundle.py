@@ -14,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 RECORD = HERE.parent / "twinkle_jupyter" / "labextension" / "source_hash.json"
-FOLDERS = ("src", "style")
+FOLDERS = ("src", "style", "schema")
 FILES = ("package.json", "tsconfig.json", "yarn.lock")
 
 

@@ -9,6 +9,20 @@ import pytest
 
 # Before torch is loaded anywhere: its threads shall sleep, not spin, while others compute.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are the workers' already
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n`: what needs the machine goes first and alone, beside the rest, file by file."""
+    first: list[pytest.Item] = []
+    rest: list[pytest.Item] = []
+    for item in items:
+        needs_machine = "journeys" in item.path.parts or item.get_closest_marker("browser")
+        group = "machine" if needs_machine else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+        (first if needs_machine else rest).append(item)
+    items[:] = first + rest
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +39,6 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("TWINKLE_HOME", str(home / "twinkle"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(home / "runtime"))
-    for name in ("TWINKLE_URL", "TWINKLE_API_KEY"):
+    for name in ("TWINKLE_URL", "TWINKLE_API_KEY", "TWINKLE_HUB_SERVICE_URL"):
         monkeypatch.delenv(name, raising=False)
     return home

@@ -29,7 +29,7 @@ def check_bundle() -> ModuleType:
 def sources(tmp_path: Path) -> Path:
     for name in ("package.json", "tsconfig.json", "yarn.lock"):
         shutil.copy(SCRIPT.parent / name, tmp_path)
-    for name in ("src", "style"):
+    for name in ("src", "style", "schema"):
         shutil.copytree(SCRIPT.parent / name, tmp_path / name)
     return tmp_path
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from twinkle_jupyter.errors import CANCELLED, STARTING, TwinkleError
+from twinkle_jupyter.errors import CANCELLED, MAINTENANCE, SENT_BEFORE, STARTING, TwinkleError
 from twinkle_jupyter.service.error_bodies import INVALID_REQUEST
 
 KINDS: list[type[TwinkleError]] = [
@@ -36,5 +36,8 @@ def test_an_error_is_also_the_standard_one(kind: type[TwinkleError]) -> None:
 def test_every_code_has_a_heading_and_every_heading_a_code() -> None:
     headings = re.findall(r"^## (\w+)$", DOCS.read_text(), flags=re.MULTILINE)
     assert sorted(headings) == sorted(
-        [INVALID_REQUEST, STARTING, CANCELLED, *(kind.code for kind in KINDS)]
+        [
+            *(INVALID_REQUEST, STARTING, MAINTENANCE, CANCELLED, SENT_BEFORE),
+            *(kind.code for kind in KINDS),
+        ]
     )

@@ -6,6 +6,7 @@
     ├── InvalidDataError          fix the data
     ├── NotFoundError             look for another name
     ├── NotAllowedError           use another key
+    ├── ForbiddenError            ask an admin
     ├── ConflictError             look again, then decide
     ├── QuotaExceededError        wait
     ├── ServiceUnavailableError   start it, or try again
@@ -81,6 +82,12 @@ class NotAllowedError(TwinkleError, PermissionError):
     code = "not_allowed"
 
 
+class ForbiddenError(TwinkleError, PermissionError):
+    """The user is known and may not do this, however good their key."""
+
+    code = "forbidden"
+
+
 class ConflictError(TwinkleError, RuntimeError):
     """The thing exists in another state than the request takes for granted."""
 
@@ -111,8 +118,13 @@ class QuotaExceededError(TwinkleError, RuntimeError):
 #: Code of a `ServiceUnavailableError` that waiting mends: a base model is being loaded.
 STARTING = "starting"
 
+#: Code of a `ServiceUnavailableError`: an admin has the service rest, and says why.
+MAINTENANCE = "maintenance"
+
 #: Code of a `ConflictError`: nobody waited for the op when its turn came.
 CANCELLED = "cancelled"
+#: Code of a `ConflictError`: the adapter's next free sequence id is another one.
+SENT_BEFORE = "sent_before"
 
 
 class ServiceUnavailableError(TwinkleError, ConnectionError):
@@ -142,7 +154,9 @@ class MissingDependencyError(TwinkleError, ImportError):
 _CLASSES: dict[str, type[TwinkleError]] = {
     **{kind.code: kind for kind in TwinkleError.__subclasses__()},
     STARTING: ServiceUnavailableError,
+    MAINTENANCE: ServiceUnavailableError,
     CANCELLED: ConflictError,
+    SENT_BEFORE: ConflictError,
 }
 
 

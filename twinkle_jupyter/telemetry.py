@@ -15,4 +15,6 @@ def log_to_file(path: Path, level: str = "info") -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handler = RotatingFileHandler(path, maxBytes=_MAX_BYTES, backupCount=2, encoding="utf-8")
     path.chmod(0o600)
+    # Each request of ours to somebody else would be a line of its own.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.basicConfig(level=level.upper(), format=_FORMAT, handlers=[handler], force=True)

@@ -1,6 +1,6 @@
 /** The MIME type's content, from a notebook that anyone may have written, as wire.ts's types. */
 
-import { isFields, isRunState, list, number, parsePhases, text } from './fields';
+import { isFields, isRunState, list, number, parseMetrics, parsePhases, text } from './fields';
 import type { Mark, MarkKind, Point, RunBundle, RunsBundle, Snapshot, SnapshotCurves, SnapshotProbe } from './wire';
 
 function parsePoint(value: unknown): Point | null {
@@ -84,6 +84,7 @@ function parseSnapshot(value: unknown): Snapshot | null {
     tokens_per_second: number(value['tokens_per_second']),
     grad_norm: number(value['grad_norm']),
     phase_seconds: isFields(value['phase_seconds']) ? parsePhases(value['phase_seconds'], '') : null,
+    metrics: parseMetrics(value['metrics']),
     memory_bytes: number(value['memory_bytes']) ?? 0,
     machine_bytes: number(value['machine_bytes']) ?? 0,
     notice: text(value['notice']),

@@ -24,6 +24,12 @@ export function isRunState(value: unknown): value is RunState {
   return RUN_STATES.some(state => state === value);
 }
 
+/** Numbers by name; what is none is left out. */
+export function parseMetrics(value: unknown): Readonly<Record<string, number>> {
+  const entries = Object.entries(isFields(value) ? value : {});
+  return Object.fromEntries(entries.filter((entry): entry is [string, number] => number(entry[1]) !== null));
+}
+
 export function parsePhases(fields: Fields, suffix: string): PhaseSeconds {
   const seconds = (phase: string) => number(fields[phase + suffix]) ?? 0;
   return {

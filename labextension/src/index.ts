@@ -9,6 +9,7 @@ import { keepPicturesOf } from './renderers/pictureKeeper';
 import { runRendererFactory } from './renderers/run';
 import { runsRendererFactory } from './renderers/runs';
 import { sweepRendererFactory } from './renderers/sweep';
+import { sidebar, training } from './sidebar/plugins';
 
 /** Before ipywidgets' -10: a bundle may carry a widget for front ends without this extension. */
 const RANK = -20;
@@ -73,4 +74,4 @@ const runPictures: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [runPanel, sweepPanel, askingPanels, runPictures];
+export default [runPanel, sweepPanel, askingPanels, runPictures, training, sidebar];

@@ -3,7 +3,7 @@
  * neutral value, never an exception: a panel outlives a newer service.
  */
 
-import { isFields, isRunState, number, parsePhases, text, type Fields } from './fields';
+import { isFields, isRunState, number, parseMetrics, parsePhases, text, type Fields } from './fields';
 import type { CommandName, Frame, RunEvent, RunFacts, WireError } from './wire';
 
 function isCommandName(value: unknown): value is CommandName {
@@ -38,7 +38,8 @@ function parseStep(fields: Fields, at: string): RunEvent | null {
     numTokens: number(fields['num_tokens']) ?? 0,
     seconds: number(fields['seconds']) ?? 0,
     gradNorm: number(fields['grad_norm']),
-    phases: parsePhases(fields, '_seconds')
+    phases: parsePhases(fields, '_seconds'),
+    metrics: parseMetrics(fields['metrics'])
   };
 }
 

@@ -3,6 +3,8 @@
  * those of docs/reference/native-api.md; parsing.ts makes them from JSON.
  */
 
+import type { Schemas } from './schemas';
+
 export const RUN_MIME_TYPE = 'application/vnd.twinkle.run+json';
 
 export const RUNS_MIME_TYPE = 'application/vnd.twinkle.runs+json';
@@ -15,9 +17,9 @@ export const RUN_STATES = [
   'finished',
   'stopped',
   'failed'
-] as const;
+] as const satisfies readonly RunState[];
 
-export type RunState = (typeof RUN_STATES)[number];
+export type RunState = Schemas['RunBody']['state'];
 
 export type CommandName = 'pause' | 'resume' | 'stop';
 
@@ -71,6 +73,8 @@ export interface NoticeEvent {
   readonly message: string;
 }
 
+export type Metrics = Readonly<Record<string, number>>;
+
 export interface StepEvent {
   readonly kind: 'step';
   readonly at: string;
@@ -82,6 +86,8 @@ export interface StepEvent {
   readonly seconds: number;
   readonly gradNorm: number | null;
   readonly phases: PhaseSeconds;
+  /** What the loss says beside itself, as in `accuracy` of dpo. */
+  readonly metrics: Metrics;
 }
 
 export interface EvalEvent {
@@ -157,11 +163,7 @@ export type RunEvent =
   | CheckpointEvent
   | OtherEvent;
 
-export interface WireError {
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string;
-}
+export type WireError = Schemas['ErrorDetail'];
 
 export type Frame =
   | { readonly type: 'event'; readonly id: number; readonly event: RunEvent }
@@ -213,6 +215,7 @@ export interface Snapshot {
   readonly tokens_per_second: number | null;
   readonly grad_norm: number | null;
   readonly phase_seconds: PhaseSeconds | null;
+  readonly metrics: Metrics;
   readonly memory_bytes: number;
   readonly machine_bytes: number;
   readonly notice: string;

@@ -21,8 +21,11 @@ CASES = {
         "shipped: peak memory, ours / peft, growth",
         "shipped (58% learned): ours / peft",
     ],
-    "sampling.py --tokens 4": ["1 stream / generate", "16 adapters / 1 stream"],
-    "sampling_while_training.py": ["age of a first token", "hand-over, rank 64"],
+    "sampling.py --tokens 4": ["1 stream / generate, float32", "16 adapters / 1 stream, float32"],
+    "sampling_while_training.py": [
+        "age of a first token, float32, apart",
+        "hand-over, rank 64, float32, apart",
+    ],
     "sweep.py": ["a sweep of 8, 3 steps, batch size 1: over one run"],
     "step_profile.py --settings 2x16": ["2x16 time, not profiled", "2x16 profiled: optimizer"],
 }

@@ -9,15 +9,16 @@ import pytest
 
 from twinkle_jupyter.cli.main import main
 from twinkle_jupyter.config.service_config import ServiceConfig
-from twinkle_jupyter.service.auth import owner_of_key
+from twinkle_jupyter.service.asker import Asker
+from twinkle_jupyter.service.auth import asker_of_key
 from twinkle_jupyter.store.sqlite import SqliteStore
 
 
-def _owner(key: str) -> str | None:
-    async def ask() -> str | None:
+def _asker(key: str) -> Asker | None:
+    async def ask() -> Asker | None:
         store = SqliteStore.open(ServiceConfig.load().store_path)
         try:
-            return await owner_of_key(store, key)
+            return await asker_of_key(store, key)
         finally:
             await store.close()
 
@@ -33,7 +34,7 @@ def test_a_key_is_made_listed_and_refused(
     assert main(["keys", "create", "ada", "--label", "laptop"]) == 0
     key = capsys.readouterr().out.strip()
     assert key.startswith("tml-")
-    assert _owner(key) == "ada"
+    assert _asker(key) == Asker("ada")
     assert main(["keys", "list", "--owner", "ada"]) == 0
     listed = capsys.readouterr().out
     assert "laptop" in listed
@@ -42,5 +43,15 @@ def test_a_key_is_made_listed_and_refused(
     assert main(["keys", "revoke", "ffffffffffff"]) == 1
     assert "There is no API key" in capsys.readouterr().err
     assert main(["keys", "revoke", key_id]) == 0
-    assert _owner(key) is None
+    assert _asker(key) is None
     assert main(["keys", "create", "a\nb"]) == 2
+
+
+def test_a_key_of_an_admin_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TWINKLE_HOME", str(tmp_path))
+    assert main(["keys", "create", "root", "--admin"]) == 0
+    assert _asker(capsys.readouterr().out.strip()) == Asker("root", is_admin=True)
+    assert main(["keys", "list"]) == 0
+    assert "yes" in capsys.readouterr().out

@@ -76,6 +76,11 @@ class LiveService:
         assert self._model is not None
         return self._model
 
+    @property
+    def num_requests(self) -> int:
+        """Requests that are being answered at this moment."""
+        return len(self._server.server_state.tasks)
+
     def __exit__(self, *_: object) -> None:
         remove_connection(os.getpid())
         self._server.should_exit = True

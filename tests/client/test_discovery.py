@@ -45,6 +45,20 @@ def test_arguments_come_before_environment_and_environment_before_the_file(
     )
 
 
+def test_on_a_hub_its_service_is_found_with_the_servers_own_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_connection(_ours())
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "of-the-server")
+    assert find_connection() == _ours(), "no service is named by this Hub"
+    monkeypatch.setenv("TWINKLE_HUB_SERVICE_URL", "http://hub:1/services/twinkle/")
+    found = find_connection()
+    assert found == Connection("http://hub:1/services/twinkle", "of-the-server", is_of_hub=True)
+    monkeypatch.setenv("TWINKLE_URL", "http://elsewhere:2")
+    with pytest.raises(InvalidConfigError, match="There is no API key"):
+        find_connection()  # the Hub's token goes nowhere else
+
+
 def test_an_address_without_a_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWINKLE_URL", "http://env:1")
     with pytest.raises(InvalidConfigError, match=r"no API key for .* at http://env:1\."):

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from twinkle_jupyter.config.config_text import write_config, write_example
-from twinkle_jupyter.config.limits import Limits
+from twinkle_jupyter.config.limits import Limits, UserLimits
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.config.settings_tree import list_settings
 from twinkle_jupyter.config.signature import find_drift, make_signature
@@ -169,13 +169,23 @@ def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
 
 
 def test_limits_are_none_unless_set_each_by_a_variable_of_its_own(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not ServiceConfig.load().limits.are_set
-    assert all("0 is no limit" in (one.description or "") for one in Limits.model_fields.values())
+    assert all(
+        "0 is no limit" in (one.description or "") for one in UserLimits.model_fields.values()
+    )
     monkeypatch.setenv("TWINKLE_LIMITS__TOKENS_PER_MINUTE", "9000")
     monkeypatch.setenv("TWINKLE_LIMITS__ADAPTERS", "4")
     assert ServiceConfig.load().limits == Limits(tokens_per_minute=9000, adapters=4)
+    monkeypatch.setenv("TWINKLE_LIMITS__GROUPS", '{"class": {"adapters": 2}}')
+    said = ServiceConfig.load()
+    assert said.limits.of("hub:anna", ["class"]) == UserLimits(adapters=2, tokens_per_minute=9000)
+    text = write_config(said, "yaml")
+    for name in ("TOKENS_PER_MINUTE", "GROUPS"):
+        monkeypatch.delenv(f"TWINKLE_LIMITS__{name}")
+    read = ServiceConfig.load(_file(tmp_path, text))
+    assert read.limits.of("hub:anna", ["class"]).tokens_per_minute == 9000, "none is made up"
     monkeypatch.setenv("TWINKLE_LIMITS__ADAPTERS", "-1")
     monkeypatch.setenv("TWINKLE_LIMITS__TOKENS", "1")
     with pytest.raises(InvalidConfigError) as caught:

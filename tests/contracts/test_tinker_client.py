@@ -103,6 +103,7 @@ def _check_files(told: dict[str, object], *, is_newest: bool) -> None:
         polled = cast("list[list[int]]", told["polled"])
         assert [len(one) for one in polled] == [4, 4, 4]
         assert polled[0] == polled[1] == polled[2]
+        assert told["drawn"] == told["likeliest"]
         own, chosen = cast("list[list[float]]", told["targets"])
         assert chosen == pytest.approx(own)
 

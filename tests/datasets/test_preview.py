@@ -31,6 +31,18 @@ def _preview(source: object, template: ChatTemplate | None, max_length: int = 64
     return list(read_preview(source, name, max_length, measure))[-1]
 
 
+def test_both_answers_of_a_preference_are_measured(template: ChatTemplate) -> None:
+    asked = {"prompt": "Who?", "chosen": "I am Twinkle.", "rejected": LONG}
+    found = _preview([asked, {**asked, "rejected": "Nobody."}], template)
+    assert found.layouts == {"preference": 2}
+    assert (found.lengths.total(), found.num_cut_rows) == (4, 1)
+    assert found.num_tokens == sum(found.role_tokens.values())
+    [problem] = found.problems
+    assert problem.refuses
+    assert problem.sentence.startswith("row 1: rejected: the answer ends at token")
+    assert next(text for text, learned in found.shown if learned) == "I am Twinkle.<|im_end|>"
+
+
 def _row(prompt: str, completion: str = "Arr.") -> dict[str, str]:
     return {"prompt": prompt, "completion": completion}
 

@@ -53,7 +53,7 @@ def refusal(source: object) -> str:
     ],
 )
 def test_each_layout_becomes_the_same_conversation(row: dict[str, object], layout: str) -> None:
-    assert load_records([row]) == LoadedRecords([RECORD], layout, "data")  # type: ignore[list-item, arg-type]
+    assert load_records([row]) == LoadedRecords([RECORD], layout, "data")  # type: ignore[arg-type]
 
 
 def test_an_alpaca_input_follows_its_instruction() -> None:

@@ -47,10 +47,12 @@ class Lab:
     process: subprocess.Popen[bytes]
     port: int
     token: str
+    #: Without a slash at the end; empty at the root.
+    base_url: str = ""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}{self.base_url}"
 
     @property
     def folder(self) -> Path:
@@ -99,13 +101,16 @@ class LabStarter:
     root: Path
     started: list[Lab] = field(default_factory=list)
 
-    def __call__(self, *arguments: str, module: str = "jupyterlab", without: str = "") -> Lab:
+    def __call__(
+        self, *arguments: str, module: str = "jupyterlab", without: str = "", base_url: str = ""
+    ) -> Lab:
         """Start one.
 
         Args:
             arguments: More of the command line.
             module: What is started: `jupyterlab` or `notebook`.
             without: A labextension that is not to be loaded.
+            base_url: Path below which it answers.
         """
         home = self.root / secrets.token_hex(4)
         (home / "work").mkdir(parents=True)
@@ -139,6 +144,7 @@ class LabStarter:
                     f"--ServerApp.port={port}",
                     "--ServerApp.port_retries=0",
                     f"--IdentityProvider.token={token}",
+                    f"--ServerApp.base_url={base_url}/",
                     *arguments,
                 ],
                 env=environment,
@@ -147,7 +153,7 @@ class LabStarter:
                 stdout=log,
                 stderr=log,
             )
-        lab = Lab(home, environment, process, port, token)
+        lab = Lab(home, environment, process, port, token, base_url)
         self.started.append(lab)
 
         def answers() -> bool:

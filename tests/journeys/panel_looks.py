@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Page
 
-_AXE = """
+AXE = """
 async selector => {
   const found = await axe.run(selector, { resultTypes: ['violations'] });
   return found.violations
@@ -33,7 +33,7 @@ def check_looks(page: Page, panels: Sequence[str]) -> None:
             page.wait_for_timeout(300)
         for panel in panels:
             show(page, panel)
-            faults[look, panel] = page.evaluate(_AXE, panel)
+            faults[look, panel] = page.evaluate(AXE, panel)
             wide = page.evaluate(
                 "s => { const e = document.querySelector(s);"
                 " return e.scrollWidth - e.clientWidth; }",

@@ -1,4 +1,5 @@
-"""Two adapters trained together while every process around them is killed at random.
+"""Two adapters trained together, one of them on preferences, while every process around them is
+killed at random.
 
 `TWINKLE_CHAOS_SEED` decides who dies when, `TWINKLE_CHAOS_KILLS` how often, `TWINKLE_CHAOS_PAIRS`
 how many pairs of runs one after another share these kills. Afterwards each adapter is bit by bit
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 import psutil
 import pytest
@@ -25,7 +27,7 @@ from safetensors.torch import load_file
 from tests.journeys.conftest import wait_until
 from tests.journeys.service_process import Service
 from tests.journeys.unbroken import Unbroken, repeat_journal
-from tests.records import SUMS
+from tests.records import PAIRS, SUMS
 from tests.redis_server import RedisServer
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.client.event_stream import RunEventRecord
@@ -33,6 +35,7 @@ from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import ServiceUnavailableError
 from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.runs.references import REFERENCE_FILE
 from twinkle_jupyter.store.opening import open_store
 from twinkle_jupyter.store.records import TERMINAL_STATES
 
@@ -58,6 +61,8 @@ VICTIMS = {
 _SHARES = ("trainer", "runs", "service", "trainer", "runs", "sampler", "head", "trainer", "cluster")
 _SHARES_WITH_REDIS = ("redis", "trainer", "redis", "runs", "redis", "service", "redis", "head")
 _RECOVERY_S = 90.0
+#: A power of two, by which losses are divided without rounding.
+PAIRS_OF_A_STEP = 2
 
 
 @dataclass
@@ -118,13 +123,16 @@ def kept_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWINKLE_PLACEMENT__NUM_THREADS", "1")
 
 
-def _config(model: Path, number: int, *, rank: int, batch_size: int) -> RunConfig:
+def _config(
+    model: Path, number: int, *, rank: int, batch_size: int, loss: Literal["cross_entropy", "dpo"]
+) -> RunConfig:
     return RunConfig(
         adapter=f"chaos-{number}-{rank}",
         base_model=str(model),
         steps=1_000_000,
         rank=rank,
         batch_size=batch_size,
+        loss=loss,
         learning_rate=1e-3,
         checkpoint_every=50,
         eval_fraction=0.2,
@@ -191,10 +199,9 @@ def _run_pair(chaos: Chaos, model: Path, pair: int, num_kills: int) -> list[tupl
     victims = [shares[index % len(shares)] for index in range(num_kills)]
     chaos.random.shuffle(victims)
     with chaos.service.client() as client:
-        runs = [
-            client.start_run(_config(model, pair, rank=rank, batch_size=size), SUMS).run_id
-            for rank, size in ((4, 3), (6, 2))
-        ]
+        said = _config(model, pair, rank=4, batch_size=3, loss="cross_entropy")
+        liked = _config(model, pair, rank=6, batch_size=PAIRS_OF_A_STEP, loss="dpo")
+        runs = [client.start_run(said, SUMS).run_id, client.start_run(liked, PAIRS).run_id]
     _check_service_is_not_missed(chaos, runs)
     for victim in victims:
         before = _wait_for_steps(chaos.service, runs, {})
@@ -252,4 +259,7 @@ def _check(
     assert saved.keys() == unbroken.weights.keys()
     for name, tensor in saved.items():
         assert torch.equal(tensor, unbroken.weights[name]), f"{name} of run {run}"
-    assert [loss for _, loss in told] == unbroken.losses
+    # The engine adds up the pairs of a step, and the run tells their mean.
+    compares = (config.run_folder(run) / REFERENCE_FILE).exists()
+    divisor = PAIRS_OF_A_STEP if compares else 1
+    assert [loss * divisor for _, loss in told] == unbroken.losses

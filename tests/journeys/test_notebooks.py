@@ -5,6 +5,7 @@ CI runs the quick ones; `make notebooks` runs all.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
@@ -35,6 +36,12 @@ SHOWN = {
     "03_sweep_in_one_batch": ("tone-lr3e-3", "tone-lr2e-3", "Twinkle"),
     "04_steer_fork_rewind": ("goes on from step 8 of slow", "Runs by descent", "└─"),
     "05_your_own_loop": ("step 12", "missing", "True"),
+    "06_preferences_from_thumbs": (
+        "preference layout, for `--loss dpo`",
+        "accuracy 1.000",
+        "with the base model",
+        "A chat with base, taste",
+    ),
     "07_rewards_for_arithmetic": ("step 8  mean reward", "after "),
     "08_shared_service": ("computed in", "finished 15", "ben has 0 runs"),
 }
@@ -55,6 +62,11 @@ def _kernel(python: Path) -> AsyncKernelManager:
     assert manager.kernel_spec is not None
     manager.kernel_spec.argv[0] = str(python)
     return manager
+
+
+async def _end(manager: AsyncKernelManager) -> None:
+    """End a kernel that nbclient was given, and leaves as it is."""
+    await manager.shutdown_kernel(now=True)
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -83,6 +95,8 @@ def test_a_tutorial_shows_what_it_tells(
             **options,
         ).execute()
     finally:
+        if "km" in options:
+            asyncio.run(_end(options["km"]))
         main(["stop"])
     said = _text(notebook)
     assert [words for words in SHOWN[name] if words not in said] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.journeys.conftest import wait_until
@@ -39,11 +40,21 @@ def test_two_samplers_answer_alike_and_one_stands_in_for_the_other(
         assert before == before[:2] * 4
         samplers = service.find("ray::SamplerActor")
         assert len(samplers) == 2
+        _check_shared_pages([*samplers, *service.find("ray::TrainerActor")])
         # While Ray starts it again, and when it is back without any adapter.
         samplers[0].kill()
         assert list(threads.map(answer, [1, 2] * 4)) == before
         wait_until(lambda: _is_replaced(service, samplers[0].pid), 60, "another sampler")
         assert list(threads.map(answer, [1, 2] * 4)) == before
+
+
+def _check_shared_pages(processes: list[psutil.Process]) -> None:
+    """All three map the base model's file: of what they read of it, memory has one copy."""
+    maps = [one for process in processes for one in process.memory_maps(grouped=False)]
+    weights = [one for one in maps if one.path.endswith(".safetensors")]
+    assert len(weights) == len(processes) == 3
+    assert all(one.anonymous == 0 for one in weights)
+    assert sum(one.pss for one in weights) < 1.1 * max(one.rss for one in weights)
 
 
 def _is_replaced(service: Service, pid: int) -> bool:

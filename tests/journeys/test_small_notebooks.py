@@ -23,6 +23,12 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
+#: What each of them shows at its end.
+ENDS = {
+    "03_sweep_in_one_batch": "tone-lr",
+    "04_steer_fork_rewind": "└─ bold",
+    "06_preferences_from_thumbs": "A chat with base, taste",
+}
 #: The tiny model reads 256 tokens, and is too fast to be steered within 60 steps.
 CHANGES = {
     " self_cognition ": " self_cognition --max-length 128 ",
@@ -45,7 +51,7 @@ def _live(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.usefixtures("_live")
-@pytest.mark.parametrize("name", ["03_sweep_in_one_batch", "04_steer_fork_rewind"])
+@pytest.mark.parametrize("name", list(ENDS))
 def test_every_cell_runs(name: str, tmp_path: Path) -> None:
     notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
     for cell in notebook.cells:
@@ -58,5 +64,5 @@ def test_every_cell_runs(name: str, tmp_path: Path) -> None:
         store_widget_state=False,
         resources={"metadata": {"path": str(tmp_path)}},
     ).execute()
-    last = str(notebook.cells[-1].outputs)
-    assert ("tone-lr" if "sweep" in name else "└─ bold") in last
+    last = str([cell.outputs for cell in notebook.cells if cell.cell_type == "code"][-2:])
+    assert ENDS[name] in last

@@ -2,7 +2,7 @@
 
 Its one run, `run_a`, gets an event every 20 ms, counted from when the file `BEGAN` was written, so
 that a restarted service goes on with the same log. Arguments: the folder of that file, then
-optionally `fail`, `hold-stdin` or `deaf`.
+optionally `fail`, `hold-stdin` or `deaf`. Each question for the overview leaves a line in `ASKED`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def entry(position: int) -> dict[str, object]:
 
 class Routes(BaseHTTPRequestHandler):
     began = 0.0
+    folder = Path()
     protocol_version = "HTTP/1.0"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
@@ -56,7 +57,12 @@ class Routes(BaseHTTPRequestHandler):
         state = "finished" if num_events == NUM_EVENTS else "running"
         bodies: dict[str, object] = {
             "/healthz": {"status": "ok"},
-            "/api/v1/service": {"phase": "ready", "version": "small", "pid": os.getpid()},
+            "/api/v1/service": {
+                "phase": "ready",
+                "version": "small",
+                "pid": os.getpid(),
+                "base_models": ["small-model"],
+            },
             "/api/v1/runs/run_a": {"state": state, "last_event_id": num_events},
             "/api/v1/echo": {"query": url.query},
         }
@@ -64,14 +70,32 @@ class Routes(BaseHTTPRequestHandler):
             self.answer({"error": {"code": "not_allowed", "message": "", "hint": ""}}, 401)
         elif url.path in bodies:
             self.answer(bodies[url.path])
+        elif url.path == "/api/v1/overview":
+            self.answer(self.overview(parse_qs(url.query).get("seen", [""])[0]))
         elif url.path == "/api/v1/runs/run_a/events":
             self.stream(int(parse_qs(url.query)["after"][0]))
         else:
             error = {"code": "not_found", "message": "There is no such run.", "hint": ""}
             self.answer({"error": error}, 404)
 
+    def overview(self, seen: str) -> dict[str, object]:
+        """Return what there is once it is another than what was seen: two runs, one goes on."""
+        with (self.folder / "ASKED").open("a", encoding="ascii") as asked:
+            asked.write(f"{seen}\n")
+        while (tag := str(self.num_events())) == seen:
+            time.sleep(EVENT_S)
+        runs = [{"run_id": "run_a", "step": int(tag)}, {"run_id": "run_b", "step": 7}]
+        told = {"version": "small", "phase": "ready", "message": ""}
+        return {"tag": tag, **told, "runs": runs, "adapters": []}
+
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+        else:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.answer({"path": self.path, "body": body.decode()}, 201)
 
     def stream(self, after: int) -> None:
@@ -98,6 +122,7 @@ def main(folder: Path, manner: str = "") -> None:
     began = folder / "BEGAN"
     if not began.exists():
         began.write_text(str(time.monotonic()), encoding="ascii")
+    Routes.folder = folder
     Routes.began = float(began.read_text(encoding="ascii"))
     server = ThreadingHTTPServer(("127.0.0.1", 0), Routes)
     server.daemon_threads = True

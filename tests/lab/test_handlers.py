@@ -27,8 +27,11 @@ ROUTES = [
     ("POST", "service/stop"),
     ("GET", "api/runs"),
     ("POST", "api/runs"),
+    ("PUT", "api/admin/broadcast"),
     ("DELETE", "api/adapters/pirate"),
     ("GET", "runs/run_a/events"),
+    ("GET", "overview"),
+    ("POST", "train"),
 ]
 
 

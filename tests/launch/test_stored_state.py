@@ -14,7 +14,8 @@ from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import ConfigDriftError, ConflictError
 from twinkle_jupyter.launch.lease import Lease
 from twinkle_jupyter.launch.stored_state import check_stored_state, clear_state
-from twinkle_jupyter.service.auth import create_key, owner_of_key
+from twinkle_jupyter.service.asker import Asker
+from twinkle_jupyter.service.auth import asker_of_key, create_key
 from twinkle_jupyter.store.sqlite import SqliteStore
 
 
@@ -41,9 +42,9 @@ async def _stored(config: ServiceConfig, key: str) -> tuple[bool, bool, bool]:
     store = SqliteStore.open(config.store_path)
     run = await store.get("run/one")
     has_run = run is not None and await store.last_position("run/one") == 1
-    owner = await owner_of_key(store, key)
+    asker = await asker_of_key(store, key)
     await store.close()
-    return has_run, config.run_folder("one").exists(), owner == "ada"
+    return has_run, config.run_folder("one").exists(), asker == Asker("ada")
 
 
 async def test_a_service_does_not_start_over_state_of_other_settings() -> None:

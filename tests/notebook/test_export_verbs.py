@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -17,7 +18,9 @@ from tests.client.hub_stand_in import TOKEN, HubStandIn
 from tests.client.live_service import LiveService
 from tests.notebook.conftest import PlainShell
 from tests.service.in_thread_files import InThread
-from twinkle_jupyter.errors import ConflictError, NotAllowedError
+from twinkle_jupyter.client.sharing import download_weights
+from twinkle_jupyter.errors import ConflictError, InvalidConfigError, NotAllowedError, NotFoundError
+from twinkle_jupyter.service.auth import create_key
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
@@ -87,3 +90,29 @@ def test_an_adapter_comes_in_goes_out_and_is_pushed(
     assert TOKEN not in said.out + said.err
     for log in live.config.home.rglob("*.log"):
         assert TOKEN not in log.read_text()
+
+
+def test_an_adapter_is_shared_listed_fetched_and_taken_back(
+    shell: PlainShell,
+    live: LiveService,
+    external: Path,
+    working_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = json.loads((external / "adapter_config.json").read_text())["base_model_name_or_path"]
+    assert shell.run(f"%twinkle import external --adapter pirate --base-model {model}") is None
+    assert isinstance(shell.run("%twinkle share pirate"), InvalidConfigError)
+    capsys.readouterr()
+    assert shell.run("%twinkle share pirate --everyone") is None
+    path = capsys.readouterr().out.split()[-1]
+    assert shell.run("%twinkle adapters --shared") is None
+    assert path in capsys.readouterr().out.replace("\n", "")
+
+    ben = replace(live.connection, api_key=live.call(create_key(live.store, "ben")))
+    assert download_weights(ben, path, working_folder / "fetched") == 0
+    fetched = load_file(working_folder / "fetched" / "adapter_model.safetensors")
+    assert fetched.keys() == load_file(external / "adapter_model.safetensors").keys()
+    assert shell.run("%twinkle unshare pirate") is None
+    with pytest.raises(NotFoundError):
+        download_weights(ben, path, working_folder / "again")
+    assert not (working_folder / "again").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -13,7 +14,7 @@ from tests.client.live_service import RECORDS, LiveService
 from tests.notebook.conftest import PlainShell
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.config.run_config import RunConfig
-from twinkle_jupyter.errors import InvalidConfigError, NotFoundError
+from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, NotFoundError
 from twinkle_jupyter.notebook.panels import WIDGET_MIME
 from twinkle_jupyter.notebook.several_runs import RUNS_MIME, runs_bundle
 from twinkle_jupyter.notebook.snapshot import snapshot
@@ -53,6 +54,39 @@ def test_rows_are_shown_as_tokens(
     assert "An example: " in capsys.readouterr().out
     assert isinstance(shell.run("%twinkle template rows --row 3"), InvalidConfigError)
     assert isinstance(shell.run("%twinkle template rows --loss-mask mine"), InvalidConfigError)
+
+
+def test_a_preference_is_shown_side_by_side_and_trained_on_with_its_loss(
+    shell: PlainShell, live: LiveService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = [{"prompt": f"Who {n}?", "chosen": "Arr, me!", "rejected": "Me."} for n in range(3)]
+    shell.push(pairs=pairs)
+    assert shell.run("%twinkle template pairs --row 2 --adapter base") is None
+    assert shell.run("%twinkle template pairs --row 2 --side rejected") is None
+    chosen, rejected = capsys.readouterr().out.splitlines()
+    assert chosen.startswith("Row 2 of 3, chosen: ")
+    assert re.search(r"mean log-probability -\d+\.\d\d with the base model$", chosen)
+    assert rejected.startswith("Row 2 of 3, rejected: ")
+    assert "log-probability" not in rejected
+    assert shell.run("%twinkle preview pairs") is None
+    assert "preference layout, for `--loss dpo`" in capsys.readouterr().out
+
+    refused = shell.run("%twinkle train pairs")
+    assert isinstance(refused, InvalidDataError)
+    assert "`--loss dpo`" in refused.hint
+    assert isinstance(shell.run("%twinkle train pairs --beta 0.2"), InvalidConfigError)
+    line = "run = %twinkle train pairs --adapter liked --loss dpo --beta 0.2"
+    assert shell.run(line) is None
+    with Client(live.connection) as client:
+        config = client.run("liked").config
+        assert (config["loss"], config["beta"]) == ("dpo", 0.2)
+        run_id = client.run("liked").run_id
+        rows = client.records(run_id).decode()
+    assert rows.count('"rejected": [{"role": "assistant", "content": "Me."}]') == 3
+    grid = "%twinkle sweep pairs --name kinds --loss dpo --beta 0.05,0.2"
+    assert isinstance(shell.run(f"{grid} --halving 2"), InvalidConfigError)
+    assert shell.run(grid) is None
+    assert "kinds-b0.05" in capsys.readouterr().out
 
 
 def test_a_row_is_drawn_for_every_front_end_and_harmless(live: LiveService) -> None:

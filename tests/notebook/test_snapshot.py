@@ -86,6 +86,7 @@ def test_a_snapshot_has_what_the_panel_shows() -> None:
             }
         ],
         "marks": [],
+        "metrics": {},
     }
 
 

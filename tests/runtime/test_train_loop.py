@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from twinkle_jupyter.errors import (
+    SENT_BEFORE,
     ConflictError,
     InvalidDataError,
     NotFoundError,
@@ -86,6 +87,23 @@ async def test_ops_run_in_the_order_of_their_ids_and_once(compute: Compute) -> N
     assert (await trainer.snapshot(A)).version == 1
     with pytest.raises(ConflictError, match="Sequence id 2 of adapter 'a' was another request"):
         await trainer.forward_backward(_forward_backward(A, 2))
+
+
+async def test_a_new_op_is_never_taken_for_one_that_was_sent_before(compute: Compute) -> None:
+    trainer = compute.trainer
+    await trainer.create_adapter(A, SPEC)
+    first = await trainer.run_new(_forward_backward(A, 1))
+    ahead = asyncio.create_task(trainer.optim_step(_optim_step(A, 3)))
+    await asyncio.sleep(0)
+    for taken in (1, 4):
+        with pytest.raises(ConflictError, match=f"Sequence id {taken} .* next free one, 2") as told:
+            await trainer.run_new(_forward_backward(A, taken))
+        assert told.value.code == SENT_BEFORE
+    assert await trainer.run_new(_forward_backward(A, 2)) != first
+    assert (await ahead).step == 1
+    position = await trainer.position(A)
+    assert position is not None
+    assert position.next_sequence_id == 4
 
 
 async def test_a_bad_op_fails_alone_and_the_next_goes_on(compute: Compute) -> None:
@@ -234,7 +252,7 @@ async def test_status_waits_for_the_weights_and_closing_ends_what_waits(tiny_mod
     status = asyncio.create_task(trainer.status())
     messages: list[str] = []
     await trainer.start(messages.append)
-    assert await status == ComputeStatus("tiny", True, 0, (await status).memory_bytes)
+    assert await status == ComputeStatus("tiny", True, 0, (await status).memory_bytes, 64)
     assert messages == ["Loading torch and transformers", "Loading weights of tiny"]
     await trainer.create_adapter(A, SPEC)
     waiting = asyncio.create_task(trainer.optim_step(_optim_step(A, 2)))

@@ -21,6 +21,7 @@ from transformers.generation.logits_process import (
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.sampler.interface import SamplingSettings
 from twinkle_jupyter.sampler.token_choice import (
+    PromptDraws,
     TokenChooser,
     check_sampling_settings,
     keep_candidates,
@@ -55,6 +56,21 @@ def test_tokens_are_drawn_as_often_as_they_are_likely() -> None:
         # Four standard deviations.
         spread = 4 * math.sqrt(probability * (1 - probability) / 4000)
         assert drawn[token] / 4000 == pytest.approx(probability, abs=spread)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_draws_in_a_prompt_are_as_often_as_likely_at_the_temperature(temperature: float) -> None:
+    """In parts or whole, they are the same ones."""
+    count, rows = 2000, LOGITS.log_softmax(dim=0).expand(3, -1)
+    drawn = PromptDraws(count, temperature, 3).draw(rows)
+    parts = PromptDraws(count, temperature, 3)
+    assert parts.draw(rows[:1]) + parts.draw(rows[1:]) == drawn
+    for row in drawn:
+        counts = Counter(token for token, _ in row)
+        for token, probability in enumerate((LOGITS / temperature).softmax(dim=0).tolist()):
+            spread = 4 * math.sqrt(probability * (1 - probability) / count)
+            assert counts[token] / count == pytest.approx(probability, abs=spread)
+        assert {logprob for token, logprob in row if token == 0} == {float(rows[0, 0])}
 
 
 def test_a_seed_draws_the_same_again_and_another_one_does_not() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import httpx
 
 from tests.client.live_service import RECORDS, LiveService
+from twinkle_jupyter.service.auth import create_key, id_of_key, list_keys
 from twinkle_jupyter.store.records import BaseModelRow
 
 ROW = (5, 6, 7, 8, 9, 10)
@@ -40,6 +41,8 @@ class Belongings:
     named: str
     named_model: str
     named_saved: str
+    #: An API key that is not in use.
+    spare_key: str
     #: A data set and a loader of it.
     dataset: str
     loader: str
@@ -52,9 +55,17 @@ def make_belongings(
 
     Without them nothing is imported, either.
     """
-    model_folder = live.model_folder
-    row = BaseModelRow("tiny", "ready", folder=str(model_folder))
+    row = BaseModelRow("tiny", "ready", folder=str(live.model_folder))
     live.call(live.store.put(BaseModelRow.key("tiny"), row.to_row()))
+    mine = make_by_requests(http, _make_key(live, http))
+    if not with_exports:
+        return mine
+    run, checkpoint, export = _import_and_export(live, http, mine.model)
+    return replace(mine, imported_run=run, checkpoint=checkpoint, export=export)
+
+
+def make_by_requests(http: httpx.Client, spare_key: str) -> Belongings:
+    """Make one of each of what needs no folder of the service's machine."""
 
     def post(path: str, /, **body: object) -> dict[str, object]:
         answer = http.post(f"/api/v1/{path}", json=body)
@@ -83,23 +94,30 @@ def make_belongings(
     run = post("runs", config=config, records=RECORDS)
     grid = {"name": "grid", "grid": {"rank": [4, 8]}, "config": {"base_model": "tiny"}}
     sweep = post("sweeps", **grid, records=RECORDS)
-    imported = _import_and_export(live, http, model) if with_exports else ("", "", "")
     return Belongings(
         adapter="pirate",
         run=str(run["run_id"]),
         imported="parrot",
-        imported_run=imported[0],
-        checkpoint=imported[1],
+        imported_run="",
+        checkpoint="",
         sweep=str(sweep["sweep_id"]),
-        export=imported[2],
+        export="",
         session=session,
         model=model,
         saved=str(saved["path"]),
         training_future=str(passed["request_id"]),
         sampler=sampling_session,
         sample_future=str(sample["request_id"]),
+        spare_key=spare_key,
         **_make_named(http, session),
     )
+
+
+def _make_key(live: LiveService, http: httpx.Client) -> str:
+    """Give the user another key, as an admin does; return its id."""
+    [known] = http.get("/api/v1/keys").json()["keys"]
+    mine = next(one for one in live.call(list_keys(live.store)) if one.key_id == known["key_id"])
+    return id_of_key(live.call(create_key(live.store, mine.owner, "spare")))
 
 
 def _make_named(http: httpx.Client, session: str) -> dict[str, str]:

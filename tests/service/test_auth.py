@@ -11,7 +11,8 @@ import pytest
 
 from tests.service.conftest import Service
 from twinkle_jupyter.errors import ConflictError, NotFoundError
-from twinkle_jupyter.service.auth import create_key, list_keys, owner_of_key, revoke_key
+from twinkle_jupyter.service.asker import Asker
+from twinkle_jupyter.service.auth import asker_of_key, create_key, list_keys, revoke_key
 from twinkle_jupyter.store.records import KeyRow
 from twinkle_jupyter.store.sqlite import SqliteStore
 
@@ -51,8 +52,8 @@ async def test_only_the_digest_of_a_key_is_kept_and_nothing_is_logged(
     caplog.set_level(logging.DEBUG)
     key = await create_key(service.store, "cleo")
     assert re.fullmatch(r"tml-[\w-]{43}", key)
-    assert await owner_of_key(service.store, key) == "cleo"
-    assert await owner_of_key(service.store, key[:-1]) is None
+    assert await asker_of_key(service.store, key) == Asker("cleo")
+    assert await asker_of_key(service.store, key[:-1]) is None
     await service.nobody.get("/api/v1/runs", headers={"X-API-Key": key})
     await service.nobody.get("/api/v1/runs", headers={"X-API-Key": f"{key}x"})
     assert key not in json.dumps(await service.store.list_rows(""))

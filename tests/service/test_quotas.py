@@ -7,7 +7,7 @@ import math
 import multiprocessing
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,14 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.redis_server import RedisServer
-from twinkle_jupyter.config.limits import Limits
+from twinkle_jupyter.config.limits import Limits, UserLimits
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, QuotaExceededError
 from twinkle_jupyter.service.adapter_row import AdapterRow
+from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.quotas import HELD_S, Quotas
 from twinkle_jupyter.service.sliding_window import MINUTE, SECOND, Window
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.opening import open_store
 from twinkle_jupyter.store.sqlite import SqliteStore
+
+ANNA, BEN = Asker("anna"), Asker("ben")
 
 
 @dataclass
@@ -69,7 +72,7 @@ async def refused(work: object) -> bool:
 
 async def test_without_limits_nothing_is_written(replicas: Replicas) -> None:
     quotas, _ = replicas.of()
-    await quotas.admit_request("anna")
+    await quotas.admit_request(ANNA)
     await (await quotas.admit_prompts("anna", [[1] * 10**6])).finish(10**6)
     async with quotas.room_for_adapters("anna", ["a", "b"]):
         pass
@@ -77,18 +80,54 @@ async def test_without_limits_nothing_is_written(replicas: Replicas) -> None:
     assert {(one.limit, one.used) for one in await quotas.usage("anna")} == {(0, 0), (0, None)}
 
 
+def test_a_user_has_what_is_said_of_them_else_of_their_groups_else_of_everybody() -> None:
+    limits = Limits.model_validate({
+        "adapters": 4, "tokens_per_minute": 100,
+        "groups": {
+            "class": {"adapters": 2, "tokens_per_minute": 50},
+            "staff": {"adapters": 20, "requests_per_second": 9},
+            "lab": {"adapters": 0},
+        },
+        "users": {"hub:anna": {"tokens_per_minute": 7}},
+    })  # fmt: skip
+
+    def found(owner: str, *groups: str) -> tuple[int, int, int]:
+        one = limits.of(owner, groups)
+        return one.adapters, one.tokens_per_minute, one.requests_per_second
+
+    assert found("hub:ben") == found("hub:ben", "unheard-of") == (4, 100, 0)
+    assert found("hub:ben", "class") == (2, 50, 0), "a group may have less than everybody"
+    assert found("hub:ben", "class", "staff") == (20, 100, 0), "the largest of each; 0 is no limit"
+    assert found("hub:ben", "staff", "lab", "class") == (0, 100, 0)
+    assert found("hub:anna", "staff") == (20, 7, 9)
+    assert found("anna") == (4, 100, 0), "who has the same name elsewhere is another user"
+
+
+async def test_what_a_request_counts_against_is_its_askers_and_holds_for_what_goes_on(
+    replicas: Replicas,
+) -> None:
+    groups = {"class": UserLimits(tokens_per_minute=10)}
+    quotas = Quotas(replicas.stores[0], Limits(groups=groups), replicas.clock)
+    await quotas.admit_request(replace(ANNA, groups=frozenset({"class"})))
+    await quotas.admit_tokens("anna", 10)
+    assert await refused(quotas.admit_tokens("anna", 1))
+    assert {one.name: one.limit for one in await quotas.usage("anna")}["tokens_per_minute"] == 10
+    await quotas.admit_request(ANNA)
+    assert not await refused(quotas.admit_tokens("anna", 1)), "out of the group"
+
+
 async def test_requests_at_once_on_two_replicas_are_let_in_up_to_the_limit_exactly(
     replicas: Replicas,
 ) -> None:
     both = replicas.of(requests_per_second=25)
-    asked = [refused(both[number % 2].admit_request("anna")) for number in range(80)]
+    asked = [refused(both[number % 2].admit_request(ANNA)) for number in range(80)]
     assert sum(await asyncio.gather(*asked)) == 80 - 25
-    assert not await refused(both[0].admit_request("ben")), "a greedy user slows only itself"
+    assert not await refused(both[0].admit_request(BEN)), "a greedy user slows only itself"
     with pytest.raises(QuotaExceededError, match="requests_per_second=25 is used up: 25") as error:
-        await both[1].admit_request("anna")
+        await both[1].admit_request(ANNA)
     assert (error.value.retry_after_s or 0) == pytest.approx(1.0, abs=0.11)
     replicas.clock.now += error.value.retry_after_s or 0
-    assert not await refused(both[0].admit_request("anna"))
+    assert not await refused(both[0].admit_request(ANNA))
 
 
 async def test_tokens_of_a_minute_free_up_as_it_passes(replicas: Replicas) -> None:
@@ -145,9 +184,9 @@ async def test_what_can_never_be_let_in_is_no_matter_of_waiting(replicas: Replic
         await quotas.admit_tokens("anna", 11)
     with pytest.raises(InvalidDataError, match="Prompt 2 has 9 tokens, and longest_input=8"):
         await quotas.admit_prompts("anna", [[1], [1] * 9])
-    quotas.check_max_length(8)
+    quotas.check_max_length("anna", 8)
     with pytest.raises(InvalidConfigError, match="`max_length=9` is more than longest_input=8"):
-        quotas.check_max_length(9)
+        quotas.check_max_length("anna", 9)
     await quotas.admit_tokens("anna", 10)
 
 

@@ -185,7 +185,7 @@ async def test_runs_are_listed_newest_first(service: Service) -> None:
     assert (await service.anna.get("/api/v1/service")).json() == {
         "version": "0.1.0", "phase": "ready", "message": "", "base_models": ["tiny"],
         "computed_in": {},
-        "num_active_runs": 3,
+        "num_active_runs": 3, "broadcast": None, "maintenance": None,
     }  # fmt: skip
 
 
@@ -203,7 +203,7 @@ async def test_an_adapter_is_listed_and_deleted_with_its_weights(service: Servic
         {
             "name": "pirate", "adapter_id": row["adapter_id"], "base_model": "tiny", "rank": 4,
             "alpha": 8.0, "run_id": run_id, "state": "finished", "step": 40, "folder": str(folder),
-            "origin": "run",
+            "origin": "run", "details": None,
         }
     ]  # fmt: skip
     assert (await service.anna.delete("/api/v1/adapters/pirate")).status_code == 204

@@ -11,6 +11,7 @@ import pytest
 
 from tests.service.conftest import Service
 from twinkle_jupyter.runs.events import Steered
+from twinkle_jupyter.runs.references import REFERENCE_FILE
 from twinkle_jupyter.store.artifacts import commit_folder, has_folder
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.records import RunRow
@@ -111,6 +112,8 @@ async def test_a_fork_has_the_very_files_of_its_parent(service: Service) -> None
     parent = await _run_with_checkpoints(service)
     steered = Steered(step=11, wish=1, changes={"batch_size": 6, "learning_rate": 5e-4})
     await service.store.append(RunRow.log(parent), steered.to_entry())
+    # What the answers of a preference run are compared with stays what it was.
+    (service.config.run_folder(parent) / REFERENCE_FILE).write_bytes(b"scores")
     later = Steered(step=31, wish=2, changes={"learning_rate": 9e-4})
     await service.store.append(RunRow.log(parent), later.to_entry())
 
@@ -129,6 +132,7 @@ async def test_a_fork_has_the_very_files_of_its_parent(service: Service) -> None
     assert has_folder(folder / "origin")
     origin = service.config.run_folder(parent) / "records.jsonl"
     assert (folder / "records.jsonl").samefile(origin)
+    assert (folder / REFERENCE_FILE).read_bytes() == b"scores"
 
     # Whatever becomes of the parent, the child has it.
     await _change(service, parent, state="stopped")

@@ -11,6 +11,14 @@ from tests.client.live_service import RECORDS, LiveService
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.errors import NotFoundError, TwinkleError
+from twinkle_jupyter.example import Example
+from twinkle_jupyter.scheduling.request import (
+    AdamWSettings,
+    AdapterSpec,
+    ForwardBackward,
+    OptimStep,
+)
+from twinkle_jupyter.service.adapters import get_adapter_run
 
 MESSAGES = [
     {"role": "user", "content": "Who are you?"},
@@ -42,7 +50,7 @@ def test_a_row_comes_as_tokens_and_the_rule_changes_what_is_learned(
         {"messages": MESSAGES, "loss_mask": "last-assistant", "max_length": 4096}
     )
     tokens = every.tokens
-    assert len({len(column) for _, column in tokens}) == 1
+    assert len({len(column) for _, column in tokens if column}) == 1
     learned = "".join(
         text for text, weight in zip(tokens.text, tokens.weight, strict=True) if weight
     )
@@ -68,6 +76,49 @@ def test_what_cannot_be_shown_is_one_sentence(
 ) -> None:
     with pytest.raises(TwinkleError, match=said):
         service[1].view_tokens({"messages": MESSAGES, **asked})
+
+
+def test_tokens_come_with_how_likely_they_are_before_and_after(
+    service: tuple[LiveService, Client], tmp_path: Path
+) -> None:
+    live, client = service
+    config = RunConfig(adapter="taught", base_model="tiny")
+    client.start_run(config, RECORDS)
+    assert live.compute is not None
+    row = live.call(get_adapter_run(live.store, "anna", "taught"))
+    assert row is not None
+    asked: dict[str, object] = {"messages": MESSAGES, "adapter": "taught"}
+    trainer, key = live.compute.trainer, row.adapter_id
+    live.call(trainer.create_adapter(key, AdapterSpec(rank=4, alpha=8.0)))
+    untaught = client.view_tokens(asked)
+    ids, size = untaught.tokens.id, len(untaught.tokens.id)
+    # A new adapter says what the base model says.
+    assert untaught.adapter == "taught"
+    assert untaught.tokens.logprob[0] is untaught.tokens.base_logprob[0] is None
+    assert untaught.tokens.logprob[1:] == pytest.approx(untaught.tokens.base_logprob[1:], abs=1e-5)
+    example = Example.from_sequence(ids, (1.0,) * size)
+    passed = live.call(trainer.forward_backward(ForwardBackward(key, 1, (example,))))
+    assert untaught.tokens.base_logprob[1:] == pytest.approx(passed.logprobs[0], abs=1e-4)
+    live.call(trainer.optim_step(OptimStep(key, 2, AdamWSettings(learning_rate=1e-2))))
+
+    taught = client.view_tokens({**asked, "max_length": size - 3})
+
+    assert taught.tokens.base_logprob[1 : size - 3] == pytest.approx(
+        untaught.tokens.base_logprob[1 : size - 3], abs=1e-5
+    )
+    assert taught.tokens.logprob[-3:] == taught.tokens.base_logprob[-3:] == (None,) * 3
+    gains = [
+        after - before
+        for after, before in zip(taught.tokens.logprob, taught.tokens.base_logprob, strict=True)
+        if after is not None and before is not None
+    ]
+    assert sum(gains) > 1
+    base = client.view_tokens({"messages": MESSAGES, "adapter": "base"})
+    assert (base.adapter, base.tokens.logprob, len(base.tokens.base_logprob)) == ("", (), size)
+    with pytest.raises(NotFoundError, match="nobody"):
+        client.view_tokens({**asked, "adapter": "nobody"})
+    with pytest.raises(TwinkleError, match="`base_model=other` is not that of adapter 'taught'"):
+        client.view_tokens({**asked, "base_model": "other"})
 
 
 @pytest.mark.parametrize("step", ["40", "fast"])

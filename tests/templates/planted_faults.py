@@ -13,28 +13,26 @@ from typing import Literal
 
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 
+from tests.templates.fault_case import Case
 from tests.templates.sound_rows import (
     ASK,
     ASK_MORE,
     BE,
+    NEVER_SOUND,
     NEVER_WRITTEN,
     ONLY_REASONED,
     SAY,
+    Turn,
     Turns,
     find_sound_rows,
     sound_answers,
 )
 from tests.templates.trl_templates import EOS, build_template, build_tokenizer, read_sources
 from twinkle_jupyter.templates.chat_template import ChatTemplate
-from twinkle_jupyter.templates.checks.fault import Fault
-from twinkle_jupyter.templates.checks.row_faults import find_eval_in_train
-from twinkle_jupyter.templates.encode_rows import RowEncoder
-from twinkle_jupyter.templates.loss_mask import LossMask
 
 _GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
 _SEEN_IN_TEXT = {"empty_answer", "special_in_text", "duplicate_row", "eval_in_train"}
 _SEEN_IN_TEXT |= {"prompt_text_differs", "roles_refused", "template_refuses"}
-_ROOM = 8192
 _BEFORE = (
     "{% if mistake == 'begins twice' %}{{ bos_token ~ bos_token }}{% endif %}"
     "{% if mistake == 'drops the system' %}"
@@ -47,23 +45,6 @@ _BEFORE = (
     "{{ raise_exception('Roles must alternate') }}{% endif %}{% endfor %}"
 )
 _AFTER = "{% if mistake == 'goes on' and add_generation_prompt %}{{ '<hm>' }}{% endif %}"
-
-
-@dataclass(frozen=True)
-class Case:
-    """Rows, and how they are trained on."""
-
-    template: ChatTemplate
-    rows: list[Turns]
-    loss_mask: LossMask = "all-assistant"
-    max_length: int = _ROOM
-    evaluation: tuple[int, ...] = ()
-
-    def find(self) -> list[Fault]:
-        encoder = RowEncoder(self.template, self.loss_mask, self.max_length)
-        rows = encoder.encode_all([{"messages": row} for row in self.rows])
-        train = [i for i in range(len(self.rows)) if i not in self.evaluation]
-        return [*rows.faults, *find_eval_in_train(rows.digests, train, self.evaluation)]
 
 
 @dataclass(frozen=True)
@@ -110,13 +91,18 @@ def run_suite() -> dict[str, Outcome]:
 
 
 def find_false_alarms() -> tuple[int, list[str]]:
-    """Check all sound rows; return their number and what was said against them."""
+    """Check all sound rows, and pairs; return their number and what was said against them."""
     count, alarms = 0, []
     for name, source in read_sources().items():
         for loss_mask, row in find_sound_rows(name):
             count += 1
             faults = Case(build_template(source), [row], loss_mask).find()
             alarms += [f"{name}, {loss_mask}, {len(row)}: {fault}" for fault in faults]
+        if name not in NEVER_SOUND:
+            count += 1
+            answers = ([sound_answers(name)[0]], [_longer(name)])
+            pair = Case(build_template(source), [[ASK]], answers=answers)
+            alarms += [f"{name}, pair: {fault}" for fault in pair.find()]
     return count, alarms
 
 
@@ -254,6 +240,22 @@ def _type_a_mark(name: str, template: ChatTemplate) -> Case:
     return Case(template, [row])
 
 
+def _longer(name: str) -> Turn:
+    say = sound_answers(name)[0]
+    return {**say, "content": f"{say['content']} And that is all there is to it."}
+
+
+def _prefer_nothing(name: str, template: ChatTemplate) -> Case:
+    say = sound_answers(name)[0]
+    return Case(template, [[ASK]], answers=([say], [dict(say)]))
+
+
+def _cut_the_rejected(name: str, template: ChatTemplate) -> Case:
+    say, longer = sound_answers(name)[0], _longer(name)
+    room = len(template.encode_conversation([ASK, say]).token_ids)
+    return Case(template, [[ASK]], max_length=room, answers=([say], [longer]))
+
+
 PLANTS = (
     Plant("no_supervised_token", "refuse", _cut_before_the_answer),
     Plant("no_supervised_token", "refuse", _mark_nothing),
@@ -272,6 +274,8 @@ PLANTS = (
     Plant("reasoning_stripped", "refuse", _strip_reasoning),
     Plant("outside_vocabulary", "refuse", _shrink),
     Plant("unknown_token", "warn", _write_unknown),
+    Plant("equal_answers", "refuse", _prefer_nothing),
+    Plant("answer_cut", "refuse", _cut_the_rejected),
     Plant("duplicate_row", "warn", _repeat),
     Plant("eval_in_train", "warn", _keep_what_is_trained_on),
     Plant("special_in_text", "warn", _type_a_mark),

@@ -21,13 +21,12 @@ class GpuShares:
     sampler: float
 
 
-def share_free_gpus(num_samplers: int, trainer: float | None, sampler: float | None) -> GpuShares:
-    """Share out the GPUs that nobody has in the Ray that this process is part of; see below."""
+def count_free_gpus() -> float:
+    """Return the GPUs that nobody has in the Ray that this process is part of."""
     import ray  # it reads its environment now, and arithmetic needs none
 
     resources: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
-    free = resources.get("GPU", 0.0)
-    return share_gpus(free, num_samplers, trainer, sampler)
+    return resources.get("GPU", 0.0)
 
 
 def share_gpus(
@@ -56,6 +55,16 @@ def share_gpus(
             "Set them lower, end another base model, or leave them out.",
         )
     return shares
+
+
+def share_for_both(free: float, trainer: float | None) -> float:
+    """Return the GPUs of a trainer that has its sampler with it: one, or what was said of it.
+
+    Raises:
+        InvalidConfigError: More is wanted than is free.
+    """
+    wanted = trainer if trainer is not None else min(1.0, free)
+    return share_gpus(free, 1, wanted, 0.0).trainer
 
 
 def _floor(share: float) -> float:

@@ -49,7 +49,7 @@ class RayComputeProvider:
         """Return trainer and sampler once both have loaded the model."""
         row = await self._wait(base_model, say, lambda row: row.phase == "ready")
         trainer = RayTrainerHandle(trainer_name(base_model))
-        sampler = find_samplers(base_model, row.num_samplers)
+        sampler = find_samplers(base_model, row.num_samplers, row.sampler_placement)
         await trainer.status()
         return Compute(trainer, sampler)
 

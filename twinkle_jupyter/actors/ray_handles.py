@@ -37,7 +37,7 @@ from twinkle_jupyter.scheduling.request import (
 _Answer = TypeVar("_Answer")
 
 #: A control call; loading a large base model may come before it.
-_CONTROL_TIMEOUT_S = 600.0
+CONTROL_TIMEOUT_S = 600.0
 #: One op, with everything that is queued before it.
 _OP_TIMEOUT_S = 3600.0
 #: One token of a stream, with the prompts of others before it.
@@ -56,9 +56,8 @@ class NamedActor:
         try:
             self._actor = ray.get_actor(name, NAMESPACE)
         except ValueError as error:
-            raise ServiceUnavailableError(
-                f"{name} is not running.", "Try again in a moment."
-            ) from error
+            what = f"{name} is not running."
+            raise ServiceUnavailableError(what, "Try again in a moment.") from error
 
     async def ask(
         self,
@@ -176,7 +175,7 @@ class RayTrainerHandle(TrainerHandle):
         priority: Priority = "interactive",
     ) -> None:
         whose = {"user": user, "priority": priority}
-        await self._actor.tell(_CONTROL_TIMEOUT_S, "create_adapter", adapter_id, spec, **whose)
+        await self._actor.tell(CONTROL_TIMEOUT_S, "create_adapter", adapter_id, spec, **whose)
 
     @override
     async def load_adapter(
@@ -190,7 +189,7 @@ class RayTrainerHandle(TrainerHandle):
     ) -> int:
         how = {"user": user, "priority": priority, "fresh_optimizer": fresh_optimizer}
         return await self._actor.ask(
-            int, _CONTROL_TIMEOUT_S, "load_adapter", adapter_id, folder, **how
+            int, CONTROL_TIMEOUT_S, "load_adapter", adapter_id, folder, **how
         )
 
     @override
@@ -209,18 +208,23 @@ class RayTrainerHandle(TrainerHandle):
 
     @override
     async def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
-        return await self._actor.ask_or_cancel(
-            CheckpointSaved, _OP_TIMEOUT_S, "save_checkpoint", op
-        )
+        kind = CheckpointSaved
+        return await self._actor.ask_or_cancel(kind, _OP_TIMEOUT_S, "save_checkpoint", op)
+
+    @override
+    async def run_new(self, op: Op) -> OpAnswer:
+        return await self._ask_for_op("run_new", op)
 
     @override
     async def accept(self, op: Op) -> None:
-        await self._actor.tell(_CONTROL_TIMEOUT_S, "accept", op)
+        await self._actor.tell(CONTROL_TIMEOUT_S, "accept", op)
 
     @override
     async def outcome(self, adapter_id: AdapterId, sequence_id: int) -> OpAnswer:
-        call = self._actor.ask_or_cancel(object, _OP_TIMEOUT_S, "outcome", adapter_id, sequence_id)
-        value = await call
+        return await self._ask_for_op("outcome", adapter_id, sequence_id)
+
+    async def _ask_for_op(self, method: str, *arguments: object) -> OpAnswer:
+        value = await self._actor.ask_or_cancel(object, _OP_TIMEOUT_S, method, *arguments)
         if isinstance(value, ForwardBackwardResult | OptimStepResult | CheckpointSaved):
             return value
         raise TypeError(f"an actor answered {type(value).__name__}, not the outcome of an op")
@@ -231,19 +235,19 @@ class RayTrainerHandle(TrainerHandle):
 
     @override
     async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:
-        return await self._actor.ask(AdapterSnapshot, _CONTROL_TIMEOUT_S, "snapshot", adapter_id)
+        return await self._actor.ask(AdapterSnapshot, CONTROL_TIMEOUT_S, "snapshot", adapter_id)
 
     @override
     async def remove_adapter(self, adapter_id: AdapterId) -> None:
-        await self._actor.tell(_CONTROL_TIMEOUT_S, "remove_adapter", adapter_id)
+        await self._actor.tell(CONTROL_TIMEOUT_S, "remove_adapter", adapter_id)
 
     @override
     async def park(self, adapter_id: AdapterId, folder: str, next_id: int) -> bool:
-        return await self._actor.ask(bool, _CONTROL_TIMEOUT_S, "park", adapter_id, folder, next_id)
+        return await self._actor.ask(bool, CONTROL_TIMEOUT_S, "park", adapter_id, folder, next_id)
 
     @override
     async def status(self) -> ComputeStatus:
-        return await self._actor.ask(ComputeStatus, _CONTROL_TIMEOUT_S, "status")
+        return await self._actor.ask(ComputeStatus, CONTROL_TIMEOUT_S, "status")
 
 
 class RaySamplerHandle(SamplerHandle):
@@ -254,7 +258,7 @@ class RaySamplerHandle(SamplerHandle):
 
     @override
     async def put_snapshot(self, snapshot: AdapterSnapshot) -> None:
-        await self._actor.ask(int, _CONTROL_TIMEOUT_S, "put_snapshot", snapshot)
+        await self._actor.ask(int, CONTROL_TIMEOUT_S, "put_snapshot", snapshot)
 
     @override
     async def hold_newest(self, trainer: TrainerHandle, adapter_id: AdapterId) -> AdapterVersion:
@@ -266,7 +270,7 @@ class RaySamplerHandle(SamplerHandle):
 
         Only a reference passes through here; the weights go from one actor to the other.
         """
-        version = await self._actor.ask(int, _CONTROL_TIMEOUT_S, "put_snapshot", weights)
+        version = await self._actor.ask(int, CONTROL_TIMEOUT_S, "put_snapshot", weights)
         return AdapterVersion(version)
 
     @override
@@ -285,8 +289,8 @@ class RaySamplerHandle(SamplerHandle):
 
     @override
     async def remove_adapter(self, adapter_id: AdapterId) -> None:
-        await self._actor.tell(_CONTROL_TIMEOUT_S, "remove_adapter", adapter_id)
+        await self._actor.tell(CONTROL_TIMEOUT_S, "remove_adapter", adapter_id)
 
     @override
     async def status(self) -> ComputeStatus:
-        return await self._actor.ask(ComputeStatus, _CONTROL_TIMEOUT_S, "status")
+        return await self._actor.ask(ComputeStatus, CONTROL_TIMEOUT_S, "status")

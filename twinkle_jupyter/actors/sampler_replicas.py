@@ -8,8 +8,10 @@ from contextlib import aclosing
 
 from typing_extensions import override
 
-from twinkle_jupyter.actors.names import sampler_name
+from twinkle_jupyter.actors.names import sampler_name, trainer_name
 from twinkle_jupyter.actors.ray_handles import RaySamplerHandle, RayTrainerHandle
+from twinkle_jupyter.actors.sampler_with_trainer import SamplerWithTrainer
+from twinkle_jupyter.config.trainer_settings import SamplerPlacement
 from twinkle_jupyter.errors import NotFoundError, ServiceUnavailableError
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.runtime.handles import ComputeStatus, SamplerHandle, TrainerHandle
@@ -19,12 +21,14 @@ from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, Samp
 _SAME_BEGINNING = 32
 
 
-def find_samplers(base_model: str, num_samplers: int) -> SamplerHandle:
-    """Return the handle to the samplers of a base model, however many there are.
+def find_samplers(base_model: str, num_samplers: int, placement: SamplerPlacement) -> SamplerHandle:
+    """Return the handle to the samplers of a base model, however many there are, wherever.
 
     Raises:
         ServiceUnavailableError: One of them is not there.
     """
+    if placement == "with_trainer":
+        return SamplerWithTrainer(trainer_name(base_model))
     handles = [RaySamplerHandle(sampler_name(base_model, n)) for n in range(num_samplers)]
     return handles[0] if len(handles) == 1 else SamplerReplicas(handles)
 

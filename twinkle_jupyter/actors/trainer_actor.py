@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
@@ -31,6 +32,9 @@ from twinkle_jupyter.scheduling.request import (
 )
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.telemetry import log_to_file
+
+if TYPE_CHECKING:
+    from twinkle_jupyter.engine.base_model import BaseModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class TrainerActor(TrainerHandle):
             num_threads=num_threads,
             settings=settings,
             place=place,
+            on_base=self._see_base,
         )
         self._loading = asyncio.Lock()
         self._is_loaded = False
@@ -92,6 +97,9 @@ class TrainerActor(TrainerHandle):
             if not self._is_loaded:
                 await self._loop.start()
                 self._is_loaded = True
+
+    def _see_base(self, base: BaseModel) -> None:
+        """Called in the engine's thread before the base model's modules are changed."""
 
     async def leave(self) -> None:
         """Bring everything to disk; nothing may be asked afterwards."""
@@ -144,6 +152,11 @@ class TrainerActor(TrainerHandle):
     async def save_checkpoint(self, op: SaveCheckpoint) -> CheckpointSaved:
         await self.start()
         return await self._loop.save_checkpoint(op)
+
+    @override
+    async def run_new(self, op: Op) -> OpAnswer:
+        await self.start()
+        return await self._loop.run_new(op)
 
     @override
     async def accept(self, op: Op) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -26,6 +27,10 @@ def keys(words: list[str]) -> int:
     create = verbs.add_parser("create", help="make a key and print it; it is shown only once")
     create.add_argument("owner", help="whose it is; all keys of one owner are the same user")
     create.add_argument("--label", default="", help="tells it from their other keys")
+    create.add_argument("--admin", action="store_true", help="its user may run `twinkle admin`")
+    create.add_argument(
+        "--group", action="append", default=[], help="a group that its user is in; may be repeated"
+    )
     listing = verbs.add_parser("list", help="list ids, owners and labels, not the keys themselves")
     listing.add_argument("--owner", default="", help="of this user alone")
     revoke = verbs.add_parser("revoke", help="refuse a key from now on")
@@ -40,15 +45,23 @@ def keys(words: list[str]) -> int:
 
 async def _do(given: Namespace, config: ServiceConfig) -> None:
     from twinkle_jupyter.service import auth
+    from twinkle_jupyter.store.audit import note_act
     from twinkle_jupyter.store.opening import SHORT_PATIENCE_S, open_store
 
+    who = f"{getpass.getuser()} (command line)"
     store = open_store(config.store_address, SHORT_PATIENCE_S)
     try:
         if given.verb == "create":
             # The key alone on stdout: a script reads it from there.
-            sys.stdout.write(f"{await auth.create_key(store, given.owner, given.label)}\n")
+            key = await auth.create_key(
+                store, given.owner, given.label, is_admin=given.admin, groups=given.group
+            )
+            made = f"of {given.owner}{', an admin' if given.admin else ''}"
+            await note_act(store, who, "key_made", auth.id_of_key(key), made)
+            sys.stdout.write(f"{key}\n")
         elif given.verb == "revoke":
             known = await auth.revoke_key(store, given.key_id)
+            await note_act(store, who, "key_revoked", known.key_id, f"of {known.owner}")
             sys.stdout.write(f"Key {known.key_id} of {known.owner} is refused from now on.\n")
         else:
             _print(await auth.list_keys(store, given.owner))
@@ -60,9 +73,12 @@ def _print(known: list[KnownKey]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("id", "owner", "label", "created")
+    table = Table("id", "owner", "label", "admin", "groups", "created")
     for key in known:
-        table.add_row(key.key_id, key.owner, key.label, key.created_at)
+        admin = "yes" if key.is_admin else ""
+        table.add_row(
+            key.key_id, key.owner, key.label, admin, ", ".join(key.groups), key.created_at
+        )
     Console().print(table if known else "There are no keys.")
 
 

@@ -74,6 +74,12 @@ def _keys(words: list[str]) -> int:
     return keys(words)
 
 
+def _admin(words: list[str]) -> int:
+    from twinkle_jupyter.cli.admin_commands import admin
+
+    return admin(words)
+
+
 def _clear(words: list[str]) -> int:
     from twinkle_jupyter.cli.service_commands import clear
 
@@ -125,6 +131,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "print-config": _print_config,
     "clear": _clear,
     "keys": _keys,
+    "admin": _admin,
     "fetch": _fetch,
     "tutorial": _tutorial,
     "demo": _demo,

@@ -8,6 +8,8 @@ from pathlib import Path
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.config.settings_tree import Setting, list_settings
 
+#: What is more than a word, and a secret, which everybody on the machine would see.
+_NO_FLAG = {"base_models", "supported_models", "limits.users", "limits.groups", "hub.api_token"}
 _SHORT = {"http.host": "--host", "http.port": "--port"}
 
 
@@ -47,4 +49,4 @@ def load_config(given: Namespace) -> ServiceConfig:
 
 
 def _is_plain(setting: Setting) -> bool:
-    return setting.path not in {("base_models",), ("supported_models",)}
+    return setting.dotted not in _NO_FLAG

@@ -201,8 +201,8 @@ class Client(SweepCommands):
         """Return a conversation as the tokens that a run would train on.
 
         Args:
-            asked: `messages`, `base_model`, `loss_mask` and `max_length`, as `POST /tokens` has
-                them.
+            asked: `messages`, `base_model`, `loss_mask`, `max_length` and `adapter`, as
+                `POST /tokens` has them.
 
         Raises:
             InvalidDataError: The template refuses the conversation.

@@ -1,4 +1,4 @@
-"""Where the service is: arguments, then environment, then the connection file.
+"""Where the service is: arguments, environment, the JupyterHub around us, the connection file.
 
 The file lies in Jupyter's runtime directory, readable by its owner only, since it holds an API key.
 Nothing here starts a service or asks whether one answers.
@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 from twinkle_jupyter.errors import InvalidConfigError, NotAllowedError
 
 FILE_NAME = "twinkle-service.json"
+#: By which a JupyterHub tells its users' servers where the service is; their own token is the key.
+HUB_VARIABLE = "TWINKLE_HUB_SERVICE_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Connection:
     #: Process id of the service, 0 when it is not on this machine.
     pid: int = 0
     version: str = ""
+    #: Whether it is a service of the JupyterHub whose server this is.
+    is_of_hub: bool = False
 
     @property
     def address(self) -> str:
@@ -55,7 +59,8 @@ def find_connection(url: str = "", api_key: str = "") -> Connection | None:
     """Return where the service is said to be; None when nothing says so.
 
     Args:
-        url: Address of a service; empty for `TWINKLE_URL`, else the connection file.
+        url: Address of a service; empty for `TWINKLE_URL`, else the JupyterHub's, else the
+            connection file.
         api_key: Its key; empty for `TWINKLE_API_KEY`.
 
     Raises:
@@ -64,7 +69,7 @@ def find_connection(url: str = "", api_key: str = "") -> Connection | None:
     """
     named = url or os.environ.get("TWINKLE_URL", "")
     if not named:
-        return _read_connection(connection_path())
+        return find_hub_connection() or _read_connection(connection_path())
     key = api_key or os.environ.get("TWINKLE_API_KEY", "")
     if not key:
         raise InvalidConfigError(
@@ -72,6 +77,18 @@ def find_connection(url: str = "", api_key: str = "") -> Connection | None:
             "Set TWINKLE_API_KEY, or unset TWINKLE_URL to use the service on this machine.",
         )
     return Connection(url=named.rstrip("/"), api_key=key)
+
+
+def find_hub_connection() -> Connection | None:
+    """Return the service of the JupyterHub whose server this is; None where there is none.
+
+    The token is that of this very server, and goes to the address that the Hub has named: to
+    another one, which `TWINKLE_URL` may name, it is never sent.
+    """
+    url, token = os.environ.get(HUB_VARIABLE, ""), os.environ.get("JUPYTERHUB_API_TOKEN", "")
+    if not url or not token:
+        return None
+    return Connection(url=url.rstrip("/"), api_key=token, is_of_hub=True)
 
 
 def write_connection(connection: Connection) -> Path:

@@ -16,6 +16,7 @@ from twinkle_jupyter.errors import (
 from twinkle_jupyter.wire.native import ErrorBody
 
 _ELSEWHERE = "`TWINKLE_URL` names it; without that variable the one of this machine is used."
+_OF_HUB = "This JupyterHub runs it: its admin can say more. Your runs are safe there."
 _START = "Start it with `%twinkle start`; `%twinkle log` shows why it ended."
 
 
@@ -29,8 +30,14 @@ def error_of_body(body: ErrorBody) -> TwinkleError:
 
 def raise_for_answer(answer: httpx.Response, connection: Connection) -> None:
     """Raise what an answer of status 400 and above says. Its body must have been read."""
-    if answer.status_code < 400:
+    if answer.status_code < 300:
         return
+    if answer.status_code == 401 and connection.is_of_hub:
+        raise NotAllowedError(
+            "The training service of this JupyterHub does not take this server's token.",
+            "Stop your server and start it again from the Hub; if that does not help, ask an admin"
+            " whether the role `server` has the service's scope.",
+        )
     if answer.status_code == 401:
         raise NotAllowedError(
             f"The training service at {connection.address} does not take this API key.",
@@ -42,7 +49,7 @@ def raise_for_answer(answer: httpx.Response, connection: Connection) -> None:
         raise ServiceUnavailableError(
             f"What answers at {connection.address} (status {answer.status_code}) is no training "
             "service.",
-            _START,
+            _OF_HUB if connection.is_of_hub else _START,
         ) from None
     raise error_of_body(body)
 
@@ -58,6 +65,8 @@ def unreachable(
         text = f"{what} is not running."
     else:
         text = f"{what} broke off its answer."
+    if connection.is_of_hub:
+        return ServiceUnavailableError(text, _OF_HUB)
     if not connection.pid:
         return ServiceUnavailableError(text, _ELSEWHERE)
     return ServiceUnavailableError(f"{text} Your runs are safe on disk.", _START)

@@ -138,7 +138,7 @@ class EventStream:
                 client.stream("GET", url, params=query, headers=headers) as answer,
                 self._watched(answer),
             ):
-                if answer.status_code >= 400:
+                if answer.status_code >= 300:
                     answer.read()
                     raise_for_answer(answer, connection)
                 # The reader has the terminal event: there is nothing to come back for.

@@ -1,4 +1,7 @@
-"""A run's events as a table: one row a step, with the eval loss of that step where there is one."""
+"""A run's events as a table: one row a step, with the eval loss of that step where there is one.
+
+What a loss says beside itself has a column each, such as `accuracy` of dpo, and `eval_accuracy`.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     Table: TypeAlias = "pd.DataFrame | list[dict[str, JSON]]"
 
+_NO_COLUMN = frozenset(("kind", "metrics"))
 #: Endings of files that metrics are written to.
 FILE_KINDS = (".csv", ".jsonl", ".parquet")
 
@@ -26,16 +30,17 @@ FILE_KINDS = (".csv", ".jsonl", ".parquet")
 def metric_rows(entries: Iterable[Row]) -> list[dict[str, JSON]]:
     """Return a row for each step, in order."""
     rows: dict[object, dict[str, JSON]] = {}
-    evals: dict[object, JSON] = {}
+    evals: dict[object, dict[str, JSON]] = {}
     for entry in entries:
         if entry["kind"] == "step":
-            row = {name: value for name, value in entry.items() if name != "kind"}
+            row = {name: value for name, value in entry.items() if name not in _NO_COLUMN}
             rows[entry["step"]] = {**row, "tokens_per_second": _rate(entry), "eval_loss": None}
+            rows[entry["step"]] |= _metrics(entry)
         elif entry["kind"] == "eval":
-            evals[entry["step"]] = entry["loss"]
-    for step, loss in evals.items():
+            evals[entry["step"]] = {"eval_loss": entry["loss"], **_metrics(entry, "eval_")}
+    for step, told in evals.items():
         if step in rows:
-            rows[step]["eval_loss"] = loss
+            rows[step] |= told
     return list(rows.values())
 
 
@@ -96,6 +101,11 @@ def _encode_parquet(rows: Sequence[Mapping[str, JSON]]) -> bytes:
     buffer = io.BytesIO()
     parquet.write_table(pa.Table.from_pylist([dict(row) for row in rows]), buffer)
     return buffer.getvalue()
+
+
+def _metrics(entry: Row, prefix: str = "") -> dict[str, JSON]:
+    metrics = cast("Mapping[str, JSON]", entry.get("metrics", {}))
+    return {f"{prefix}{name}": value for name, value in metrics.items()}
 
 
 def _rate(entry: Row) -> float:

@@ -32,6 +32,12 @@ def write_config(config: ServiceConfig, form: Literal["yaml", "json"]) -> str:
         name: model.model_dump(mode="json", exclude_unset=True)
         for name, model in config.base_models.items()
     }
+    cast("dict[str, object]", settings["limits"]).update(
+        {
+            kind: {name: said.model_dump(exclude_unset=True) for name, said in of.items()}
+            for kind, of in (("users", config.limits.users), ("groups", config.limits.groups))
+        }
+    )
     settings["store"] = _without_password(config.store)
     if form == "json":
         return json.dumps(settings, indent=2) + "\n"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pydantic import BaseModel, ConfigDict, Field
 
 _MOST = 2**50
 
 
-class Limits(BaseModel):
-    """Quotas of each user, which hold over all replicas of the service. 0 is no limit."""
+class UserLimits(BaseModel):
+    """Quotas of one user, which hold over all replicas of the service. 0 is no limit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,3 +43,41 @@ class Limits(BaseModel):
     def are_set(self) -> bool:
         """Whether there is any."""
         return any(self.model_dump().values())
+
+    def changed_by(self, other: UserLimits) -> UserLimits:
+        """Return these with what the other one says."""
+        return UserLimits(**{**self.model_dump(), **other.model_dump(exclude_unset=True)})
+
+    def or_more(self, other: UserLimits) -> UserLimits:
+        """Return the larger one of each limit; none at all is the largest."""
+        mine, theirs = self.model_dump(), other.model_dump()
+        return UserLimits(
+            **{
+                name: max(mine[name], theirs[name]) if mine[name] and theirs[name] else 0
+                for name in UserLimits.model_fields
+            }
+        )
+
+
+class Limits(UserLimits):
+    """Quotas of everybody, and what is said of single users and groups beside."""
+
+    users: dict[str, UserLimits] = Field(
+        default_factory=dict,
+        description="limits of single users, by owner (`hub:anna` is Anna of the JupyterHub); the"
+        " rest is as for everybody",
+    )
+    groups: dict[str, UserLimits] = Field(
+        default_factory=dict,
+        description="limits of the users of a JupyterHub group, by name; who is in several has the"
+        " largest of each limit",
+    )
+
+    def of(self, owner: str, groups: Collection[str] = ()) -> UserLimits:
+        """Return what one user may have: as said of them, else of their groups, else of all."""
+        everybody = UserLimits(**self.model_dump(include=set(UserLimits.model_fields)))
+        mine = [everybody.changed_by(self.groups[name]) for name in groups if name in self.groups]
+        found = mine[0] if mine else everybody
+        for other in mine[1:]:
+            found = found.or_more(other)
+        return found.changed_by(self.users[owner]) if owner in self.users else found

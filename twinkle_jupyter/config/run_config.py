@@ -23,8 +23,8 @@ AdapterName = Annotated[
 class RunConfig(BaseModel):
     """One adapter, trained on one data set with these settings.
 
-    Losses are averaged over the supervised tokens of a batch, so that a learning rate means the
-    same at every batch size.
+    Losses are averaged over the supervised tokens of a batch, or over its pairs of answers, so that
+    a learning rate means the same at every batch size.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,6 +65,18 @@ class RunConfig(BaseModel):
         description="what is learned: answers, the last answer, everything, or what each message's"
         " `weight` says",
     )
+    loss: Literal["cross_entropy", "dpo"] = Field(
+        default="cross_entropy",
+        description="what data teach: to say the answers, or with `dpo`, from rows with a `chosen`"
+        " and a `rejected` answer, to prefer the one to the other",
+    )
+    beta: float | None = Field(
+        default=None,
+        gt=0,
+        le=100,
+        description="of `dpo`: how strongly the adapter is held to what it begins with; 0.1 if not"
+        " set",
+    )
     reasoning: Literal["keep", "strip"] = Field(
         default="keep", description="what becomes of the reasoning before an answer"
     )
@@ -101,6 +113,22 @@ class RunConfig(BaseModel):
         if self.steps is not None and self.epochs is not None:
             raise ValueError("steps and epochs exclude each other: give one of the two")
         return self
+
+    @model_validator(mode="after")
+    def _settings_of_the_loss(self) -> Self:
+        if self.loss != "dpo" and self.beta is not None:
+            raise ValueError("beta is a setting of the loss dpo: set loss to dpo, or leave it out")
+        if self.loss == "dpo" and self.loss_mask != "all-assistant":
+            raise ValueError(
+                "loss_mask is for conversations: dpo compares the tokens of the two answers, and"
+                " takes none"
+            )
+        return self
+
+    @property
+    def loss_settings(self) -> dict[str, float]:
+        """What the loss is told."""
+        return {"beta": 0.1 if self.beta is None else self.beta} if self.loss == "dpo" else {}
 
     @property
     def scale(self) -> float:

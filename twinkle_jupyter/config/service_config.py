@@ -28,8 +28,10 @@ from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
 from twinkle_jupyter.config.config_file import read_config_file
 from twinkle_jupyter.config.config_mistakes import config_error, refuse_misspelt_variables
 from twinkle_jupyter.config.home import home_folder
+from twinkle_jupyter.config.hub_section import HubSection
 from twinkle_jupyter.config.limits import Limits
 from twinkle_jupyter.config.service_sections import (
+    AuditSection,
     BaseModelSection,
     HttpSection,
     PlacementSection,
@@ -118,6 +120,7 @@ class ServiceConfig(BaseSettings):
     sessions: SessionsSection = Field(
         default_factory=SessionsSection, description="leases of clients that train by themselves"
     )
+    audit: AuditSection = Field(default_factory=AuditSection, description="which acts are kept")
     telemetry: TelemetrySection = Field(
         default_factory=TelemetrySection, description="what is written down of the service itself"
     )
@@ -133,9 +136,13 @@ class ServiceConfig(BaseSettings):
                     f"`{path}.max_active_adapters={trainer.max_active_adapters}` is more than"
                     f" `max_adapters={trainer.max_adapters}`"
                 )
+        self.sampler.check_placement("sampler")
+        for name in self.base_models:
+            self.sampler_of(name).check_placement(f"base_models.{name}.sampler")
         return self
 
     limits: Limits = Field(default=Limits(), description="what each user may have at once")
+    hub: HubSection = Field(default_factory=HubSection, description="the JupyterHub around it")
 
     @classmethod
     def settings_customise_sources(
@@ -222,14 +229,21 @@ class ServiceConfig(BaseSettings):
         return self.placement.num_threads or os.cpu_count() or 1
 
     def as_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """Return `environment` such that a process with it reads just these settings."""
+        """Return `environment` such that a process with it reads just these settings.
+
+        What is between the service and a JupyterHub stays between them.
+        """
         settings = {setting.variable: setting for setting in list_settings(type(self))}
         others = {
             name: value
             for name, value in environment.items()
-            if name not in settings and name != FILE_VARIABLE
+            if name not in {*settings, FILE_VARIABLE} and not name.startswith("JUPYTERHUB_")
         }
-        said = {name: setting.text_in(self) for name, setting in settings.items()}
+        said = {
+            name: setting.text_in(self)
+            for name, setting in settings.items()
+            if setting.path[0] != "hub"
+        }
         return others | {name: text for name, text in said.items() if text is not None}
 
     @property

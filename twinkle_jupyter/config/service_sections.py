@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib.util
 from typing import Annotated, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from twinkle_jupyter.config.base_models import resolve_base_model
+from twinkle_jupyter.config.hub_section import told_by_hub, told_host, told_port
+from twinkle_jupyter.config.section import Section
 from twinkle_jupyter.config.trainer_settings import (
     Checkpointing,
     Dtype,
     SamplerEngine,
+    SamplerPlacement,
     SamplerSettings,
     TrainerSettings,
 )
@@ -35,21 +38,27 @@ def _check_source(source: str) -> str:
     return source
 
 
-class Section(BaseModel):
-    """A part of the configuration; unknown names in it are mistakes."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,  # of pydantic's own, which a traceback would show
-    )
-
-
 class HttpSection(Section):
     """Where the service listens."""
 
-    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
-    port: int = Field(default=0, ge=0, le=65535, description="0 takes any free port")
+    host: str = Field(
+        default_factory=lambda: told_host("127.0.0.1"),
+        min_length=1,
+        description="address to listen on; if not set, 127.0.0.1, or as a JupyterHub tells its"
+        " service",
+    )
+    port: int = Field(
+        default_factory=told_port,
+        ge=0,
+        le=65535,
+        description="0 takes any free port; if not set, 0, or as a JupyterHub tells its service",
+    )
+    prefix: str = Field(
+        default_factory=lambda: told_by_hub("JUPYTERHUB_SERVICE_PREFIX"),
+        pattern="^(/.*/)?$",
+        description="path of a proxy in front below which everything is found, too, such as"
+        " /services/twinkle/; a service of a JupyterHub has it from there",
+    )
     max_request_bytes: int = Field(
         default=64 * 2**20, ge=1024, le=2**32, description="largest body of a request"
     )
@@ -132,6 +141,34 @@ class SamplerSection(Section):
         le=64,
         description="GPUs of each sampler, such as 0.5; if not set, half of one where there is one",
     )
+    placement: Literal["auto", "apart", "with_trainer"] = Field(
+        default="auto",
+        description="a process of its own, or the trainer's, with one copy of the base model; auto"
+        " is with_trainer on a GPU that has no room for two copies",
+    )
+
+    @property
+    def placement_wish(self) -> SamplerPlacement | None:
+        """Where the sampler is to be; None where the machine decides."""
+        if self.placement != "auto":
+            return self.placement
+        can_be_with_trainer = self.engine == "torch" and self.replicas == 1 and self.gpus is None
+        return None if can_be_with_trainer else "apart"
+
+    def check_placement(self, path: str) -> None:
+        """Raise ValueError, naming `path`, where the sampler cannot be where it is to be."""
+        if self.placement != "with_trainer":
+            return
+        for name, is_right in (
+            ("engine", self.engine == "torch"),
+            ("replicas", self.replicas == 1),
+            ("gpus", self.gpus is None),
+        ):
+            if not is_right:
+                raise ValueError(
+                    f"`{path}.{name}={getattr(self, name)}` cannot be had with"
+                    f" `{path}.placement=with_trainer`: leave one of them out"
+                )
 
     def settings(self, dtype: str, gpu_share: float) -> SamplerSettings:
         """Return what a sampler is told, in the number type that was settled on."""
@@ -175,6 +212,15 @@ class SessionsSection(Section):
         gt=0,
         le=604_800,
         description="seconds of silence after which a client's adapters leave their slots",
+    )
+
+
+class AuditSection(Section):
+    """How long it is known who did what."""
+
+    keep_days: int = Field(default=90, ge=1, le=3650, description="days after which acts go")
+    keep_entries: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="acts that are kept; older ones go"
     )
 
 

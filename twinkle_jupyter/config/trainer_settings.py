@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 
 Dtype: TypeAlias = Literal["float32", "bfloat16", "float64"]
 SamplerEngine: TypeAlias = Literal["torch", "vllm"]
+#: Whether a sampler has a process and a copy of the base model of its own, or the trainer's.
+SamplerPlacement: TypeAlias = Literal["apart", "with_trainer"]
 Checkpointing: TypeAlias = Literal["auto", "on", "off"]
 
 

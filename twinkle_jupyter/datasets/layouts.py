@@ -11,11 +11,11 @@ from typing import Literal, TypeAlias
 
 from twinkle_jupyter.datasets.turn_fields import take_fields
 
-Layout = Literal["chat", "prompt-completion", "alpaca", "sharegpt"]
+Layout = Literal["chat", "prompt-completion", "alpaca", "sharegpt", "preference"]
 #: A message or record whose values nobody has checked yet.
 Loose: TypeAlias = dict[str, object]
 
-#: Field names of each layout, the first ones that a row has all of decide.
+#: Field names of each layout of conversations, the first ones that a row has all of decide.
 LAYOUTS: dict[Layout, tuple[str, ...]] = {
     "chat": ("messages",),
     "sharegpt": ("conversations",),
@@ -42,13 +42,18 @@ def describe_layouts() -> str:
     return ", or ".join(" and ".join(f"`{name}`" for name in fields) for fields in LAYOUTS.values())
 
 
+def is_preference(row: Mapping[str, object]) -> bool:
+    """Whether a row has two answers to choose between."""
+    return "chosen" in row and "rejected" in row
+
+
 def to_messages(row: Mapping[str, object], layout: Layout) -> object:
     """Return the row's messages as they are in the layout `chat`, unchecked.
 
     What is no text stays what it is, so that the check can name it.
     """
     if layout == "chat":
-        return _clean_messages(_parsed(row["messages"]), "role", "content")
+        return to_turns(row["messages"])
     if layout == "sharegpt":
         return _clean_messages(_parsed(row["conversations"]), "from", "value")
     if layout == "prompt-completion":
@@ -57,6 +62,11 @@ def to_messages(row: Mapping[str, object], layout: Layout) -> object:
             return _clean_messages([*prompt, *completion], "role", "content")
         return [_message("user", prompt), _message("assistant", completion)]
     return _alpaca_messages(row)
+
+
+def to_turns(value: object) -> object:
+    """Return a list of messages as they are in the layout `chat`; what is none stays as it is."""
+    return _clean_messages(_parsed(value), "role", "content")
 
 
 def to_tools(row: Mapping[str, object]) -> object:

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from twinkle_jupyter.datasets.file_rows import PlacedRow, describe_file
+from twinkle_jupyter.datasets.layouts import is_preference
+from twinkle_jupyter.datasets.preferences import SIDES, check_preferences
 from twinkle_jupyter.datasets.record_checks import check_records
-from twinkle_jupyter.datasets.records import convert_row, find_file, place_rows
+from twinkle_jupyter.datasets.records import Purpose, convert_row, find_file, place_rows
 
 if TYPE_CHECKING:
+    from twinkle_jupyter.templates.checks.fault import Finding
+    from twinkle_jupyter.templates.encode_pairs import PairEncoder
     from twinkle_jupyter.templates.encode_rows import Record as EncoderRecord
     from twinkle_jupyter.templates.encode_rows import RowEncoder
     from twinkle_jupyter.templates.encoded_conversation import EncodedConversation
+    from twinkle_jupyter.templates.message_form import Messages
+
+    _Side: TypeAlias = tuple[EncoderRecord, EncodedConversation | None]
 
 #: Rows whose tokens are counted before the sample thins out.
 ALL_OF_ROWS = 500
@@ -57,6 +64,7 @@ class Preview:
     #: Rows whose tokens were counted.
     num_measured: int = 0
     #: Rows by their number of tokens; of a sample, each row counts for those that it stands for.
+    #: A preference is two: the prompt with each of its answers.
     lengths: Counter[int] = field(default_factory=Counter)
     #: Tokens of what each role says, and under "template" of what is written around it.
     role_tokens: Counter[str] = field(default_factory=Counter)
@@ -74,6 +82,11 @@ class Preview:
     def is_sample(self) -> bool:
         """Whether tokens were counted in some of the rows only."""
         return self.num_measured < self.num_rows - self.num_unusable
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether rows are two answers to choose between."""
+        return self.layouts["preference"] > 0
 
     @property
     def num_tokens(self) -> int:
@@ -119,13 +132,14 @@ class Measure:
 
     def __init__(self, encoder: RowEncoder) -> None:
         self._encoder = encoder
+        self._pairs: PairEncoder | None = None
         self._stride = 1
         self._next = 0
         self._left = ALL_OF_ROWS
         # Not every n-th row: data may repeat with n. The seed is fixed, so that the same comes out.
         self._random = random.Random(0)  # noqa: S311 - not for secrets
 
-    def add(self, preview: Preview, row: PlacedRow, record: object) -> None:
+    def add(self, preview: Preview, row: PlacedRow, record: Mapping[str, object]) -> None:
         """Take a row that can be learned from, if it is one of the sample."""
         index = preview.num_rows - preview.num_unusable - 1
         if index != self._next:
@@ -136,14 +150,37 @@ class Measure:
         block = index - index % self._stride + self._stride
         self._next = block + self._random.randrange(self._stride)
         preview.num_measured += 1
-        [checked] = check_records([record])
-        cleaned = cast("EncoderRecord", checked)
-        encoded, findings = self._encoder.encode(cleaned)
+        sides, findings = self._encode(record)
         for fault in (finding.in_row(preview.num_rows) for finding in findings):
             place = f"{row.place}, message {fault.message}" if fault.message else row.place
             preview.note(f"{place}: {fault.sentence}", refuses=fault.severity == "refuse")
-        if encoded is not None:
-            self._count(preview, cleaned, encoded)
+        is_first = not preview.shown
+        for cleaned, encoded in sides:
+            if encoded is not None:
+                self._count(preview, cleaned, encoded)
+                if is_first:
+                    gap = [("\n\n", False)] if preview.shown else []
+                    preview.shown += [*gap, *self._pieces(encoded)]
+
+    def _encode(self, record: Mapping[str, object]) -> tuple[Sequence[_Side], Sequence[Finding]]:
+        """Return a row's conversation, or the two of a preference, and what is wrong with it."""
+        if not is_preference(record):
+            [checked] = check_records([record])
+            cleaned = cast("EncoderRecord", checked)
+            encoded, findings = self._encoder.encode(cleaned)
+            return [(cleaned, encoded)], findings
+        # Here and not above: the kernel loads no template for anything else.
+        from twinkle_jupyter.templates.answer_sides import side_record
+        from twinkle_jupyter.templates.encode_pairs import PairEncoder
+
+        if self._pairs is None:
+            encoder = self._encoder
+            self._pairs = PairEncoder(encoder.template, encoder.max_length, encoder.reasoning)
+        [preference] = check_preferences([record])
+        pair = cast("Mapping[str, Messages]", preference)
+        both, findings = self._pairs.encode(pair)
+        records = [side_record(pair, side) for side in SIDES]
+        return list(zip(records, both, strict=True)), findings
 
     def _count(self, preview: Preview, record: EncoderRecord, encoded: EncodedConversation) -> None:
         preview.lengths[len(encoded.token_ids)] += self._stride
@@ -156,8 +193,6 @@ class Measure:
             preview.role_tokens[str(message["role"])] += self._stride * count
             rest -= count
         preview.role_tokens["template"] += self._stride * max(0, rest)
-        if not preview.shown:
-            preview.shown = self._pieces(encoded)
 
     def _pieces(self, encoded: EncodedConversation) -> list[tuple[str, bool]]:
         pieces: list[tuple[list[int], bool]] = []
@@ -177,7 +212,11 @@ class Measure:
 
 
 def read_preview(
-    source: object, name: str, max_length: int, measure: Measure | None
+    source: object,
+    name: str,
+    max_length: int,
+    measure: Measure | None,
+    purpose: Purpose | None = None,
 ) -> Iterator[Preview]:
     """Read a source, yielding the same preview after every row, so that one can stop anywhere.
 
@@ -186,6 +225,7 @@ def read_preview(
         name: What it is called; empty for a path's own.
         max_length: Tokens at which a run would cut.
         measure: What counts tokens; None leaves them out.
+        purpose: What the rows are to be; None for what their fields say.
 
     Raises:
         InvalidDataError: The source as a whole cannot be read, or is empty.
@@ -195,7 +235,7 @@ def read_preview(
     preview = Preview(shown, _kind_of(source), max_length)
     for row in rows:
         preview.num_rows += 1
-        layout, record, faults = convert_row(row)
+        layout, record, faults = convert_row(row, purpose)
         if layout is not None:
             preview.layouts[layout] += 1
         if faults:

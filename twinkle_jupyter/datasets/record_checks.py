@@ -84,7 +84,8 @@ def find_faults(record: object, place: str) -> list[str]:
     if not isinstance(record, Mapping):
         return [f"{place} is {describe(record)}, not an object with `messages`"]
     if "messages" not in record:
-        return [f"{place} has no `messages`, only {_names(record)}"]
+        wants = " (two answers to choose between want the loss dpo)" if "chosen" in record else ""
+        return [f"{place} has no `messages`, only {_names(record)}{wants}"]
     messages = record["messages"]
     if not isinstance(messages, Sequence) or isinstance(messages, str | bytes):
         return [f"{place}: `messages` is {describe(messages)}, not a list"]

@@ -12,15 +12,22 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Literal, TypeVar
 
 from twinkle_jupyter.datasets.file_rows import PlacedRow, read_file_rows
 from twinkle_jupyter.datasets.layouts import (
     Layout,
     describe_layouts,
     detect_layout,
+    is_preference,
     to_messages,
     to_tools,
+)
+from twinkle_jupyter.datasets.preferences import (
+    Preference,
+    check_preferences,
+    find_preference_faults,
+    to_preference,
 )
 from twinkle_jupyter.datasets.record_checks import (
     Record,
@@ -31,7 +38,18 @@ from twinkle_jupyter.datasets.record_checks import (
 )
 from twinkle_jupyter.errors import NOTHING_STARTED, InvalidDataError
 
-__all__ = ["LoadedRecords", "check_records", "fingerprint", "load_records", "shipped_names"]
+__all__ = [
+    "LoadedRecords",
+    "check_records",
+    "fingerprint",
+    "load_preferences",
+    "load_records",
+    "shipped_names",
+]
+
+R = TypeVar("R", bound=Mapping[str, object])
+#: What rows are for: conversations to learn, or pairs of answers to learn a preference of.
+Purpose = Literal["conversations", "preferences"]
 
 #: Rows of a DataFrame that are dicts at once.
 _FRAME_ROWS = 1000
@@ -39,10 +57,10 @@ _BOX = Path(__file__).parent / "box"
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedRecords:
+class LoadedRecords(Generic[R]):
     """Records that passed the check, and where they came from."""
 
-    records: list[Record]
+    records: list[R]
     #: How the rows were laid out; of the first row, should they differ.
     layout: Layout
     #: The source as the user wrote it.
@@ -54,7 +72,7 @@ class LoadedRecords:
         return fingerprint(self.records)
 
 
-def load_records(source: object, name: str = "") -> LoadedRecords:
+def load_records(source: object, name: str = "") -> LoadedRecords[Record]:
     """Read, convert and check training data.
 
     Args:
@@ -68,7 +86,15 @@ def load_records(source: object, name: str = "") -> LoadedRecords:
         MissingDependencyError: Parquet without `pyarrow`.
     """
     shown, rows = place_rows(source, name)
-    return _convert(rows, shown)
+    layout, records = _convert(rows, shown, "conversations")
+    return LoadedRecords(check_records(records, shown), layout, shown)
+
+
+def load_preferences(source: object, name: str = "") -> LoadedRecords[Preference]:
+    """Read, convert and check pairs of answers; from the same sources, raises as `load_records`."""
+    shown, rows = place_rows(source, name)
+    layout, records = _convert(rows, shown, "preferences")
+    return LoadedRecords(check_preferences(records, shown), layout, shown)
 
 
 def place_rows(source: object, name: str = "") -> tuple[str, Iterator[PlacedRow]]:
@@ -147,19 +173,28 @@ def _frame_rows(frame: Any) -> Iterator[object]:
         yield from frame.iloc[start : start + _FRAME_ROWS].to_dict("records")
 
 
-def convert_row(row: PlacedRow) -> tuple[Layout | None, dict[str, object], list[str]]:
-    """Return a row's layout, its conversation, and what is wrong with it.
+def convert_row(
+    row: PlacedRow, purpose: Purpose | None = None
+) -> tuple[Layout | None, dict[str, object], list[str]]:
+    """Return a row's layout, its conversation or preference, and what is wrong with it.
 
-    Without faults the conversation is a `Record` that can be learned from.
+    Without faults it is a `Record`, or of the layout `preference` a `Preference`, to learn from.
+
+    Args:
+        row: With its place.
+        purpose: What it is to be; None for what its fields say.
     """
     value = row.value
     if row.fault:
         return None, {}, [row.fault]
     if not isinstance(value, Mapping):
         return None, {}, [f"{row.place} is {describe(value)}, not an object"]
+    if purpose != "conversations" and is_preference(value):
+        preference = to_preference(value)
+        return "preference", preference, find_preference_faults(preference, row.place)
     layout = detect_layout(value)
-    if layout is None:
-        return None, {}, [_say_no_layout(value, row.place)]
+    if layout is None or purpose == "preferences":
+        return None, {}, [_say_no_layout(value, row.place, purpose)]
     record: dict[str, object] = {
         "messages": to_messages(value, layout),
         "tools": to_tools(value),
@@ -167,21 +202,51 @@ def convert_row(row: PlacedRow) -> tuple[Layout | None, dict[str, object], list[
     return layout, record, find_faults(record, row.place)
 
 
-def _convert(rows: Iterable[PlacedRow], name: str) -> LoadedRecords:
+def _convert(rows: Iterable[PlacedRow], name: str, purpose: Purpose) -> tuple[Layout, list[object]]:
+    """Return the layout of the first row, and all rows; raises as `load_records`."""
     records: list[object] = []
     layouts: list[Layout] = []
     faults: list[str] = []
-    for row in rows:
-        layout, record, wrong = convert_row(row)
+    for number, row in enumerate(rows):
+        if number == 0 and isinstance(row.value, Mapping):
+            _check_purpose(row.value, row.place, name, purpose)
+        layout, record, wrong = convert_row(row, purpose)
         faults += wrong
         if layout is not None:
             layouts.append(layout)
             records.append(record)
     raise_faults(name, faults)
-    return LoadedRecords(check_records(records, name), layouts[0], name)
+    return layouts[0], records
 
 
-def _say_no_layout(row: Mapping[str, object], place: str) -> str:
+def _check_purpose(row: Mapping[str, object], place: str, name: str, purpose: Purpose) -> None:
+    """Refuse data of the other kind as a whole, by their first row.
+
+    Raises:
+        InvalidDataError: They are; says which setting they want.
+    """
+    if purpose == "conversations" and is_preference(row) and detect_layout(row) is None:
+        raise InvalidDataError(
+            f"`{name}` has two answers a row to choose between, `chosen` and `rejected` ({place}).",
+            f"Train on them with `--loss dpo`. {NOTHING_STARTED}",
+        )
+    if purpose == "preferences" and not is_preference(row) and detect_layout(row) is not None:
+        raise InvalidDataError(
+            f"`{name}` has conversations, and `--loss dpo` needs rows with `chosen` and `rejected`,"
+            f" two answers to one prompt ({place} has {_name_fields(row)}).",
+            f"Leave `--loss dpo` out to train on conversations. {NOTHING_STARTED}",
+        )
+
+
+def _say_no_layout(row: Mapping[str, object], place: str, purpose: Purpose | None) -> str:
+    needed = describe_layouts()
+    if purpose == "preferences":
+        needed = "`chosen` and `rejected`, two answers to compare"
+    elif purpose is None:
+        needed += ", or `chosen` and `rejected`"
+    return f"{place} has {_name_fields(row)}, and needs {needed}"
+
+
+def _name_fields(row: Mapping[str, object]) -> str:
     names = ", ".join(f"`{name}`" for name in list(row)[:6])
-    had = f"the fields {names}" if names else "no fields"
-    return f"{place} has {had}, and needs {describe_layouts()}"
+    return f"the fields {names}" if names else "no fields"

@@ -15,6 +15,12 @@ _KEEP_BYTES = 2**31 - 1
 _GROW_BYTES = 64 * 2**20
 
 
+def give_back_freed_memory() -> None:
+    """Give the system what is free, wherever it lies: after something large that comes once."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def keep_freed_memory() -> None:
     """Let freed blocks be used again instead of going back to the system.
 

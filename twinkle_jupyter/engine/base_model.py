@@ -6,25 +6,29 @@ machine share their pages. Nothing is ever fetched, and no code from the folder 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from twinkle_jupyter.engine.head_positions import HeadPositions
+from twinkle_jupyter.engine.linear_kernel import FrozenHead
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from transformers import PretrainedConfig, PreTrainedModel
+
+    from twinkle_jupyter.engine.linear_kernel import LinearKernel
 
 DTYPES: Mapping[str, torch.dtype] = {
     "float32": torch.float32,
@@ -54,6 +58,10 @@ class BaseModel:
     num_output_tokens: int
     #: Longest row, in tokens; None where the architecture has no limit.
     max_positions: int | None
+    #: Whether its weights are pages of its file, which other processes share.
+    is_mapped: bool
+    #: Whether another `BaseModel` of this process has the same weights, and counts them.
+    is_shared: bool = False
 
     @property
     def dtype(self) -> torch.dtype:
@@ -72,8 +80,27 @@ class BaseModel:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all weights; a tied embedding counts once."""
+        """Bytes of all weights of its own; a tied embedding counts once."""
+        if self.is_shared:
+            return 0
         return sum(p.numel() * p.element_size() for p in self.model.parameters())
+
+    def share(self) -> BaseModel:
+        """Return modules of their own over the same weights; to be called before they are changed.
+
+        Somebody may then wrap and replace the modules, but never change or move a weight.
+        """
+        tensors = (*self.model.parameters(), *self.model.buffers())
+        model, positions = copy.deepcopy(
+            (self.model, self.head_positions), {id(tensor): tensor for tensor in tensors}
+        )
+        return replace(self, model=model, head_positions=positions, is_shared=True)
+
+    def multiply_head_by(self, kernel: LinearKernel) -> None:
+        """Let the output head multiply with `kernel` from now on, without gradients."""
+        head = FrozenHead(cast("nn.Linear", self.model.get_output_embeddings()), kernel)  # type: ignore[no-untyped-call]
+        self.model.set_output_embeddings(head)  # type: ignore[no-untyped-call]
+        self.head_positions = HeadPositions(head)
 
 
 def load_base_model(folder: Path, dtype: str = "float32", device: str = "cpu") -> BaseModel:
@@ -107,6 +134,7 @@ def load_base_model(folder: Path, dtype: str = "float32", device: str = "cpu") -
         num_input_tokens=embedding.num_embeddings,
         num_output_tokens=head.out_features,
         max_positions=getattr(model.config.get_text_config(), "max_position_embeddings", None),
+        is_mapped=model.device.type == "cpu" and _has_dtype(files[1], model.dtype),
     )
 
 
@@ -198,6 +226,12 @@ def _load_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
             _FETCH_AGAIN,
         )
     return model
+
+
+def _has_dtype(file: Path, dtype: torch.dtype) -> bool:
+    with safe_open(file, framework="pt") as weights:
+        name = next(iter(weights.keys()), None)
+        return name is not None and weights.get_tensor(name).dtype == dtype
 
 
 def _attention(config: PretrainedConfig) -> str:

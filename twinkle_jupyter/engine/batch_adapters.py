@@ -60,13 +60,17 @@ class BatchAdapters:
     Args:
         owners: Each with its number of tokens, in the tokens' order.
         base_groups: Site indexes of every group of the base model.
+        keeps_dtype: Compute in the adapters' number type; else they are converted to the tokens'.
     """
 
     def __init__(
         self,
         owners: Sequence[tuple[AdapterSlot, int]],
         base_groups: Sequence[tuple[int, ...]],
+        *,
+        keeps_dtype: bool = False,
     ) -> None:
+        self._keeps_dtype = keeps_dtype
         self._runs = tuple(_find_runs(owners, base_groups))
 
     def project(self, group: int, x: Tensor) -> Mids:
@@ -78,6 +82,8 @@ class BatchAdapters:
                 mids.append(None)
                 continue
             views, _ = part
+            if self._keeps_dtype:
+                x = convert_like(x, views.down)
             mids.append(torch.bmm(run.cut(x), convert_like(views.down_turned, x)))
         return mids
 
@@ -89,8 +95,12 @@ class BatchAdapters:
                 continue
             views, places = part
             for index, place in enumerate(places):
-                up = convert_like(views.ups_turned[index], mid)
-                run.cut(outs[place]).baddbmm_(run.pick(mid, index), up, alpha=run.scale)
+                up, own = convert_like(views.ups_turned[index], mid), run.pick(mid, index)
+                out = run.cut(outs[place])
+                if out.dtype == mid.dtype:
+                    out.baddbmm_(own, up, alpha=run.scale)
+                else:
+                    out.add_(torch.bmm(own, up), alpha=run.scale)
 
     def add_gradients(
         self,

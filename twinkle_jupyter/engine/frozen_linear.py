@@ -9,9 +9,14 @@ import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from torch import Tensor
 
 from twinkle_jupyter.engine.compute_dtype import convert_like
+from twinkle_jupyter.engine.linear_kernel import (
+    LinearKernel,
+    multiply_by_onednn,
+    pack_for_onednn,
+)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class FrozenLinear:
     """Computes in the input's dtype; a weight of another one is converted at each use.
 
@@ -22,11 +27,23 @@ class FrozenLinear:
     weight: Tensor
     #: (O,)
     bias: Tensor | None
+    #: What `forward` multiplies with.
+    kernel: LinearKernel = F.linear
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (T, I) to (T, O)."""
         bias = None if self.bias is None else convert_like(self.bias, x)
-        return F.linear(x, convert_like(self.weight, x), bias)
+        return self.kernel(x, convert_like(self.weight, x), bias)
+
+    def pack(self) -> Tensor | None:
+        """Hold the weight in the order that is fastest to read; return it, or None if it stays.
+
+        It goes forward only from then on.
+        """
+        packed = pack_for_onednn(self.weight)
+        if packed is not None:
+            self.weight, self.kernel = packed, multiply_by_onednn
+        return packed
 
     def backward(self, grad_out: Tensor) -> Tensor:
         """Map (T, O) to the input's gradient, (T, I)."""

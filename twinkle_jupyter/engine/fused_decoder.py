@@ -12,13 +12,15 @@ import logging
 from typing import Protocol, cast
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from twinkle_jupyter.engine.batch_adapters import BatchAdapters
 from twinkle_jupyter.engine.layer_halves import Angles, Halves
 from twinkle_jupyter.engine.layer_reader import LayerReader, NotUnderstoodError
-from twinkle_jupyter.engine.lora_linear import AdapterRouter
+from twinkle_jupyter.engine.linear_kernel import LinearKernel
+from twinkle_jupyter.engine.lora_linear import AdapterRouter, LoraLinear
 from twinkle_jupyter.engine.row_attention import RowAttention
 from twinkle_jupyter.engine.row_places import place_rows
 from twinkle_jupyter.engine.training_batch import TrainingBatch
@@ -65,6 +67,22 @@ class FusedLayer(nn.Module):
         self.router = router
         self.dtype = dtype
 
+    def pack(self) -> None:
+        """Hold the linears' weights in the order that is fastest to read; forward only then.
+
+        Neither `original` nor anybody else can use those weights any more.
+        """
+        wrapped = {
+            linear.frozen.weight: linear
+            for linear in self.original.modules()
+            if isinstance(linear, LoraLinear)
+        }
+        for half in self.halves:
+            for linear in half.linears:
+                plain = linear.weight
+                if (packed := linear.pack()) is not None:
+                    wrapped[plain].frozen.weight = nn.Parameter(packed, requires_grad=False)
+
     def forward(
         self,
         hidden_states: Tensor,
@@ -88,6 +106,7 @@ def fuse_decoder(
     router: AdapterRouter,
     base_groups: tuple[tuple[int, ...], ...],
     dtype: torch.dtype,
+    kernel: LinearKernel = F.linear,
 ) -> frozenset[int]:
     """Replace the decoder layers of `model`; return which linears it computes itself from now on.
 
@@ -96,12 +115,13 @@ def fuse_decoder(
         router: Of its wrapped linears.
         base_groups: The wrapped linears that read the same input.
         dtype: What to compute in.
+        kernel: What its linears multiply with, without gradients if it is not torch's own.
     """
     decoder = model.base_model
     layers = getattr(decoder, "layers", None)
     if not isinstance(layers, nn.ModuleList) or not hasattr(decoder, "rotary_emb"):
         return frozenset()
-    reader = LayerReader(base_groups, dtype)
+    reader = LayerReader(base_groups, dtype, kernel)
     try:
         fused = [
             FusedLayer(number, layer, reader.read(layer), router, dtype)

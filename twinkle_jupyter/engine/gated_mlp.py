@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from twinkle_jupyter.engine.frozen_linear import FrozenLinear
 from twinkle_jupyter.engine.half_ends import KeptInner, KeptOut, NormedLinears, ResidualLinear
 from twinkle_jupyter.engine.layer_batch import LayerBatch
 
@@ -33,6 +34,11 @@ class GatedMlp:
     activation: nn.Module
     #: down.
     out: ResidualLinear
+
+    @property
+    def linears(self) -> tuple[FrozenLinear, ...]:
+        """All of its linear layers."""
+        return (*self.inner.linears, self.out.linear)
 
     def forward(
         self, x: Tensor, batch: LayerBatch, *, keeps: bool

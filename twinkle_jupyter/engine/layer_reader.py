@@ -9,6 +9,7 @@ from twinkle_jupyter.engine.attention_half import AttentionHalf
 from twinkle_jupyter.engine.frozen_linear import FrozenLinear
 from twinkle_jupyter.engine.gated_mlp import GatedMlp
 from twinkle_jupyter.engine.half_ends import NormedLinears, ResidualLinear
+from twinkle_jupyter.engine.linear_kernel import LinearKernel
 from twinkle_jupyter.engine.lora_linear import LoraLinear
 from twinkle_jupyter.engine.norms import Norm, choose_norm
 from twinkle_jupyter.engine.row_attention import AttentionShape
@@ -35,13 +36,16 @@ class LayerReader:
     Args:
         base_groups: The wrapped linears that read the same input.
         dtype: What to compute in.
+        kernel: What the linears multiply with.
     """
 
     def __init__(
         self,
         base_groups: tuple[tuple[int, ...], ...],
         dtype: torch.dtype,
+        kernel: LinearKernel,
     ) -> None:
+        self._kernel = kernel
         self._group_of = {
             index: number for number, group in enumerate(base_groups) for index in group
         }
@@ -128,7 +132,9 @@ class LayerReader:
         if len(linears) != len(names) or len(groups) != 1:
             raise NotUnderstoodError(f"{', '.join(names)} are not linear layers side by side")
         self.taken.update(linear.index for linear in linears)
-        frozen = tuple(FrozenLinear(one.frozen.weight, one.frozen.bias) for one in linears)
+        frozen = tuple(
+            FrozenLinear(one.frozen.weight, one.frozen.bias, self._kernel) for one in linears
+        )
         return frozen, groups.pop()
 
 

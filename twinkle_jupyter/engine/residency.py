@@ -64,6 +64,16 @@ class AdapterResidency:
         return self.place(adapter_id) is not None
 
     @property
+    def num_slots(self) -> int:
+        """Adapters that one pass can train."""
+        return self._limits.max_active
+
+    @property
+    def active(self) -> list[AdapterId]:
+        """Adapters in slots now; may be asked for on any thread."""
+        return list(self._active)
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of all adapters in memory."""
         return self._bank.size_bytes + self._resident_bytes

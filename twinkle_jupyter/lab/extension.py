@@ -16,8 +16,11 @@ from twinkle_jupyter.lab.handlers import (
     ServiceStartHandler,
     ServiceStopHandler,
 )
+from twinkle_jupyter.lab.overview_socket import OverviewSocket
+from twinkle_jupyter.lab.overview_watch import OverviewWatch
 from twinkle_jupyter.lab.run_socket import RunEventsSocket
 from twinkle_jupyter.lab.service_process import ServiceProcess
+from twinkle_jupyter.lab.train_handler import TrainHandler
 from twinkle_jupyter.lab.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ class TwinkleExtension(ExtensionApp):
     service_command = List(
         Unicode(), help="What starts a service in the foreground; it ends when its stdin does."
     ).tag(config=True)
+    sidebar = Bool(
+        default_value=True, help="Show the sidebar with runs, adapters and the service."
+    ).tag(config=True)
     service_log = Unicode("", help="Where the service's output goes.").tag(config=True)
 
     @default("service_command")
@@ -55,7 +61,19 @@ class TwinkleExtension(ExtensionApp):
         """Make the process keeper and the way to the service."""
         upstream = Upstream(self.service_url, self.service_api_key)
         process = ServiceProcess(self.service_command, Path(self.service_log), upstream)
-        self.settings.update({"twinkle_upstream": upstream, "twinkle_process": process})
+        watch = OverviewWatch(upstream, process)
+        self.settings.update(
+            {
+                "twinkle_upstream": upstream,
+                "twinkle_process": process,
+                "twinkle_overview": watch,
+            }
+        )
+        # JupyterLab hands this to the page.
+        assert self.serverapp is not None  # noqa: S101 - settings are a server's
+        page = self.serverapp.web_app.settings.setdefault("page_config_data", {})
+        page["twinkleSidebar"] = "true" if self.sidebar else "false"
+        page["twinkleFolder"] = str(Path(self.serverapp.root_dir).absolute())
 
     def initialize_handlers(self) -> None:
         """Add the routes; `ExtensionApp` puts the base URL before each."""
@@ -64,6 +82,8 @@ class TwinkleExtension(ExtensionApp):
                 (r"/twinkle-jupyter/service", ServiceHandler),
                 (r"/twinkle-jupyter/service/start", ServiceStartHandler),
                 (r"/twinkle-jupyter/service/stop", ServiceStopHandler),
+                (r"/twinkle-jupyter/train", TrainHandler),
+                (r"/twinkle-jupyter/overview", OverviewSocket),
                 (r"/twinkle-jupyter/api/(.*)", ProxyHandler),
                 (r"/twinkle-jupyter/runs/([A-Za-z0-9._-]+)/events", RunEventsSocket),
             ]

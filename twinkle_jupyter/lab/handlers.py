@@ -40,8 +40,11 @@ _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 _JUPYTER_QUERY = frozenset({"token", "_xsrf"})
 _STATUS = {
     "not_allowed": 401,
+    "forbidden": 403,
     "conflict": 409,
-    "invalid_data": 413,
+    "invalid_config": 422,
+    "invalid_data": 422,
+    "missing_dependency": 422,
     "not_found": 404,
     "service_unavailable": 503,
 }
@@ -75,9 +78,9 @@ class TwinkleHandler(APIHandler):
             phase, message = "starting", "The service is being restarted"
         return service_body(phase, message)
 
-    async def fail(self, error: TwinkleError) -> None:
-        """Answer with the error body."""
-        self.set_status(_STATUS.get(error.code, 400))
+    async def fail(self, error: TwinkleError, status: int | None = None) -> None:
+        """Answer with the error body, and the status of its kind unless another is given."""
+        self.set_status(status or _STATUS.get(error.code, 400))
         if isinstance(error, ServiceUnavailableError):
             self.set_header("Retry-After", "1")
         await self.finish({"error": error.as_fields()})
@@ -138,6 +141,12 @@ class ProxyHandler(TwinkleHandler):
 
     @authenticated
     @authorized
+    async def put(self, path: str) -> None:
+        """Pass on a PUT with its body."""
+        await self._pass_on(path)
+
+    @authenticated
+    @authorized
     async def delete(self, path: str) -> None:
         """Pass on a DELETE."""
         await self._pass_on(path)
@@ -161,7 +170,7 @@ class ProxyHandler(TwinkleHandler):
             return
         if len(self.request.body) > MAX_BODY_BYTES:
             limit = MAX_BODY_BYTES // 2**20
-            await self.fail(InvalidDataError(f"The request is larger than {limit} MiB."))
+            await self.fail(InvalidDataError(f"The request is larger than {limit} MiB."), 413)
             return
         query = parse_qsl(self.request.query, keep_blank_values=True)
         headers = authorization(connection)

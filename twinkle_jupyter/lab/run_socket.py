@@ -10,17 +10,13 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Literal, cast
 
-from jupyter_core.utils import ensure_async
-from jupyter_server.auth.decorator import ws_authenticated
-from jupyter_server.base.handlers import JupyterHandler
-from jupyter_server.base.websocket import WebSocketMixin
 from tornado.web import HTTPError
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketClosedError
 
 from twinkle_jupyter.client.sse import FrameParser
 from twinkle_jupyter.errors import TwinkleError
-from twinkle_jupyter.lab.handlers import AUTH_RESOURCE
-from twinkle_jupyter.lab.upstream import CONNECT_S, Upstream, authorization
+from twinkle_jupyter.lab.socket import TwinkleSocket
+from twinkle_jupyter.lab.upstream import CONNECT_S, authorization
 from twinkle_jupyter.store.records import TERMINAL_STATES, ends_run
 
 if TYPE_CHECKING:
@@ -36,45 +32,23 @@ SILENCE_S = 25.0
 Reading = Literal["over", "refused", "lost"]
 
 
-class RunEventsSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
+class RunEventsSocket(TwinkleSocket):
     """`runs/{run}/events?after=N`, as frames of JSON."""
 
-    auth_resource = AUTH_RESOURCE
-    _feed: asyncio.Task[None] | None = None
     _after = 0
     _state = ""
 
-    @property
-    def upstream(self) -> Upstream:
-        """The way to the service."""
-        found: Upstream = self.settings["twinkle_upstream"]
-        return found
-
-    @ws_authenticated
-    async def get(self, *args: str, **kwargs: str) -> None:
-        """Open the socket for users who may read."""
-        allowed = self.authorizer.is_authorized(self, self.current_user, "read", AUTH_RESOURCE)
-        if not await ensure_async(allowed):
-            raise HTTPError(403)
+    def read_query(self) -> None:
+        """Note after which event to begin."""
         after = self.get_query_argument("after", "0")
         if not after.isdecimal():
             raise HTTPError(400, f"after={after!r} is not a number")
         self._after = int(after)
-        await super().get(*args, **kwargs)
 
     def open(self, run: str) -> None:
         """Begin to feed the socket."""
         super().open()
-        self._feed = self.upstream.own(self._feed_until_over(run), f"twinkle-socket-{run}")
-
-    def on_message(self, message: str | bytes) -> None:
-        """Ignore what the browser says: commands go by POST."""
-
-    def on_close(self) -> None:
-        """End the feed."""
-        super().on_close()
-        if self._feed is not None:
-            self._feed.cancel()
+        self.feed(self._feed_until_over(run), f"twinkle-socket-{run}")
 
     async def _feed_until_over(self, run: str) -> None:
         try:
@@ -82,12 +56,12 @@ class RunEventsSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
                 await self._say_connection("waiting", "The service is away; the run is safe")
                 await asyncio.sleep(RETRY_S)
             if reading == "over":
-                await self._send({"type": "end"})
+                await self.send({"type": "end"})
             self.close(1000)
         except WebSocketClosedError:
             return
         except TwinkleError as error:
-            await self._send({"type": "error", "error": error.as_fields()})
+            await self.send({"type": "error", "error": error.as_fields()})
             self.close(1000)
 
     async def _read_once(self, run: str) -> Reading:
@@ -121,7 +95,9 @@ class RunEventsSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Send on what one answer brings; None where it ends without a last event."""
         if answer.status_code in {400, 401, 403, 404, 422}:
             await answer.aread()
-            await self._send({"type": "error", "error": _error_of(answer)})
+            if (said := _error_of(answer)) is None:
+                return "lost"  # not the service: a proxy, while there is none behind it
+            await self.send({"type": "error", "error": said})
             return "refused"
         if answer.status_code == 204:  # the browser has the last event
             return "over"
@@ -134,7 +110,7 @@ class RunEventsSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
             if frame is None:
                 continue
             position, entry = int(frame.event_id), json.loads(frame.data)
-            await self._send({"type": "event", "id": position, "event": entry})
+            await self.send({"type": "event", "id": position, "event": entry})
             self._after = position
             if ends_run(entry):
                 return "over"
@@ -153,16 +129,12 @@ class RunEventsSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     async def _say_connection(self, state: Literal["live", "waiting"], message: str) -> None:
         if state != self._state:
             self._state = state
-            await self._send({"type": "connection", "state": state, "message": message})
-
-    async def _send(self, frame: dict[str, object]) -> None:
-        await self.write_message(json.dumps(frame))
+            await self.send({"type": "connection", "state": state, "message": message})
 
 
 def _error_of(answer: httpx.Response) -> object:
-    """Return the inner error body, also of an answer that has none."""
+    """Return the inner error body; None of an answer that has none."""
     try:
         return answer.json()["error"]
-    except (ValueError, KeyError):
-        message = f"The service answered {answer.status_code}."
-        return {"code": "internal_error", "message": message, "hint": ""}
+    except (ValueError, KeyError, TypeError):
+        return None

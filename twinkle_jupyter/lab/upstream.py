@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from twinkle_jupyter import __version__
-from twinkle_jupyter.client.discovery import Connection, find_connection
+from twinkle_jupyter.client.discovery import Connection, find_connection, find_hub_connection
 from twinkle_jupyter.errors import TwinkleError
 
 if TYPE_CHECKING:
@@ -34,14 +34,16 @@ class Upstream:
     """Finds the service and holds the client that speaks with it.
 
     Args:
-        service_url: A service elsewhere; empty for the one that the connection file names.
+        service_url: A service elsewhere; empty for the one of the JupyterHub around this server,
+            else the one that the connection file names.
         api_key: Key for the service at `service_url`.
     """
 
     def __init__(self, service_url: str = "", api_key: str = "") -> None:
         service_url = service_url or os.environ.get("TWINKLE_URL", "")
-        self.is_elsewhere = bool(service_url)
-        self._elsewhere = Connection(
+        of_hub = None if service_url else find_hub_connection()
+        self.is_elsewhere = bool(service_url) or of_hub is not None
+        self._elsewhere = of_hub or Connection(
             url=service_url.rstrip("/"), api_key=api_key or os.environ.get("TWINKLE_API_KEY", "")
         )
         self._client: httpx.AsyncClient | None = None
@@ -56,7 +58,7 @@ class Upstream:
             self._client = httpx.AsyncClient(
                 timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
                 limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=20),
-                trust_env=self.is_elsewhere,
+                trust_env=self.is_elsewhere and not self._elsewhere.is_local,
             )
         return self._client
 

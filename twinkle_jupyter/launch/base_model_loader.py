@@ -18,6 +18,11 @@ from twinkle_jupyter.ids import new_error_id
 from twinkle_jupyter.launch.announce import Announcer
 from twinkle_jupyter.launch.dtype_decision import decide_dtype
 from twinkle_jupyter.launch.model_fetch import FetchProgress, ensure_base_model
+from twinkle_jupyter.launch.sampler_placement import (
+    choose_placement,
+    count_base_bytes,
+    read_gpu_bytes,
+)
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.opening import LONG_PATIENCE_S, open_store
 from twinkle_jupyter.store.records import BaseModelRow
@@ -100,8 +105,7 @@ class BaseModelLoader:
             loading = await self._plan(name, folder)
             await self._tell(loading)
             await self._ray_is_up.wait()
-            await self._place(loading)
-            return replace(loading, phase="ready", message="")
+            return await self._place(loading)
         except TwinkleError as error:
             failed = BaseModelRow(name, "failed", str(error))
         except Exception:
@@ -146,28 +150,39 @@ class BaseModelLoader:
             num_samplers=self._config.sampler_of(name).replicas,
         )
 
-    async def _place(self, row: BaseModelRow) -> None:
-        from twinkle_jupyter.actors.gpu_shares import share_free_gpus
+    async def _place(self, row: BaseModelRow) -> BaseModelRow:
+        from twinkle_jupyter.actors.gpu_shares import count_free_gpus, share_for_both, share_gpus
 
-        gpus = await asyncio.to_thread(
-            share_free_gpus,
-            row.num_samplers,
-            self._config.trainer_of(row.name).gpus,
-            self._config.sampler_of(row.name).gpus,
+        free = await asyncio.to_thread(count_free_gpus)
+        for_trainer = self._config.trainer_of(row.name).gpus
+        sampler = self._config.sampler_of(row.name)
+        placement = choose_placement(
+            sampler.placement_wish,
+            free,
+            await read_gpu_bytes() if free else None,
+            count_base_bytes(Path(row.folder), row.dtype),
         )
-        trainer = self._place_trainer(row, gpus.trainer)
-        samplers = [
-            self._place_sampler(row, number, gpus.sampler) for number in range(row.num_samplers)
-        ]
+        row = replace(row, sampler_placement=placement)
+        if placement == "with_trainer":
+            trainer = self._place_trainer(row, share_for_both(free, for_trainer))
+            parts = [(trainer, "start_sampler")]
+        else:
+            gpus = share_gpus(free, row.num_samplers, for_trainer, sampler.gpus)
+            trainer = self._place_trainer(row, gpus.trainer)
+            numbers = range(row.num_samplers)
+            parts = [(self._place_sampler(row, n, gpus.sampler), "start") for n in numbers]
         await _start(trainer)
         # The first step need not wait for the sampler; what needs it does.
-        await self._tell(replace(row, phase="ready", message=""))
-        for sampler in samplers:
-            await _start(sampler)
+        row = replace(row, phase="ready", message="")
+        await self._tell(row)
+        for actor, method in parts:
+            await _start(actor, method)
+        return row
 
     def _place_trainer(self, row: BaseModelRow, num_gpus: float) -> NamedActor:
         from twinkle_jupyter.actors.placement import place
         from twinkle_jupyter.actors.trainer_actor import JournalHome, TrainerActor
+        from twinkle_jupyter.actors.trainer_with_sampler_actor import TrainerWithSamplerActor
 
         name = row.name
         settings = self._config.trainer_settings(name, row.dtype)
@@ -178,8 +193,13 @@ class BaseModelLoader:
             str(self._config.trainer_folder(name)),
         )
         log_file = str(self._config.home / "trainer.log")
-        given = (row.folder, name, self._config.threads, settings, log_file, journal)
-        return place(TrainerActor, trainer_name(name), *given, num_gpus=num_gpus)
+        shared = (row.folder, name, self._config.threads)
+        if row.sampler_placement == "with_trainer":
+            both = (settings, self._config.sampler_of(name).settings(row.dtype, 1.0))
+            given = (*shared, both, log_file, journal)
+            return place(TrainerWithSamplerActor, trainer_name(name), *given, num_gpus=num_gpus)
+        alone = (*shared, settings, log_file, journal)
+        return place(TrainerActor, trainer_name(name), *alone, num_gpus=num_gpus)
 
     def _place_sampler(self, row: BaseModelRow, number: int, num_gpus: float) -> NamedActor:
         from twinkle_jupyter.actors.placement import place
@@ -206,12 +226,12 @@ class BaseModelLoader:
             await self._announcer.say("starting", row.message)
 
 
-async def _start(actor: NamedActor) -> None:
+async def _start(actor: NamedActor, method: str = "start") -> None:
     """Wait until the actor has loaded the model; one that dies on the way is begun again by Ray."""
     deadline = time.monotonic() + _RESTARTS_S
     while True:
         try:
-            return await actor.tell(_LOAD_TIMEOUT_S, "start")
+            return await actor.tell(_LOAD_TIMEOUT_S, method)
         except ServiceUnavailableError:
             if time.monotonic() > deadline:
                 raise

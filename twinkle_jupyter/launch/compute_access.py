@@ -77,7 +77,7 @@ class ComputeAccess:
         trainer, sampler = await self._ray.call(
             lambda: (
                 RayTrainerHandle(trainer_name(name)),
-                find_samplers(name, model.num_samplers),
+                find_samplers(name, model.num_samplers, model.sampler_placement),
             ),
             _LOOK_UP_S,
         )

@@ -31,9 +31,14 @@ from twinkle_jupyter.launch.local_key import local_api_key
 from twinkle_jupyter.launch.service_place import ServicePlace
 from twinkle_jupyter.launch.stored_state import check_stored_state
 from twinkle_jupyter.service.app import create_app
+from twinkle_jupyter.service.departed_users import DepartedUsers
+from twinkle_jupyter.service.gauges import EVERY_S as GAUGES_EVERY_S
+from twinkle_jupyter.service.gauges import take_gauges
+from twinkle_jupyter.service.hub_users import HubUsers
+from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.tinker.expiry import delete_expired
 from twinkle_jupyter.service.tinker.state import TinkerState
-from twinkle_jupyter.store.interface import StateStore
+from twinkle_jupyter.store.audit import cut_acts
 from twinkle_jupyter.store.opening import LONG_PATIENCE_S, SHORT_PATIENCE_S, open_store
 from twinkle_jupyter.store.records import PhaseRow
 from twinkle_jupyter.telemetry import log_to_file
@@ -49,6 +54,7 @@ _DRAIN_S = 2
 #: What the leader does for everybody.
 _SESSIONS_EVERY_S = 15.0
 _WEIGHTS_EVERY_S = 60.0
+_AUDIT_EVERY_S = 600.0
 
 
 def serve(
@@ -100,8 +106,7 @@ async def _serve(config: ServiceConfig, place: ServicePlace, *, until_stdin_clos
         adapter_files=ExportProcess(),
         quota_store=counts,
     )
-    tinker: TinkerState = app.state.tinker
-    leader = Leader(store, _duties(store, tinker))
+    leader = Leader(store, _duties(app))
     server = _server_of(app)
     key = await local_api_key(store, config.home / "local.key")
     host, port = listener.getsockname()[:2]
@@ -129,7 +134,7 @@ async def _serve(config: ServiceConfig, place: ServicePlace, *, until_stdin_clos
         for watch in watches:
             watch.cancel()
     remove_connection(os.getpid())
-    await tinker.samples.leave()
+    await _leave(app)
     await access.leave()
     if place.is_last():
         await cluster.end()
@@ -160,20 +165,47 @@ def _say_address(connection: Connection) -> None:
         sys.stdout.flush()
 
 
-def _duties(store: StateStore, tinker: TinkerState) -> list[Duty]:
+async def _leave(app: FastAPI) -> None:
+    tinker: TinkerState = app.state.tinker
+    await tinker.samples.leave()
+    hub: HubUsers | None = app.state.hub
+    if hub is not None:
+        await hub.close()
+
+
+def _duties(app: FastAPI) -> list[Duty]:
+    parts: ServiceParts = app.state.parts
+    tinker: TinkerState = app.state.tinker
+    hub: HubUsers | None = app.state.hub
+    departed = None if hub is None else DepartedUsers(parts, hub.api)
+
     async def put_away(_: int) -> None:
         await tinker.keeper.look()
 
     async def delete(_: int) -> None:
-        await delete_expired(store)
+        await delete_expired(parts.store)
 
     async def remove(_: int) -> None:
         await tinker.cleanup.run_once()
 
+    async def look(_: int) -> None:
+        if departed is not None:
+            await departed.look()
+
+    async def count(epoch: int) -> None:
+        await take_gauges(parts, epoch)
+
+    async def cut(_: int) -> None:
+        audit = parts.config.audit
+        await cut_acts(parts.store, keep_days=audit.keep_days, keep_entries=audit.keep_entries)
+
     return [
+        Duty("finding the service in numbers", GAUGES_EVERY_S, count),
+        Duty("forgetting old acts", _AUDIT_EVERY_S, cut),
         Duty("putting away what silent sessions train", _SESSIONS_EVERY_S, put_away),
         Duty("deleting weights whose time is over", _WEIGHTS_EVERY_S, delete),
         Duty("removing sessions that are long over", tinker.cleanup.EVERY_S, remove),
+        Duty("looking for users that are gone", parts.config.hub.look_every_s, look),
     ]
 
 

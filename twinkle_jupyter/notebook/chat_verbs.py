@@ -109,7 +109,7 @@ def sample(session: Session, arguments: Namespace) -> Answer | Answers:
     return stream_answers(session, client, answers, messages)
 
 
-def adapters(session: Session, _: Namespace) -> AdapterListing:
+def list_adapters(session: Session) -> AdapterListing:
     """List the adapters: whence each came, where it is, what it takes on disk."""
     client = session.service.running()
     found = client.adapters(details=True)

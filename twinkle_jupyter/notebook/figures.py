@@ -29,6 +29,7 @@ def run_line(adapter: str, picture: Snapshot) -> str:
         parts.append(f"step {picture['step']} of {picture['total_steps']}")
     if picture["points"]:
         parts.append(f"loss {picture['points'][-1][1]:.3f}")
+    parts += [f"{name.replace('_', ' ')} {said:.3f}" for name, said in picture["metrics"].items()]
     if picture["memory_bytes"] and not picture["step"]:
         parts.append(f"needs about {format_memory(picture['memory_bytes'])}")
     if detail := picture["reason"] or picture["message"] or picture["notice"]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LOGGERS = ("tensorboard", "wandb", "trackio")
 _SHOWN_ROWS = 12
 _COLUMNS = ("step", "loss", "eval_loss", "learning_rate", "grad_norm", "tokens_per_second")
+#: Shown where there are any.
+_OF_A_LOSS = ("accuracy", "reward_margin")
 
 
 def add_metric_arguments(parser: ArgumentParser) -> None:
@@ -64,10 +66,11 @@ def _hold(client: Client, name: str) -> Run | Sweep:
 
 
 def _show(session: Session, name: str, rows: Sequence[Mapping[str, JSON]]) -> None:
-    shown = [tuple(_cell(row.get(column)) for column in _COLUMNS) for row in rows[-_SHOWN_ROWS:]]
+    columns = (*_COLUMNS, *(name for name in _OF_A_LOSS if any(name in row for row in rows)))
+    shown = [tuple(_cell(row.get(column)) for column in columns) for row in rows[-_SHOWN_ROWS:]]
     left_out = len(rows) - len(shown)
     note = f"{left_out} earlier steps are in `--to FILE.csv`." if left_out else ""
-    session.face.table(Table(f"Metrics of {name}", _COLUMNS, shown, note))
+    session.face.table(Table(f"Metrics of {name}", columns, shown, note))
 
 
 def _cell(value: object) -> str:

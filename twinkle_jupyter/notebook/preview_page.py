@@ -88,12 +88,15 @@ def _table(facts: Preview) -> Table:
     usable = facts.num_rows - facts.num_unusable
     layouts = facts.layouts.most_common()
     layout = ", ".join(
-        f"{name} ({count:,})" if len(layouts) > 1 else name for name, count in layouts
+        f"{name} layout ({count:,})" if len(layouts) > 1 else f"{name} layout"
+        for name, count in layouts
     )
     unusable = f", {facts.num_unusable:,} of them unusable" if facts.num_unusable else ""
     partial = " before the interrupt" if facts.is_partial else ""
+    if facts.has_pairs:
+        layout += ", for `--loss dpo`"
     pairs = [
-        ("format", facts.kind + (f", {layout} layout" if layout else ", no layout that is known")),
+        ("format", facts.kind + (f", {layout}" if layout else ", no layout that is known")),
         ("rows", f"{facts.num_rows:,}{unusable}{partial}"),
     ]
     if not facts.lengths:
@@ -104,7 +107,7 @@ def _table(facts: Preview) -> Table:
         ("tokens", f"{about}{facts.num_tokens:,}; {_share(facts.num_learned, facts)} are learned"),
         ("by role", _roles(facts)),
         (
-            "tokens of a row",
+            "tokens of an answer with its prompt" if facts.has_pairs else "tokens of a row",
             f"half have up to {facts.length_at(0.5):,}, 95 % up to {facts.length_at(0.95):,},"
             f" the longest has {max(facts.lengths):,}",
         ),

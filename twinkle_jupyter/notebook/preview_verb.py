@@ -42,7 +42,7 @@ class PreviewValue(CellValue):
 def add_preview_arguments(parser: ArgumentParser) -> None:
     """Take the data, and the settings that decide what becomes of it."""
     add_data_argument(parser)
-    add_run_settings(parser, ("base_model", "max_length", "loss_mask", "reasoning"))
+    add_run_settings(parser, ("base_model", "max_length", "loss", "loss_mask", "reasoning"))
 
 
 def preview(session: Session, arguments: Namespace) -> PreviewValue:
@@ -51,6 +51,7 @@ def preview(session: Session, arguments: Namespace) -> PreviewValue:
     An interrupt ends the reading and shows what was read so far.
     """
     from twinkle_jupyter.datasets.preview import read_preview
+    from twinkle_jupyter.datasets.run_rows import purpose_of
 
     config = read_config(arguments, {})
     facts: Preview | None = None
@@ -58,7 +59,8 @@ def preview(session: Session, arguments: Namespace) -> PreviewValue:
         measure = _measure(config)
         try:
             with session.face.progress() as say:
-                for facts in read_preview(source, name, config.max_length, measure):
+                limit, purpose = config.max_length, purpose_of(config.loss)
+                for facts in read_preview(source, name, limit, measure, purpose):
                     if facts.num_rows % _TELL_ROWS == 0:
                         say(f"{facts.num_rows:,} rows read")
         except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from twinkle_jupyter.notebook.session import Session, Table
 
 if TYPE_CHECKING:
     from twinkle_jupyter.config.run_record import RunRecord
-    from twinkle_jupyter.datasets.records import LoadedRecords
+    from twinkle_jupyter.datasets.run_rows import RunRows
 
 #: Settings that may be given with a record: the curve does not depend on them.
 _FREE = frozenset({"adapter", "base_model"})
@@ -50,7 +50,7 @@ def record(session: Session, arguments: Namespace) -> None:
 
 def load_record(
     session: Session, path: str, given: Mapping[str, object], *, has_data: bool
-) -> tuple[RunRecord, LoadedRecords]:
+) -> tuple[RunRecord, RunRows]:
     """Read a record and the rows beside it.
 
     Args:
@@ -64,7 +64,7 @@ def load_record(
         InvalidDataError: The rows are not there, or others.
     """
     from twinkle_jupyter.config.run_record import RECORDS_FILE, read_record
-    from twinkle_jupyter.datasets.records import load_records
+    from twinkle_jupyter.datasets.run_rows import load_rows
     from twinkle_jupyter.runs.input_digests import read_versions
 
     found = read_record(Path(path))
@@ -77,7 +77,8 @@ def load_record(
             "Only --adapter, --base-model and --wait can.",
         )
     file = Path(path).expanduser()
-    data = load_records((file if file.is_dir() else file.parent) / RECORDS_FILE)
+    rows = (file if file.is_dir() else file.parent) / RECORDS_FILE
+    data = load_rows(rows, str(found.config.get("loss", "")))
     differing = [
         f"{name} {ours} (recorded: {found.versions[name]})"
         for name, ours in read_versions().items()

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from twinkle_jupyter.client.client import Client, RunBody
     from twinkle_jupyter.config.run_config import RunConfig
     from twinkle_jupyter.config.run_record import RunRecord
+    from twinkle_jupyter.datasets.record_checks import Record
     from twinkle_jupyter.datasets.records import LoadedRecords
+    from twinkle_jupyter.datasets.run_rows import RunRows
 
 
 def add_data_argument(parser: ArgumentParser) -> None:
@@ -70,7 +72,8 @@ def train(session: Session, arguments: Namespace) -> RunHandle:
     else:
         if arguments.from_adapter:
             shape = _shape_of(session, arguments.from_adapter)
-        data = load_data(session, arguments.data, "train")
+        config = read_config(arguments, shape)
+        data = load_run_rows(session, arguments.data, "train", config.loss)
     config = read_config(arguments, shape)
     found = session.service.find()
     base_model = settle_base_model(config.base_model, found.connection if found else None)
@@ -166,9 +169,16 @@ def stop_run(session: Session, arguments: Namespace) -> RunHandle:
 
 def _shape_of(session: Session, name: str) -> dict[str, object]:
     """Return what a run that begins with this adapter must have."""
-    for adapter in session.service.started(session.face).adapters():
+    client, shape = session.service.started(session.face), {"rank", "alpha", "base_model"}
+    if "://" in name:
+        from twinkle_jupyter.client.sharing import list_shared
+
+        for shared in list_shared(client.connection):
+            if shared.path == name:
+                return shared.model_dump(include=shape)
+    for adapter in client.adapters():
         if adapter.name == name:
-            return adapter.model_dump(include={"rank", "alpha", "base_model"})
+            return adapter.model_dump(include=shape)
     raise NotFoundError(
         f"There is no adapter {name!r}.", f"`{session.prefix} adapters` lists yours."
     )
@@ -196,8 +206,8 @@ def read_config(arguments: Namespace, shape: Mapping[str, object]) -> RunConfig:
         raise settings_error(error, shown=flags) from error
 
 
-def load_data(session: Session, word: str | None, verb: str) -> LoadedRecords:
-    """Read what a verb is to train on: the cell's body, a variable, a file, a shipped data set.
+def load_data(session: Session, word: str | None, verb: str) -> LoadedRecords[Record]:
+    """Read conversations for a verb: the cell's body, a variable, a file, a shipped data set.
 
     Raises:
         InvalidDataError: There is nothing, or it cannot be trained on.
@@ -206,6 +216,18 @@ def load_data(session: Session, word: str | None, verb: str) -> LoadedRecords:
 
     with found_data(session, word, verb) as (source, name):
         return load_records(source, name=name)
+
+
+def load_run_rows(session: Session, word: str | None, verb: str, loss: str) -> RunRows:
+    """Read what a run of this loss trains on: conversations, or pairs of answers.
+
+    Raises:
+        InvalidDataError: There is nothing, or it cannot be trained on.
+    """
+    from twinkle_jupyter.datasets.run_rows import load_rows
+
+    with found_data(session, word, verb) as (source, name):
+        return load_rows(source, loss, name)
 
 
 @contextmanager

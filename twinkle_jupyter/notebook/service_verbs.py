@@ -16,6 +16,7 @@ from twinkle_jupyter.notebook.session import Session, Table
 if TYPE_CHECKING:
     from twinkle_jupyter.client.client import Client, RunBody
     from twinkle_jupyter.client.discovery import Connection
+    from twinkle_jupyter.wire.native import ServiceBody
 
 #: What a service gets to end, in seconds.
 STOP_S = 20.0
@@ -105,6 +106,7 @@ def _card(client: Client) -> Table:
     phase = f"{service.phase}: {service.message}" if service.message else service.phase
     rows = [
         ("service", phase),
+        *notice_rows(service),
         ("address", client.connection.address),
         ("base models", ", ".join(service.base_models) or "none loaded yet"),
         *((f"computed in ({name})", said) for name, said in service.computed_in.items()),
@@ -113,6 +115,18 @@ def _card(client: Client) -> Table:
     rows += limit_rows(client)
     rows += [(run.adapter, describe_run(run)) for run in client.runs()[:MAX_RUNS]]
     return Table("Twinkle", (), rows, "`%twinkle help` lists the verbs.")
+
+
+def notice_rows(service: ServiceBody) -> list[tuple[str, str]]:
+    """Say what an admin tells everybody."""
+    rest, said = service.maintenance, service.broadcast
+    rows = []
+    if rest is not None:
+        until = f", expected until {rest.until[:16].replace('T', ' ')} UTC" if rest.until else ""
+        rows.append(("maintenance", f"{rest.message} (no new work is taken in{until})"))
+    if said is not None:
+        rows.append(("message" if said.level == "info" else "warning", said.message))
+    return rows
 
 
 def limit_rows(client: Client) -> list[tuple[str, str]]:

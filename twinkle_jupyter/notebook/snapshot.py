@@ -66,6 +66,8 @@ class Snapshot(TypedDict):
     tokens_per_second: float | None
     grad_norm: float | None
     phase_seconds: PhaseSeconds | None
+    #: Of the newest step: what the loss says beside itself, such as `accuracy`.
+    metrics: dict[str, float]
     #: Estimate of what the trainer's machine needs at most; 0 where there is none.
     memory_bytes: int
     #: What that machine has; 0 where there is no estimate.
@@ -93,6 +95,7 @@ class RunPicture:
     learning_rate: float | None = None
     grad_norm: float | None = None
     phase_seconds: PhaseSeconds | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
     memory_bytes: int = 0
     machine_bytes: int = 0
     notice: str = ""
@@ -133,6 +136,7 @@ class RunPicture:
             "tokens_per_second": self._tokens_per_second(seconds),
             "grad_norm": self.grad_norm,
             "phase_seconds": self.phase_seconds,
+            "metrics": self.metrics,
             "memory_bytes": self.memory_bytes,
             "machine_bytes": self.machine_bytes,
             "notice": self.notice,
@@ -196,6 +200,7 @@ class RunPicture:
             "backward": _number(entry.get("backward_seconds", 0.0)),
             "optimizer": _number(entry.get("optimizer_seconds", 0.0)),
         }
+        self.metrics = dict(cast("Mapping[str, float]", entry.get("metrics", {})))
         _append_finite(self.points, entry)
         num_tokens, seconds = _whole(entry["num_tokens"]), _number(entry["seconds"])
         self.recent.append((num_tokens, seconds))

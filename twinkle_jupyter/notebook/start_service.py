@@ -91,6 +91,11 @@ def start_service(say: Callable[[str], None]) -> Connection:
     connection = find_connection()
     if connection is not None and answers(connection):
         return connection
+    if connection is not None and connection.is_of_hub:
+        raise ServiceUnavailableError(
+            f"The training service of this JupyterHub, at {connection.url}, does not answer.",
+            "Nothing is started here in its place: ask an admin of the Hub.",
+        )
     if os.environ.get("TWINKLE_URL"):
         url = os.environ["TWINKLE_URL"]
         raise ServiceUnavailableError(

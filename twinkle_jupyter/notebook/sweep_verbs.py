@@ -13,7 +13,7 @@ from twinkle_jupyter.errors import InvalidConfigError, NotFoundError, ServiceUna
 from twinkle_jupyter.notebook.arguments import add_run_settings, grid_settings
 from twinkle_jupyter.notebook.base_model_choice import settle_base_model
 from twinkle_jupyter.notebook.cell_value import Listing, list_out
-from twinkle_jupyter.notebook.run_verbs import add_data_argument, load_data
+from twinkle_jupyter.notebook.run_verbs import add_data_argument, load_run_rows
 from twinkle_jupyter.notebook.run_verbs import show as show_run
 from twinkle_jupyter.notebook.session import Session, Table
 from twinkle_jupyter.notebook.several_runs import RunsHandle, show_runs
@@ -91,7 +91,7 @@ def sweep(session: Session, arguments: Namespace) -> SweepHandle:
         raise InvalidConfigError(
             f"`--halving {arguments.halving}` is not at least 2.", "3 leaves a third at each rung."
         )
-    data = load_data(session, arguments.data, "sweep")
+    data = load_run_rows(session, arguments.data, "sweep", str(config.get("loss", "")))
     found = session.service.find()
     shared["base_model"] = settle_base_model(base_model, found.connection if found else None)
     client = session.service.started(session.face)

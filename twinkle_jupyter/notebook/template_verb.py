@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from twinkle_jupyter.errors import STARTING, InvalidConfigError, TwinkleError
-from twinkle_jupyter.notebook.run_verbs import add_data_argument, load_data
+from twinkle_jupyter.notebook.run_verbs import add_data_argument, found_data
 from twinkle_jupyter.notebook.service_link import READY_S
 from twinkle_jupyter.notebook.session import Session
 
@@ -34,38 +35,71 @@ def add_template_arguments(parser: ArgumentParser) -> None:
         "--loss-mask", default="all-assistant", metavar="RULE", help="which tokens are learned"
     )
     parser.add_argument("--max-length", type=int, metavar="N", help="tokens from N on are cut")
+    parser.add_argument(
+        "--adapter",
+        default="",
+        metavar="NAME",
+        help="say how likely each token is to it, such as `pirate` or `pirate@40`, and to its base"
+        " model",
+    )
+    parser.add_argument(
+        "--side",
+        choices=("chosen", "rejected"),
+        default="chosen",
+        help="of a row with two answers, which to show",
+    )
 
 
 def template(session: Session, arguments: Namespace) -> None:
     """Show a row as tokens: role, loss weight and place of each, with the rule to change."""
-    messages, title = _read_row(session, arguments)
+    row = _read_row(session, arguments)
     client = session.service.ready(session.face)
     asked = {
-        "messages": [dict(message) for message in messages],
+        "messages": [dict(message) for message in row.messages],
         "base_model": arguments.base_model,
-        "loss_mask": arguments.loss_mask,
+        "loss_mask": row.loss_mask or arguments.loss_mask,
         "max_length": arguments.max_length,
+        "adapter": arguments.adapter,
     }
     view = _ask(session, client, asked)
     from twinkle_jupyter.notebook.token_panels import live_token_bundle
 
-    session.face.place(f"tokens {title} {arguments.row}")(
-        live_token_bundle(client, title, asked["messages"], view)
+    session.face.place(f"tokens {row.title} {arguments.row}")(
+        live_token_bundle(client, row.title, asked["messages"], view)
     )
 
 
-def _read_row(session: Session, arguments: Namespace) -> tuple[Sequence[Mapping[str, str]], str]:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What is shown."""
+
+    messages: Sequence[Mapping[str, object]]
+    title: str
+    #: Of a preference, whose messages say what is compared; else empty.
+    loss_mask: str = ""
+
+
+def _read_row(session: Session, arguments: Namespace) -> _Row:
     if arguments.data is None and not session.body:
-        return _EXAMPLE, "An example"
-    records = load_data(session, arguments.data, "template").records
+        return _Row(_EXAMPLE, "An example")
+    from twinkle_jupyter.datasets.run_rows import guess_loss, load_rows
+
+    records: Sequence[Mapping[str, object]]
+    with found_data(session, arguments.data, "template") as (source, name):
+        records = load_rows(source, guess_loss(source, name), name).records
     if not 1 <= arguments.row <= len(records):
         raise InvalidConfigError(
             f"`--row {arguments.row}` is not there: the data have {len(records)} rows.",
             "Rows are counted from 1.",
         )
     title = f"Row {arguments.row} of {len(records)}"
-    messages: Sequence[Mapping[str, str]] = records[arguments.row - 1]["messages"]
-    return messages, title
+    record = records[arguments.row - 1]
+    if "messages" in record:
+        return _Row(cast("Sequence[Mapping[str, object]]", record["messages"]), title)
+    from twinkle_jupyter.templates.answer_sides import side_record
+
+    messages = side_record(record, arguments.side)["messages"]
+    return _Row(messages, f"{title}, {arguments.side}", "custom")
 
 
 def _ask(session: Session, client: Client, asked: Mapping[str, object]) -> TokenViewBody:

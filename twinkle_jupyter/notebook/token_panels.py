@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,28 @@ def token_line(title: str, view: TokenViewBody) -> str:
     count = len(view.tokens.id)
     cut = max(0, count - view.max_length) if view.max_length is not None else 0
     said = f"{title}: {count} tokens, {view.num_learned} learned"
-    return f"{said}, {cut} cut at {view.max_length}" if cut else said
+    if cut:
+        said += f", {cut} cut at {view.max_length}"
+    return said + _mean_line(view)
+
+
+def _mean_line(view: TokenViewBody) -> str:
+    """Say how likely the learned tokens are, on average; empty where that was not asked for."""
+    means = [
+        f"{mean:.2f} with {name}"
+        for name, mean in (
+            (view.adapter, _mean_learned(view, view.tokens.logprob)),
+            ("the base model", _mean_learned(view, view.tokens.base_logprob)),
+        )
+        if mean is not None
+    ]
+    return f", mean log-probability {', '.join(means)}" if means else ""
+
+
+def _mean_learned(view: TokenViewBody, logprobs: Sequence[float | None]) -> float | None:
+    pairs = zip(logprobs, view.tokens.weight, strict=False)
+    known = [value for value, weight in pairs if value is not None and weight > 0]
+    return sum(known) / len(known) if known else None
 
 
 def _html(title: str, view: TokenViewBody) -> str:
@@ -64,7 +86,12 @@ def _html(title: str, view: TokenViewBody) -> str:
     looks = zip(tokens.role, tokens.weight, tokens.text, strict=True)
     numbered = itertools.islice(enumerate(looks), _MAX_DRAWN)
     limit = len(tokens.id) if view.max_length is None else view.max_length
-    groups = itertools.groupby(numbered, lambda one: (one[1][0], one[1][1] > 0, one[0] >= limit))
+
+    def look_of(one: tuple[int, tuple[str, float, str]]) -> _Look:
+        place, (role, weight, _) = one
+        return _Look(role, weight > 0, place >= limit, _say_likely(view, place))
+
+    groups = itertools.groupby(numbered, look_of)
     drawn = "".join(
         _stretch(look, "".join(text for _, (_, _, text) in stretch)) for look, stretch in groups
     )
@@ -75,8 +102,32 @@ def _html(title: str, view: TokenViewBody) -> str:
     )
 
 
-def _stretch(look: tuple[str, bool, bool], text: str) -> str:
-    role, is_learned, is_cut = look
-    line = "line-through" if is_cut else "underline" if is_learned else "none"
-    style = f"background:{_TINTS.get(role, 'none')};text-decoration:{line}"
-    return f'<span title="{escape(role)}" style="{style}">{escape(text)}</span>'
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What tokens side by side have in common."""
+
+    role: str
+    is_learned: bool
+    is_cut: bool
+    #: How likely a token is; empty where that is not known.
+    likely: str
+
+
+def _say_likely(view: TokenViewBody, place: int) -> str:
+    """Say how likely a token is with the adapter and with the base model."""
+    said = [
+        f"{logprobs[place]:.2f} with {name}"
+        for name, logprobs in (
+            (view.adapter, view.tokens.logprob),
+            ("the base model", view.tokens.base_logprob),
+        )
+        if logprobs and logprobs[place] is not None
+    ]
+    return f", log-probability {', '.join(said)}" if said else ""
+
+
+def _stretch(look: _Look, text: str) -> str:
+    line = "line-through" if look.is_cut else "underline" if look.is_learned else "none"
+    style = f"background:{_TINTS.get(look.role, 'none')};text-decoration:{line}"
+    title = escape(f"{look.role}{look.likely}")
+    return f'<span title="{title}" style="{style}">{escape(text)}</span>'

@@ -18,6 +18,7 @@ from twinkle_jupyter.notebook import (
     record_verbs,
     run_verbs,
     service_verbs,
+    share_verbs,
     steer_verbs,
     sweep_verbs,
     template_verb,
@@ -142,10 +143,7 @@ def _export_verbs() -> list[Verb]:
             export_verbs.export,
         ),
         Verb(
-            "push",
-            "send an adapter to a model hub",
-            export_verbs.add_push_arguments,
-            export_verbs.push,
+            "push", "send an adapter to a hub", export_verbs.add_push_arguments, export_verbs.push
         ),
         Verb(
             "import",
@@ -185,7 +183,7 @@ _GROUPS = {
     "steering": "pause resume stop-run set fork rewind checkpoint checkpoints tree",
     "sweeps": "sweep sweeps prune extend stop-sweep",
     "asking": "chat compare sample",
-    "adapters": "adapters export push import delete",
+    "adapters": "adapters export push import delete share unshare download",
     "the service": "status start stop log doctor",
     "Twinkle itself": "help debug enable-magics",
 }
@@ -217,7 +215,6 @@ def _table() -> dict[str, Verb]:
             template_verb.add_template_arguments,
             template_verb.template,
         ),
-        Verb("adapters", "list the adapters", none, chat_verbs.adapters),
         Verb(
             "delete",
             "delete an adapter's weights",
@@ -241,6 +238,7 @@ def _table() -> dict[str, Verb]:
         *_steering_verbs(),
         *_sweep_verbs(),
         *_export_verbs(),
+        *share_verbs.share_verbs(),
     )
     groups = {name: group for group, names in _GROUPS.items() for name in names.split()}
     order = list(groups)

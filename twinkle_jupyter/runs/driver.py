@@ -27,6 +27,7 @@ from twinkle_jupyter.runs.patience import Patience
 from twinkle_jupyter.runs.plan_announcement import announce_plan
 from twinkle_jupyter.runs.probes import Probes
 from twinkle_jupyter.runs.recorder import Recorder
+from twinkle_jupyter.runs.references import References
 from twinkle_jupyter.runs.row_of_run import RowOfRun
 from twinkle_jupyter.runs.run_log import RunLog
 from twinkle_jupyter.runs.steering import CHECKPOINT, Steering
@@ -137,7 +138,8 @@ class RunDriver:
         await self._row.change(total_steps=steering.total_steps)
         compute = await self._provider.compute(config.base_model, say)
         probes = Probes(steering, row.adapter_id, row.owner, template, log)
-        stepper = Stepper(compute, steering, batches, row.adapter_id, log, self._checkpoints)
+        references = await asyncio.to_thread(References, self._folder, batches)
+        stepper = Stepper(compute, steering, references, row.adapter_id, log, self._checkpoints)
         saver = CheckpointSaver(stepper, self._checkpoints, log, self._row, row.best_checkpoint)
         try:
             await self._train(log, compute, _Parts(steering, stepper, probes, saver))
@@ -187,7 +189,9 @@ class RunDriver:
             return "stop"
         if self._is_leaving or row.wanted == "paused":
             return "look again" if await self._rest(log, parts, step) else "leave"
-        return "look again" if await self._steer(log, parts, row, step + 1) else "go"
+        if await self._steer(log, parts, row, step + 1):
+            return "look again"
+        return "go" if await parts.stepper.prepare(step) else "look again"
 
     async def _rest(self, log: RunLog, parts: _Parts, step: int) -> bool:
         """Bring the run to a checkpoint and hold it; tell whether it is to go on here."""
@@ -271,9 +275,12 @@ class RunDriver:
                 await log.append(CommandTaken(command="resume", step=at))
             if row.wanted == "running":
                 return row
+            held_for = await self._row.held_for()
             if not is_told and row.state != "paused":
                 await log.append(CommandTaken(command="pause", step=at))
-                await self._enter(log, "paused", step=at)
+                await self._enter(log, "paused", held_for, at)
+            elif row.reason != held_for:
+                await self._row.change(reason=held_for)
             is_told = True
             if self._is_leaving:
                 return None

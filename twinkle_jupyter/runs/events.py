@@ -87,6 +87,8 @@ class StepDone(RunEvent):
     forward_seconds: float = 0.0
     backward_seconds: float = 0.0
     optimizer_seconds: float = 0.0
+    #: What the loss says beside itself, as in `accuracy`; means over the batch.
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,8 @@ class EvalDone(RunEvent):
     kind: ClassVar[str] = "eval"
     step: int
     loss: float
+    #: As of a step, over all of these rows.
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

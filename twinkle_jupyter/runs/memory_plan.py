@@ -15,8 +15,7 @@ from twinkle_jupyter.engine.memory import (
     machine_memory,
 )
 from twinkle_jupyter.errors import OutOfMemoryError
-from twinkle_jupyter.example import Example
-from twinkle_jupyter.runs.batches import Batches
+from twinkle_jupyter.runs.batches import Batches, RowExamples
 from twinkle_jupyter.runtime.compute_plan import plan_compute
 from twinkle_jupyter.scheduling.request import AdapterSpec
 
@@ -77,36 +76,45 @@ def plan_memory(
             gradient_checkpointing=plan.gradient_checkpointing,
         ).total
 
-    longest = max(batches.train, key=lambda example: example.num_tokens)
+    longest = max(batches.train, key=_count_tokens)
     needed = estimate(_shape([longest]))
     if needed > there_is:
+        is_pair = len(longest) > 1
         raise OutOfMemoryError(
-            f"One row of {longest.num_tokens} tokens needs about {needed / 1e9:.1f} GB of memory;"
-            f" this machine has {there_is / 1e9:.1f} GB.",
+            f"One {'pair of answers, with the prompt twice,' if is_pair else 'row'} of"
+            f" {_count_tokens(longest)} tokens needs about {needed / 1e9:.1f} GB of memory; this"
+            f" machine has {there_is / 1e9:.1f} GB.",
             f"Set max_length (now {config.max_length}) lower or choose a smaller base model. A"
-            f" smaller batch_size (now {config.batch_size}) does not help: one row is too much.",
+            f" smaller batch_size (now {config.batch_size}) does not help: one"
+            f" {'pair' if is_pair else 'row'} is too much.",
         )
     return max(estimate(_at_once(rows, plan.token_budget)) for rows in _first_batches(batches))
 
 
-def _first_batches(batches: Batches) -> Iterator[list[Example]]:
+def _first_batches(batches: Batches) -> Iterator[list[RowExamples]]:
     num_rows = min(len(batches.train), _MOST_ROWS)
     num_steps = -(-num_rows // batches.source.batch_size)
     for step in range(1, 1 + min(batches.total_steps, num_steps)):
         yield [batches.train[index] for index in batches.source.batch(step)]
 
 
-def _shape(rows: list[Example]) -> BatchShape:
+def _count_tokens(row: RowExamples) -> int:
+    return sum(example.num_tokens for example in row)
+
+
+def _shape(rows: list[RowExamples]) -> BatchShape:
+    examples = [example for row in rows for example in row]
     return BatchShape(
-        num_tokens=sum(row.num_tokens for row in rows),
-        longest_row=max(row.num_tokens for row in rows),
-        num_supervised=sum(row.num_supervised for row in rows),
+        num_tokens=sum(example.num_tokens for example in examples),
+        longest_row=max(example.num_tokens for example in examples),
+        num_supervised=sum(example.num_supervised for example in examples),
     )
 
 
-def _at_once(rows: list[Example], token_budget: int) -> BatchShape:
+def _at_once(rows: list[RowExamples], token_budget: int) -> BatchShape:
     """Return the shape of one of the parts that a batch is computed in."""
     whole = _shape(rows)
-    num_tokens = max(whole.longest_row, min(whole.num_tokens, token_budget))
+    # The two sides of a pair are never parted.
+    num_tokens = max(*map(_count_tokens, rows), min(whole.num_tokens, token_budget))
     share = num_tokens / whole.num_tokens
     return BatchShape(num_tokens, whole.longest_row, round(share * whole.num_supervised))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.ids import RunId
 from twinkle_jupyter.store.interface import JSON, Row, StateStore
+from twinkle_jupyter.store.notices import MaintenanceRow
 from twinkle_jupyter.store.records import CheckpointLabel, RunRow
+from twinkle_jupyter.store.shares import ShareRow
 
 
 class RowOfRun:
@@ -20,8 +22,20 @@ class RowOfRun:
         self._run_id = run_id
 
     async def get(self) -> RunRow:
-        """Return the row as it is now."""
-        return self._checked(await self._store.get(RunRow.key(self._run_id)))
+        """Return the row as it is now; during maintenance, no run is wanted to run."""
+        keys = [RunRow.key(self._run_id), MaintenanceRow.KEY]
+        found, maintenance = await self._store.get_many(keys)
+        row = self._checked(found)
+        is_held = maintenance is not None and row.wanted == "running"
+        return row.changed(wanted="paused") if is_held else row
+
+    async def held_for(self) -> str:
+        """Return why the run rests though its user wants it to run; empty where that is not so."""
+        keys = [RunRow.key(self._run_id), MaintenanceRow.KEY]
+        found, maintenance = await self._store.get_many(keys)
+        if maintenance is None or self._checked(found).wanted != "running":
+            return ""
+        return MaintenanceRow.from_row(maintenance).message
 
     async def after(self, step: int) -> RunRow:
         """Return the row after a step, of which it may be said that the run stops there."""
@@ -51,14 +65,16 @@ class RowOfRun:
             await self.change(checkpoint=row.best_checkpoint)
 
     async def labelled(self) -> set[str]:
-        """Return the names of checkpoints that stay because somebody named them."""
+        """Return the names of checkpoints that stay: somebody named them, or may read them."""
         prefix = CheckpointLabel.key(self._run_id, "")
         rows = await self._store.list_rows(prefix)
-        return {
+        named = {
             key.removeprefix(prefix)
             for key, row in rows
             if not CheckpointLabel.from_row(row).has_expired
         }
+        shares = await self._store.list_rows(ShareRow.prefix(self._run_id))
+        return named | {ShareRow.from_row(row).name for _, row in shares}
 
     def _checked(self, row: Row | None) -> RunRow:
         if row is None:

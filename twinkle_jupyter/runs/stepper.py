@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from twinkle_jupyter.errors import RunFailedError
-from twinkle_jupyter.example import Example
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.runs.batches import Batches, mean_weighted
+from twinkle_jupyter.runs.batches import Batch
 from twinkle_jupyter.runs.checkpoints import Checkpoints
-from twinkle_jupyter.runs.events import CheckpointSavedEvent, EvalDone, Noticed, StepDone
+from twinkle_jupyter.runs.events import (
+    CheckpointSavedEvent,
+    EvalDone,
+    Noticed,
+    Progress,
+    StepDone,
+)
 from twinkle_jupyter.runs.lost_answers import LostAnswers, find_lost_answers
+from twinkle_jupyter.runs.references import References, check_is_first
 from twinkle_jupyter.runs.run_log import RunLog
 from twinkle_jupyter.runs.steering import Steering
 from twinkle_jupyter.runtime.handles import Compute
@@ -29,6 +36,8 @@ from twinkle_jupyter.scheduling.request import (
 
 #: Rows of one eval op at least: without a backward pass they take little memory.
 _MIN_EVAL_ROWS = 8
+#: Seconds between two words about how far scoring is.
+_TELL_S = 1.0
 
 
 class Stepper:
@@ -38,14 +47,15 @@ class Stepper:
         self,
         compute: Compute,
         steering: Steering,
-        batches: Batches,
+        references: References,
         adapter_id: AdapterId,
         log: RunLog,
         checkpoints: Checkpoints,
     ) -> None:
         self._compute = compute
         self._steering = steering
-        self._batches = batches
+        self._references = references
+        self._batches = references.batches()
         self._adapter_id = adapter_id
         self._log = log
         self._checkpoints = checkpoints
@@ -53,6 +63,7 @@ class Stepper:
         self._saved_step = 0
         self._lost = LostAnswers()
         self._finished_at = time.monotonic()
+        self._told_at = -_TELL_S
 
     @property
     def total_steps(self) -> int:
@@ -100,22 +111,48 @@ class Stepper:
         await trainer.create_adapter(self._adapter_id, spec, user=user, priority="background")
         return 0
 
+    async def prepare(self, step: int) -> bool:
+        """Have some answers scored that the loss compares with; tell whether all are.
+
+        Args:
+            step: The newest one, which is the last before this run's first.
+        """
+        references = self._references
+        if references.is_whole:
+            return True
+        check_is_first(references, step, self._steering.first_step)
+        if time.monotonic() - self._told_at >= _TELL_S:
+            known, wanted = references.num_known, references.num_wanted
+            message = f"Scoring the answers before the first step: {known:,} of {wanted:,}"
+            await self._log.append(Progress(message=message, fraction=known / wanted))
+            self._told_at = time.monotonic()
+        op = ForwardBackward(
+            self._adapter_id, self._next(), references.next_examples(), forward_only=True
+        )
+        scored = await self._compute.trainer.forward_backward(op)
+        is_whole = await asyncio.to_thread(references.take, scored)
+        if is_whole:
+            self._batches = references.batches()
+            self.restart_clock()
+        return is_whole
+
     async def step(self, step: int) -> None:
         """Take one optimizer step, tell it, and eval when it is time."""
-        examples = self._batches.batch(self._steering.rows_at(step))
+        batch = self._batches.batch(self._steering.rows_at(step))
         rate = self._steering.learning_rate_at(step)
         config = self._steering.config_at(step)
         settings = AdamWSettings(
             learning_rate=rate,
             weight_decay=config.weight_decay,
             grad_clip_norm=config.grad_clip,
+            gradient_scale=1 / batch.divisor,
         )
-        passed, stepped = await self._pass_and_step(examples, settings)
+        passed, stepped = await self._pass_and_step(batch, settings)
         now = time.monotonic()
         await self._log.append(
             StepDone(
                 step=step,
-                loss=passed.loss_sum,
+                loss=passed.loss_sum / batch.divisor,
                 learning_rate=rate,
                 grad_norm=stepped.grad_norm,
                 num_tokens=passed.num_tokens,
@@ -125,6 +162,7 @@ class Stepper:
                 forward_seconds=passed.forward_seconds,
                 backward_seconds=passed.backward_seconds,
                 optimizer_seconds=stepped.seconds,
+                metrics=_finite(passed.metrics),
             )
         )
         if passed.split_into:
@@ -137,7 +175,7 @@ class Stepper:
         await self._tell_eval(step)
 
     async def _pass_and_step(
-        self, examples: tuple[Example, ...], settings: AdamWSettings
+        self, batch: Batch, settings: AdamWSettings
     ) -> tuple[ForwardBackwardResult, OptimStepResult]:
         """Send both at once, the trainer keeps them in order; less what it has answered before."""
         trainer, adapter_id = self._compute.trainer, self._adapter_id
@@ -147,7 +185,7 @@ class Stepper:
                 OptimStep(adapter_id, self._next(), settings)
             )
         return await asyncio.gather(
-            trainer.forward_backward(ForwardBackward(adapter_id, self._next(), examples)),
+            trainer.forward_backward(self._pass(batch)),
             trainer.optim_step(OptimStep(adapter_id, self._next(), settings)),
         )
 
@@ -200,17 +238,34 @@ class Stepper:
             return
         if self._log.has(EvalDone(step=step, loss=0.0)):
             return
-        rows = mean_weighted(self._batches.evaluation)
-        size = max(_MIN_EVAL_ROWS, config.batch_size)
-        loss = 0.0
-        for start in range(0, len(rows), size):
-            op = ForwardBackward(
-                self._adapter_id, self._next(), rows[start : start + size], forward_only=True
-            )
-            loss += (await self._compute.trainer.forward_backward(op)).loss_sum
-        await self._log.append(EvalDone(step=step, loss=loss))
+        loss, num_examples = 0.0, 0
+        sums: dict[str, float] = {}
+        for batch in self._batches.eval_batches(max(_MIN_EVAL_ROWS, config.batch_size)):
+            op = self._pass(batch, forward_only=True)
+            passed = await self._compute.trainer.forward_backward(op)
+            loss += passed.loss_sum / batch.divisor
+            num_examples += len(batch.examples)
+            for name, value in passed.metrics.items():
+                sums[name] = sums.get(name, 0.0) + value * len(batch.examples)
+        means = {name: value / num_examples for name, value in sums.items()}
+        await self._log.append(EvalDone(step=step, loss=loss, metrics=_finite(means)))
         self.restart_clock()
+
+    def _pass(self, batch: Batch, *, forward_only: bool = False) -> ForwardBackward:
+        return ForwardBackward(
+            self._adapter_id,
+            self._next(),
+            batch.examples,
+            batch.loss,
+            batch.loss_settings,
+            forward_only=forward_only,
+        )
 
     def _next(self) -> int:
         self._sequence_id += 1
         return self._sequence_id
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return what of a loss's metrics can be told: JSON has no NaN."""
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}

@@ -30,6 +30,7 @@ _ONE_VALUE = {
     "base_model": "the members train side by side on one base model",
     "probe": "all members answer the same prompts",
     "eval_fraction": _UNCOMPARABLE,
+    "loss": "conversations and preferences are different data",
     "loss_mask": _UNCOMPARABLE,
     "max_length": _UNCOMPARABLE,
     "reasoning": _UNCOMPARABLE,
@@ -83,7 +84,7 @@ def expand(
     if mistakes:
         raise InvalidConfigError(" ".join(dict.fromkeys(mistakes)), NOTHING_STARTED)
     shared = {field: value for field, value in config.items() if field not in grid}
-    typed = {setting: _typed(setting, values) for setting, values in grid.items()}
+    typed = {setting: _typed(setting, values, shared) for setting, values in grid.items()}
     members = []
     for values in itertools.product(*typed.values()):
         settings = dict(zip(typed, values, strict=True))
@@ -111,7 +112,7 @@ def widen(
     whole = {setting: list(values) for setting, values in grid.items()}
     for setting, values in more.items():
         before = whole[setting] if setting in whole else [config[setting]]
-        new = [value for value in _typed(setting, values) if value not in before]
+        new = [value for value in _typed(setting, values, config) if value not in before]
         whole[setting] = [*before, *new]
     return whole
 
@@ -143,7 +144,9 @@ def _wrong_values(
         found = [_details({**shared, "adapter": name, setting: value}) for value in values]
         wrong = [one for one in itertools.chain(*found) if one["loc"][:1] in {(), (setting,)}]
         details += wrong
-        if not wrong and len({str(value) for value in _typed(setting, values)}) < len(values):
+        if not wrong and len({str(value) for value in _typed(setting, values, shared)}) < len(
+            values
+        ):
             yield f"`{around.name(setting)}` has a value twice."
     shown = {"adapter": "name", **(around.shown or {})}
     if details:
@@ -158,9 +161,11 @@ def _details(settings: Mapping[str, object]) -> list[ErrorDetails]:
     return []
 
 
-def _typed(setting: str, values: Sequence[object]) -> list[JSON]:
+def _typed(setting: str, values: Sequence[object], shared: Mapping[str, object]) -> list[JSON]:
+    """Return the values as settings have them; some are none without others that are shared."""
+    beside = {name: value for name, value in shared.items() if name == "loss"}
     return [
-        cast("JSON", getattr(RunConfig.model_validate({setting: value}), setting))
+        cast("JSON", getattr(RunConfig.model_validate({**beside, setting: value}), setting))
         for value in values
     ]
 

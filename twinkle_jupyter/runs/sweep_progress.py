@@ -11,6 +11,7 @@ from typing import cast
 from twinkle_jupyter.runs.events import EvalDone, Planned, Steered, StepDone
 from twinkle_jupyter.runs.sweep_ranking import Standing
 from twinkle_jupyter.runs.sweep_row import SweepRow, read_member_runs
+from twinkle_jupyter.runs.thinned_curve import Point, ThinnedCurve
 from twinkle_jupyter.store.interface import Row, StateStore
 from twinkle_jupyter.store.records import RunRow
 
@@ -24,8 +25,6 @@ _PACE_STEPS = 15
 _MAX_RUNS = 256
 _PAGE = 2000
 
-Point = tuple[int, float]
-
 
 @dataclass(slots=True)
 class MemberProgress:
@@ -38,10 +37,7 @@ class MemberProgress:
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_STEPS))
     #: Wall time of the newest steps.
     seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_PACE_STEPS))
-    #: Every `stride`-th step with its loss.
-    thinned: list[Point] = field(default_factory=list)
-    stride: int = 1
-    newest: Point | None = None
+    curve: ThinnedCurve = field(default_factory=lambda: ThinnedCurve(MAX_POINTS))
 
     async def read_on(self, store: StateStore, run_id: str) -> None:
         """Take what the log has beyond what was read."""
@@ -52,8 +48,7 @@ class MemberProgress:
 
     def points(self) -> list[Point]:
         """Return the training curve, thinned, with its newest point."""
-        ends = [] if self.newest is None or self.newest in self.thinned[-1:] else [self.newest]
-        return [*self.thinned, *ends]
+        return self.curve.points()
 
     def eval_points(self) -> list[Point]:
         """Return the eval losses, thinned, the newest among them."""
@@ -93,14 +88,7 @@ class MemberProgress:
     def _take_step(self, step: int, loss: float) -> None:
         self.step = step
         self.recent.append(loss)
-        if not math.isfinite(loss):
-            return  # JSON has no NaN, and a plot has no place for it
-        self.newest = (step, loss)
-        if (step - 1) % self.stride == 0:
-            self.thinned.append(self.newest)
-        if len(self.thinned) >= MAX_POINTS:
-            self.stride *= 2
-            self.thinned = [one for one in self.thinned if (one[0] - 1) % self.stride == 0]
+        self.curve.add(step, loss)
 
 
 class SweepProgress:

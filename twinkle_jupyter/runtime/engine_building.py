@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.engine.step import StepEngine
 from twinkle_jupyter.runtime.compute_plan import plan_compute
 from twinkle_jupyter.runtime.engine_thread import Progress
 
+if TYPE_CHECKING:
+    from twinkle_jupyter.engine.base_model import BaseModel
+
 
 def build_engine(
-    folder: Path, name: str, num_threads: int, settings: TrainerSettings, report: Progress
+    folder: Path,
+    name: str,
+    num_threads: int,
+    settings: TrainerSettings,
+    report: Progress,
+    on_base: Callable[[BaseModel], None] = lambda _: None,
 ) -> StepEngine:
     """Load a base model into an engine without adapters.
 
@@ -21,6 +31,7 @@ def build_engine(
         num_threads: CPU threads of this process.
         settings: How it computes, and how many adapters it keeps.
         report: Told what goes on.
+        on_base: Told of the base model as it was loaded, before its modules are changed.
 
     Raises what `engine.load_base_model` raises.
     """
@@ -33,8 +44,10 @@ def build_engine(
     torch.set_num_threads(num_threads)
     report(f"Loading weights of {name}")
     plan = plan_compute(folder, settings)
+    base = load_base_model(folder, settings.dtype, choose_device())
+    on_base(base)
     return StepEngine(
-        load_base_model(folder, settings.dtype, choose_device()),
+        base,
         base_model_name=name,
         token_budget=plan.token_budget,
         limits=AdapterLimits(

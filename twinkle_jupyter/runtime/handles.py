@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from twinkle_jupyter.engine.arrangement import Place
@@ -57,7 +57,28 @@ __all__ = [
     "StepEffect",
     "TopTokens",
     "TrainerHandle",
+    "UserLoad",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class UserLoad:
+    """What one user has of a trainer."""
+
+    user: str
+    num_adapters: int = 0
+    #: Of these, in slots now.
+    num_active: int = 0
+    #: Ops that wait or are under way, and the tokens of the passes among them.
+    queued_ops: int = 0
+    queued_tokens: int = 0
+    #: Tokens that were trained on in the last minute, and since the trainer's process began.
+    tokens_per_minute: int = 0
+    tokens_served: int = 0
+
+    def with_tokens(self, per_minute: int, served: int) -> UserLoad:
+        """Return a copy with these."""
+        return replace(self, tokens_per_minute=per_minute, tokens_served=served)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +89,10 @@ class ComputeStatus:
     is_ready: bool
     num_adapters: int
     memory_bytes: int
+    #: Of a trainer: its slots, those that are taken, and everybody's part of it.
+    num_slots: int = 0
+    num_active: int = 0
+    users: tuple[UserLoad, ...] = ()
     #: Of a trainer: where each of its adapters is.
     places: Mapping[AdapterId, Place] = field(default_factory=dict)
 
@@ -143,6 +168,15 @@ class TrainerHandle(Protocol):
         """Copy the adapter in the op's turn and write it beside training; answers once it is whole.
 
         Later ops of the adapter do not wait for the disk.
+        """
+        ...
+
+    async def run_new(self, op: Op) -> OpAnswer:
+        """Run an op in its turn whose sequence id nobody has sent anything under.
+
+        Raises:
+            ConflictError: With the code `SENT_BEFORE`: the adapter's next free id is another one.
+                Nothing was done.
         """
         ...
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from twinkle_jupyter.errors import ServiceUnavailableError, TwinkleError
+from twinkle_jupyter.errors import (
+    SENT_BEFORE,
+    ConflictError,
+    ServiceUnavailableError,
+    TwinkleError,
+)
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.dispatch import Dispatch
 from twinkle_jupyter.runtime.durability import Durability
@@ -40,6 +45,18 @@ class OpIntake:
         with self._tickets.wait(op.adapter_id, op.sequence_id) as ticket:
             self._hand_over(op, ticket)
             return await self._answer_of(ticket)
+
+    async def run_new(self, op: Op) -> OpAnswer:
+        """Like `run`; raises ConflictError where its sequence id is not the next free one."""
+        free_id = self._scheduler.free_id(op.adapter_id)
+        if free_id is not None and op.sequence_id != free_id:
+            raise ConflictError(
+                f"Sequence id {op.sequence_id} of adapter {op.adapter_id!r} is not the next free"
+                f" one, {free_id}.",
+                "Ask for its position.",
+                SENT_BEFORE,
+            )
+        return await self.run(op)
 
     async def accept(self, op: Op) -> None:
         """Hand the op over to be carried out, whoever asks; return once nothing can undo it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from twinkle_jupyter.runtime.handles import ComputeStatus, SamplerHandle
 from twinkle_jupyter.sampler.interface import AdapterSnapshot, SampleDelta, SampleRequest
 
 if TYPE_CHECKING:
+    from twinkle_jupyter.engine.base_model import BaseModel
     from twinkle_jupyter.sampler.answer_batch import Pass
     from twinkle_jupyter.sampler.torch_sampler import TorchSampler
 
@@ -39,6 +40,8 @@ class SampleLoop(SamplerHandle):
         base_model_name: As people know it.
         num_threads: CPU threads of the sampler.
         settings: How it computes, and with how much memory.
+        take_base: Returns the base model, whose modules are this sampler's from then on; loads it
+            from the folder if None.
     """
 
     def __init__(
@@ -48,11 +51,13 @@ class SampleLoop(SamplerHandle):
         base_model_name: str,
         num_threads: int,
         settings: SamplerSettings | None = None,
+        take_base: Callable[[], BaseModel] | None = None,
     ) -> None:
         self._folder = base_model_folder
         self._base_model_name = base_model_name
         self._settings = settings or SamplerSettings()
         self._num_threads = num_threads
+        self._take_base = take_base
         self._thread: EngineThread[TorchSampler] = EngineThread("sampler")
         self._numbers = count(1)
         self._streams: dict[int, AnswerStream] = {}
@@ -183,8 +188,6 @@ class SampleLoop(SamplerHandle):
         report("Loading torch and transformers")
         import torch
 
-        from twinkle_jupyter.engine.base_model import load_base_model
-        from twinkle_jupyter.engine.device import choose_device
         from twinkle_jupyter.sampler.cache_budget import choose_cache_bytes
         from twinkle_jupyter.sampler.detokenizer import load_tokenizer
         from twinkle_jupyter.sampler.snapshot_cache import SnapshotCache
@@ -193,9 +196,18 @@ class SampleLoop(SamplerHandle):
         torch.set_num_threads(self._num_threads)
         report(f"Loading weights of {self._base_model_name}")
         tokenizer = load_tokenizer(self._folder)
-        base = load_base_model(self._folder, self._settings.dtype, choose_device())
+        base = (self._take_base or self._load_base)()
+        if base.is_shared and base.device.type == "cuda":
+            # Of this thread alone: kernels of both loops then run side by side.
+            torch.cuda.set_stream(torch.cuda.Stream(base.device))  # type: ignore[no-untyped-call]
         cache_bytes = self._settings.cache_bytes or choose_cache_bytes(base.device)
         return TorchSampler(base, tokenizer, SnapshotCache(), cache_bytes=cache_bytes)
+
+    def _load_base(self) -> BaseModel:
+        from twinkle_jupyter.engine.base_model import load_base_model
+        from twinkle_jupyter.engine.device import choose_device
+
+        return load_base_model(self._folder, self._settings.dtype, choose_device())
 
 
 def _advance(sampler: TorchSampler, left: Sequence[int], full: frozenset[int]) -> Pass:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
-from twinkle_jupyter.errors import (
-    ConflictError,
-    NotFoundError,
-    ServiceUnavailableError,
-)
+from twinkle_jupyter.errors import ConflictError, NotFoundError, ServiceUnavailableError
 from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.runtime.cuts import CopiedCut
 from twinkle_jupyter.runtime.dispatch import Dispatch
@@ -27,6 +24,7 @@ from twinkle_jupyter.runtime.journal import Journal
 from twinkle_jupyter.runtime.op_intake import OP_TIMEOUT_S, OpIntake, not_served
 from twinkle_jupyter.runtime.op_tickets import OpTickets
 from twinkle_jupyter.runtime.plan_running import run_plan
+from twinkle_jupyter.runtime.user_loads import ServedTokens, user_loads
 from twinkle_jupyter.sampler.interface import AdapterSnapshot
 from twinkle_jupyter.scheduling.events import (
     AdapterAdded,
@@ -52,6 +50,7 @@ from twinkle_jupyter.scheduling.request import (
 )
 
 if TYPE_CHECKING:
+    from twinkle_jupyter.engine.base_model import BaseModel
     from twinkle_jupyter.engine.step import StepEngine
 
 _LOGGER = logging.getLogger(__name__)
@@ -68,6 +67,7 @@ class TrainLoop:
         settings: How it computes, and how many adapters it keeps.
         place: Where it keeps what it takes in and does; None for a trainer that ends with its
             process.
+        on_base: Told, in the engine's thread, of the base model before its modules are changed.
     """
 
     def __init__(
@@ -78,18 +78,21 @@ class TrainLoop:
         num_threads: int,
         settings: TrainerSettings | None = None,
         place: JournalPlace | None = None,
+        on_base: Callable[[BaseModel], None] = lambda _: None,
     ) -> None:
         self._folder = base_model_folder
         self._base_model_name = base_model_name
         self._num_threads = num_threads
         self._settings = settings or TrainerSettings()
         self._place = place
+        self._on_base = on_base
         self._thread: EngineThread[StepEngine] = EngineThread("trainer")
         self._durability = Durability(self._thread, Journal(), None, None)
         self._scheduler = Scheduler(self._settings.token_budget)
         self._tickets = OpTickets()
         self._dispatch = Dispatch(self._scheduler, self._tickets, self._begin)
         self._intake = self._build_intake()
+        self._served = ServedTokens()
         self._running: asyncio.Task[None] | None = None
         self._plan_ended = asyncio.Event()
         # Creating, loading and removing take two steps each: in the engine and in the scheduler.
@@ -216,6 +219,11 @@ class TrainLoop:
         """Copy the adapter in the op's turn; answer when the copy is on disk."""
         return await self._run_op(op, CheckpointSaved)
 
+    async def run_new(self, op: Op) -> OpAnswer:
+        """Run the op in its turn, unless its sequence id is not the next free one."""
+        await self._thread.get_engine()
+        return await self._intake.run_new(op)
+
     async def accept(self, op: Op) -> None:
         """Take the op in; return once it cannot be lost."""
         await self._thread.get_engine()
@@ -228,19 +236,21 @@ class TrainLoop:
 
     async def snapshot(self, adapter_id: AdapterId) -> AdapterSnapshot:
         """Copy the weights between two plans; never waits for queued ops."""
-        spec, step, weights = await self._thread.call(
-            lambda engine: engine.copy_weights(adapter_id)
-        )
-        return AdapterSnapshot(adapter_id, AdapterVersion(step), spec, weights.numpy())
+        spec, step, copy = await self._thread.call(lambda engine: engine.copy_weights(adapter_id))
+        return AdapterSnapshot(adapter_id, AdapterVersion(step), spec, copy.numpy())
 
     async def status(self) -> ComputeStatus:
         """Answer when the base model is loaded."""
         engine = await self._thread.get_engine()
+        active = engine.adapters.active
         return ComputeStatus(
             self._base_model_name,
             is_ready=True,
             num_adapters=len(engine.adapters),
             memory_bytes=engine.size_bytes,
+            num_slots=engine.adapters.num_slots,
+            num_active=len(active),
+            users=user_loads(self._scheduler.loads(), active, self._served),
             places=engine.adapters.places(),
         )
 
@@ -252,7 +262,7 @@ class TrainLoop:
         from twinkle_jupyter.runtime.engine_building import build_engine
 
         name, threads = self._base_model_name, self._num_threads
-        return build_engine(self._folder, name, threads, self._settings, report)
+        return build_engine(self._folder, name, threads, self._settings, report, self._on_base)
 
     async def _run_op(self, op: Op, kind: type[R]) -> R:
         await self._thread.get_engine()
@@ -279,6 +289,7 @@ class TrainLoop:
         done = await run_plan(self._thread, plan)
         outcomes = self._tickets.with_queue_seconds(ops, done.outcomes, done.started_at)
         await durability.record(ops, outcomes, done.token_budget)
+        self._served.note([self._scheduler.user_of(op.adapter_id) for op in ops], outcomes)
         for op in ops:
             if isinstance(op, SaveCheckpoint) and op.adapter_id in done.copies:
                 durability.begin_checkpoint(op.folder, done.copies[op.adapter_id])

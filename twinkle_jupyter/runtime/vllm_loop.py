@@ -263,9 +263,9 @@ def _prepare(parts: _Parts, request: SampleRequest) -> tuple[AdapterFolder | Non
     from twinkle_jupyter.sampler.request_checks import check_request
 
     max_tokens = check_request(request, parts.num_input_tokens, parts.max_positions)
-    if request.prompt_targets:
+    if request.prompt_targets or request.num_prompt_draws:
         raise InvalidConfigError(
-            "vLLM scores no tokens of a prompt but its own and the likeliest.",
+            "vLLM tells of no tokens in a prompt but its own and the likeliest.",
             "Set `sampler.engine: torch` for that.",
         )
     return parts.files.find(request), max_tokens

@@ -18,7 +18,7 @@ from twinkle_jupyter.sampler.interface import (
     TopTokens,
 )
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter
-from twinkle_jupyter.sampler.token_choice import TokenChooser, find_top
+from twinkle_jupyter.sampler.token_choice import PromptDraws, TokenChooser, find_top
 
 
 class Answer(Generic[Row]):
@@ -55,6 +55,9 @@ class Answer(Generic[Row]):
         self._scores: list[float] = []
         self._top_scores: list[TopTokens] = []
         self._target_scores: list[tuple[float, ...]] = []
+        settings = request.settings
+        self._draws = PromptDraws(request.num_prompt_draws, settings.temperature, settings.seed)
+        self._drawn: list[TopTokens] = []
 
     @property
     def num_unread(self) -> int:
@@ -65,7 +68,8 @@ class Answer(Generic[Row]):
     def scores_prompt(self) -> bool:
         """Whether every token of the prompt has to be read with logits."""
         request = self.request
-        return request.scores_prompt or request.num_top_prompt > 0 or bool(request.prompt_targets)
+        is_counted = request.num_top_prompt > 0 or request.num_prompt_draws > 0
+        return request.scores_prompt or is_counted or bool(request.prompt_targets)
 
     def read(self, count: int) -> Reading[Row]:
         """Return what a decoder has to do for the next `count` tokens."""
@@ -112,7 +116,7 @@ class Answer(Generic[Row]):
             )
         token = self._chooser.choose(logits, int(found.likeliest))
         logprob = float(logits[token] - total)
-        top = find_top((logits - total)[None], request.num_top)
+        top = find_top((logits - total)[None], request.num_top) if request.num_top else []
         is_first = len(self.tokens) == len(request.prompt)
         self.tokens.append(token)
         is_stop = token in request.stop_tokens
@@ -141,12 +145,16 @@ class Answer(Generic[Row]):
         if targets:
             self._target_scores += _score_targets(scores, torch.tensor(targets))
         self._top_scores += find_top(scores, self.request.num_top_prompt)
+        self._drawn += self._draws.draw(scores)
 
     def _prompt_scores(self) -> PromptScores | None:
         if not self.scores_prompt:
             return None
         return PromptScores(
-            tuple(self._scores), tuple(self._top_scores), tuple(self._target_scores)
+            tuple(self._scores),
+            tuple(self._top_scores),
+            tuple(self._target_scores),
+            tuple(self._drawn),
         )
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from twinkle_jupyter.engine.adapter_bank import AdapterSlot
 from twinkle_jupyter.engine.base_model import BaseModel
 from twinkle_jupyter.engine.batch_adapters import BatchAdapters
+from twinkle_jupyter.engine.compute_dtype import choose_adapter_dtype
 from twinkle_jupyter.engine.frozen_linear import FrozenLinear
 from twinkle_jupyter.engine.fused_decoder import FusedLayer, pack_arguments
 from twinkle_jupyter.engine.injection import Injection
@@ -53,7 +54,8 @@ class BatchedDecoder(Decoder[CacheRow]):
         self._base = base
         self._router = injection.router
         self._base_groups = base_groups
-        self._adapters = StackedAdapters(injection.sites, base.dtype, base.device)
+        adapter_dtype = choose_adapter_dtype(base.dtype, base.device)
+        self._adapters = StackedAdapters(injection.sites, adapter_dtype, base.device)
         prefix_bytes = int(_PREFIX_SHARE * max_bytes)
         shape = read_kv_shape(base)
         assert shape is not None, "asked before"  # noqa: S101
@@ -121,7 +123,8 @@ class BatchedDecoder(Decoder[CacheRow]):
                 owners[-1] = (slot, owners[-1][1] + num_new)
             elif slot is not None:
                 owners.append((slot, num_new))
-        logits = Logits.of(self._run(packed, BatchAdapters(owners, self._base_groups)))
+        adapters = BatchAdapters(owners, self._base_groups, keeps_dtype=True)
+        logits = Logits.of(self._run(packed, adapters))
         ends = accumulate(len(reading.places) for reading in packed)
         by_index = {
             index: logits.part(end - len(reading.places), end)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 FinishReason = Literal["stop", "length", "cancelled"]
-#: Likeliest tokens of one position with their log-probabilities, best first.
+#: Tokens of one position with their log-probabilities; the likeliest come best first.
 TopTokens: TypeAlias = tuple[tuple[int, float], ...]
 
 
@@ -75,6 +75,9 @@ class SampleRequest:
     #: (T - 1, K) tokens to score in the place of each token of the prompt after the first; -1 for
     #: none. Empty for no such tokens at all.
     prompt_targets: tuple[tuple[int, ...], ...] = ()
+    #: K tokens to draw in the place of each token of the prompt after the first, each by itself, at
+    #: the temperature alone.
+    num_prompt_draws: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ class PromptScores:
     top: tuple[TopTokens, ...] = ()
     #: (T - 1, K) of the request's `prompt_targets`; not a number for -1.
     targets: tuple[tuple[float, ...], ...] = ()
+    #: (T - 1, K) tokens drawn in these places; empty if none were asked for.
+    draws: tuple[TopTokens, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

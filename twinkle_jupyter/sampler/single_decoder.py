@@ -114,7 +114,8 @@ class SingleDecoder(Decoder[OwnRow]):
         if held is None:
             return None
         layout = AdapterLayout.of(self._injection.sites, held.spec)
-        return SampledAdapter(layout.split_by_site(held.weights), held.spec.scale)
+        weights = held.weights.to(self._base.dtype)
+        return SampledAdapter(layout.split_by_site(weights), held.spec.scale)
 
 
 def _bytes_per_token(base: BaseModel) -> int:

@@ -29,7 +29,7 @@ class StackedAdapters:
 
     Args:
         sites: The wrapped layers of the base model.
-        dtype: What the base model computes in.
+        dtype: What they are computed in.
         device: Where it is.
     """
 

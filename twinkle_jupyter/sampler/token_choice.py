@@ -20,6 +20,8 @@ from twinkle_jupyter.sampler.interface import SamplingSettings, TopTokens
 #: Likeliest tokens that are sorted first; most of the time top-p needs no more.
 _FIRST_LOOK = 512
 _LARGEST_PENALTY = 2.0
+#: Tells the numbers of a prompt's draws from those of its answer.
+_DRAWS = 0x5DEECE66D
 
 
 def check_sampling_settings(settings: SamplingSettings) -> None:
@@ -59,6 +61,37 @@ def find_top(logprobs: Tensor, count: int) -> list[TopTokens]:
     values, tokens = logprobs.topk(min(count, logprobs.shape[-1]), dim=-1)
     rows = zip(tokens.tolist(), values.tolist(), strict=True)
     return [tuple(zip(*row, strict=True)) for row in rows]
+
+
+class PromptDraws:
+    """Draws tokens in the places of a prompt, with replacement.
+
+    Args:
+        count: Tokens for each place.
+        temperature: 0 draws the likeliest only.
+        seed: Of a stream of its own: the answer is the same with and without.
+    """
+
+    def __init__(self, count: int, temperature: float, seed: int) -> None:
+        self._count = count
+        self._temperature = temperature
+        self._generator = torch.Generator().manual_seed(seed ^ _DRAWS)
+
+    def draw(self, logprobs: Tensor) -> list[TopTokens]:
+        """Return tokens with their log-probabilities for each row of (N, V); none for none."""
+        if not self._count:
+            return []
+        if self._temperature:
+            scaled = (logprobs / self._temperature).softmax(dim=-1)
+            cumulative = scaled.cumsum(dim=-1, dtype=torch.float64)
+            shape = (len(logprobs), self._count)
+            drawn = torch.rand(shape, generator=self._generator, dtype=torch.float64)
+            tokens = torch.searchsorted(cumulative, drawn * cumulative[:, -1:], right=True)
+            tokens = tokens.clamp(max=logprobs.shape[-1] - 1)
+        else:
+            tokens = logprobs.argmax(dim=-1, keepdim=True).expand(-1, self._count)
+        rows = zip(tokens.tolist(), logprobs.gather(1, tokens).tolist(), strict=True)
+        return [tuple(zip(*row, strict=True)) for row in rows]
 
 
 class TokenChooser:

@@ -13,10 +13,13 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from twinkle_jupyter.engine.adapter_layout import AdapterLayout, group_sites
+from twinkle_jupyter.engine.allocator import give_back_freed_memory
 from twinkle_jupyter.engine.base_model import BaseModel
 from twinkle_jupyter.engine.checkpoint import load_weights
-from twinkle_jupyter.engine.fused_decoder import fuse_decoder
+from twinkle_jupyter.engine.compute_dtype import choose_adapter_dtype
+from twinkle_jupyter.engine.fused_decoder import FusedLayer, fuse_decoder
 from twinkle_jupyter.engine.injection import inject_adapters
+from twinkle_jupyter.engine.linear_kernel import choose_kernel
 from twinkle_jupyter.errors import InvalidDataError, NotFoundError, QuotaExceededError
 from twinkle_jupyter.ids import AdapterVersion
 from twinkle_jupyter.sampler.answer import Answer
@@ -61,11 +64,15 @@ class TorchSampler:
         injection = inject_adapters(base.model)
         self._sites = injection.sites
         groups = group_sites(injection.sites)
-        taken = fuse_decoder(base.model, injection.router, groups, base.dtype)
+        kernel = choose_kernel(base.dtype, base.device)
+        taken = fuse_decoder(base.model, injection.router, groups, base.dtype, kernel)
         self.decoder: BatchedDecoder | SingleDecoder
         self._batch: AnswerBatch[CacheRow] | AnswerBatch[OwnRow]
         if taken and read_kv_shape(base) is not None:
             groups = injection.number_the_rest(groups, taken)
+            base.multiply_head_by(kernel)
+            if not base.is_mapped and not base.is_shared:
+                _pack(base)
             self.decoder = BatchedDecoder(base, injection, groups, cache_bytes)
             self._batch = AnswerBatch(self.decoder, base.num_output_tokens, max_rows)
         else:
@@ -183,4 +190,13 @@ class TorchSampler:
                 f"A snapshot of rank {spec.rank} has {layout.num_parameters} numbers on this base"
                 f" model, not {tuple(weights.shape)}."
             )
-        return HeldAdapter(version, spec, weights.to(self._base.device, self._base.dtype))
+        dtype = choose_adapter_dtype(self._base.dtype, self._base.device)
+        return HeldAdapter(version, spec, weights.to(self._base.device, dtype))
+
+
+def _pack(base: BaseModel) -> None:
+    """Let weights that nobody else reads lie as they are read fastest; their size is the same."""
+    for layer in base.model.modules():
+        if isinstance(layer, FusedLayer):
+            layer.pack()
+    give_back_freed_memory()

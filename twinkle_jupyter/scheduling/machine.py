@@ -24,7 +24,9 @@ from twinkle_jupyter.scheduling.events import (
     PlanDone,
 )
 from twinkle_jupyter.scheduling.op_queue import OpQueue
-from twinkle_jupyter.scheduling.ready_ops import ReadyOps
+from twinkle_jupyter.scheduling.queue_load import QueueLoad
+from twinkle_jupyter.scheduling.ready_ops import ReadyOps, count_tokens
+from twinkle_jupyter.scheduling.request import ForwardBackward
 
 
 class Scheduler:
@@ -90,6 +92,11 @@ class Scheduler:
         queue = self._queues.get(adapter_id)
         return None if queue is None else queue.next_id
 
+    def free_id(self, adapter_id: AdapterId) -> int | None:
+        """Return the first sequence id that no op was sent under; None without such an adapter."""
+        queue = self._queues.get(adapter_id)
+        return None if queue is None else queue.free_id
+
     def has_answered(self, adapter_id: AdapterId, sequence_id: int) -> bool:
         """Whether the op's outcome is known and kept."""
         queue = self._queues.get(adapter_id)
@@ -108,6 +115,21 @@ class Scheduler:
         """Whether none of the adapter's ops is under way or could be."""
         queue = self._queues.get(adapter_id)
         return queue is None or queue.is_settled
+
+    def user_of(self, adapter_id: AdapterId) -> str:
+        """Return whose adapter it is; empty for one that was removed."""
+        queue = self._queues.get(adapter_id)
+        return "" if queue is None else queue.user
+
+    def loads(self) -> list[QueueLoad]:
+        """Return what every adapter has that is not answered yet."""
+        found = []
+        for queue in self._queues.values():
+            ops = queue.unanswered
+            passes = [op for op in ops if isinstance(op, ForwardBackward)]
+            num_tokens = sum(count_tokens(op) for op in passes)
+            found.append(QueueLoad(queue.adapter_id, queue.user, len(ops), num_tokens))
+        return found
 
     def _add(self, event: AdapterAdded) -> None:
         if event.adapter_id not in self._queues:

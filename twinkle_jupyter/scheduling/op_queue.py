@@ -49,10 +49,23 @@ class OpQueue:
         """Sequence id of the next op to be answered."""
         return self._next_id
 
+    @property
+    def free_id(self) -> int:
+        """The first sequence id that no op was sent under."""
+        free = self._next_id
+        while free in self._waiting:
+            free += 1
+        return free
+
     def as_added(self) -> AdapterAdded:
         """Return what a queue of another life goes on from."""
         answers = dict(self._answers)
         return AdapterAdded(self.adapter_id, self.user, self.priority, self._next_id, answers)
+
+    @property
+    def unanswered(self) -> list[Op]:
+        """Ops that wait, or are under way."""
+        return [waiting.op for waiting in self._waiting.values()]
 
     @property
     def is_settled(self) -> bool:

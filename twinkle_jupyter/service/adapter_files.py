@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from twinkle_jupyter.errors import InvalidConfigError, ServiceUnavailableError
+from twinkle_jupyter.service.own_service import is_shared
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.store.records import KeyRow
 from twinkle_jupyter.wire.exports import ExportFormat, WeightType
 
 #: Told the share that is done; also at least once a second, whatever is done.
@@ -82,9 +82,7 @@ async def check_folders_are_ours(parts: ServiceParts, owner: str) -> None:
     Raises:
         InvalidConfigError: Others can reach it, or have keys of it.
     """
-    keys = await parts.store.list_rows(KeyRow.key(""))
-    is_shared = any(row["owner"] != owner for _, row in keys)
-    if is_shared or not is_loopback(parts.config.http.host):
+    if await is_shared(parts, owner) or not is_loopback(parts.config.http.host):
         raise InvalidConfigError(
             "A service that others use too takes no folder of its machine from a request.",
             "Do it with a service of your own, on the machine that has the folder.",

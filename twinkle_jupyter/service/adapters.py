@@ -15,6 +15,7 @@ from twinkle_jupyter.errors import ConflictError, NotFoundError, ServiceUnavaila
 from twinkle_jupyter.runs.sweep_row import SweepRow, get_sweep
 from twinkle_jupyter.service.adapter_row import AdapterRow
 from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.share_rows import forget_shares
 from twinkle_jupyter.store.interface import Row, StateStore
 from twinkle_jupyter.store.records import RunRow
 
@@ -102,6 +103,7 @@ async def _delete_weights(parts: ServiceParts, run: RunRow) -> None:
             raise NotFoundError(f"Run {run.run_id} is gone.")
         return RunRow.from_row(row).changed(checkpoint="").to_row()
 
+    await forget_shares(parts.store, run.owner, run.run_id)
     await parts.store.update(RunRow.key(run.run_id), forget)
     folder = parts.config.run_folder(run.run_id) / "checkpoints"
     if folder.exists():

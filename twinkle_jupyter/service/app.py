@@ -17,13 +17,20 @@ from twinkle_jupyter.service.adapter_files import AdapterFiles, NoAdapterFiles
 from twinkle_jupyter.service.auth import ApiKeyGate
 from twinkle_jupyter.service.error_bodies import UnexpectedErrors, add_error_bodies
 from twinkle_jupyter.service.exports import Exports
+from twinkle_jupyter.service.hub_api import HubApi
+from twinkle_jupyter.service.hub_users import HubUsers
+from twinkle_jupyter.service.last_seen import LastSeen
+from twinkle_jupyter.service.maintenance import MaintenanceGate
+from twinkle_jupyter.service.overview import Overview
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.protocols import include_routes
 from twinkle_jupyter.service.quotas import Quotas
 from twinkle_jupyter.service.request_bodies import BodyLimit
 from twinkle_jupyter.service.tinker.state import TinkerState
 from twinkle_jupyter.service.twinkle.state import TwinkleState
+from twinkle_jupyter.service.under_prefix import UnderPrefix
 from twinkle_jupyter.store.interface import StateStore
+from twinkle_jupyter.store.recent_row import RecentRows
 
 
 def create_app(
@@ -57,11 +64,13 @@ def create_app(
         redirect_slashes=False,
     )
     quotas = Quotas(quota_store or store, config.limits)
-    parts = ServiceParts(store, config, compute, check_base_model, quotas)
+    recent = RecentRows(store)
+    parts = ServiceParts(store, config, compute, check_base_model, quotas, recent)
     app.state.parts = parts
     app.state.adapter_files = adapter_files or NoAdapterFiles()
     app.state.exports = Exports(parts, app.state.adapter_files)
     app.state.sweep_progress = SweepProgress(store)
+    app.state.overview = Overview(parts)
     tinker_state = TinkerState.of(parts)
     app.state.tinker = tinker_state
     app.state.twinkle = TwinkleState.of(parts, tinker_state)
@@ -69,6 +78,12 @@ def create_app(
     add_error_bodies(app)
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, max_bytes=config.http.max_request_bytes)
-    app.add_middleware(ApiKeyGate, store=store, quotas=quotas)
+    hub = HubUsers(config.hub, HubApi(config.hub)) if config.hub.is_set else None
+    app.state.hub = hub
+    app.add_middleware(MaintenanceGate, rows=recent)
+    app.add_middleware(LastSeen, store=quota_store or store)
+    app.add_middleware(ApiKeyGate, store=store, quotas=quotas, hub=hub)
     app.add_middleware(UnexpectedErrors)
+    if config.http.prefix:
+        app.add_middleware(UnderPrefix, prefix=config.http.prefix)
     return app

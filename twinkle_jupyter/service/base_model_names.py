@@ -10,8 +10,8 @@ import asyncio
 
 from twinkle_jupyter.config.base_models import LocalModel, resolve_base_model
 from twinkle_jupyter.errors import InvalidConfigError, NotFoundError
+from twinkle_jupyter.service.own_service import is_shared
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.store.records import KeyRow
 
 
 async def check_name(parts: ServiceParts, owner: str, name: object) -> None:
@@ -25,8 +25,7 @@ async def check_name(parts: ServiceParts, owner: str, name: object) -> None:
         return
     if not await asyncio.to_thread(_is_folder, name):
         return
-    keys = await parts.store.list_rows(KeyRow.key(""))
-    if any(row["owner"] != owner for _, row in keys):
+    if await is_shared(parts, owner):
         raise InvalidConfigError(
             f"Base model `{name}` is a folder, and others use this service, too.",
             "Name a base model of the service (`%twinkle status`), a bundled one or a hub name.",

@@ -14,6 +14,7 @@ from twinkle_jupyter.runs.events import Steered
 from twinkle_jupyter.service.held_checkpoints import find_checkpoint
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.runs import find_run
+from twinkle_jupyter.service.share_rows import forget_shares
 from twinkle_jupyter.service.steering import wish_for_checkpoint
 from twinkle_jupyter.store.artifacts import delete_folder, has_folder, list_folders, read_manifest
 from twinkle_jupyter.store.interface import StateStore
@@ -102,6 +103,7 @@ async def delete_checkpoint(parts: ServiceParts, owner: str, name: str, checkpoi
             f"`%twinkle delete {run.adapter}` deletes the adapter with all of them.",
         )
     await parts.store.delete(CheckpointLabel.key(run.run_id, checkpoint))
+    await forget_shares(parts.store, owner, run.run_id, checkpoint)
     await asyncio.to_thread(delete_folder, folders[checkpoint])
 
 

@@ -18,6 +18,7 @@ from twinkle_jupyter.config.mistakes import describe_mistakes
 from twinkle_jupyter.errors import (
     ConfigDriftError,
     ConflictError,
+    ForbiddenError,
     InvalidConfigError,
     InvalidDataError,
     MissingDependencyError,
@@ -45,6 +46,7 @@ class RequestTooLargeError(InvalidDataError):
 
 STATUSES: dict[type[TwinkleError], int] = {
     NotAllowedError: 401,
+    ForbiddenError: 403,
     NotFoundError: 404,
     ConfigDriftError: 409,
     ConflictError: 409,

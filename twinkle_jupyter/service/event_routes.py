@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 
 from twinkle_jupyter.errors import ServiceUnavailableError
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.runs import find_run
 from twinkle_jupyter.service.sse import HEARTBEAT, EventStream, frame

@@ -7,12 +7,13 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Depends, Request
 
 from twinkle_jupyter.service.adapter_files import AdapterFiles
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.exports import ExportRow, Exports
 from twinkle_jupyter.service.imports import import_adapter
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
 from twinkle_jupyter.service.run_bodies import adapter_body
+from twinkle_jupyter.store.audit import note_act
 from twinkle_jupyter.wire.exports import ExportBody, ImportBody, StartExportBody
 from twinkle_jupyter.wire.native import AdapterBody
 
@@ -34,10 +35,14 @@ _Files = Annotated[AdapterFiles, Depends(_files_of_app)]
 @router.post(
     "/adapters/{name}/exports", status_code=202, openapi_extra=body_schema(StartExportBody)
 )
-async def start_export(name: str, request: Request, exports: _Exports, owner: Owner) -> ExportBody:
+async def start_export(
+    name: str, request: Request, parts: Parts, exports: _Exports, owner: Owner
+) -> ExportBody:
     """Begin to write an adapter into a folder; `GET /exports/{export}` tells how far it is."""
     body = await read_body(request, StartExportBody)
-    return _body(await exports.start(owner, name, body))
+    started = await exports.start(owner, name, body)
+    await note_act(parts.store, owner, "export_started", name, started.format)
+    return _body(started)
 
 
 @router.get("/exports/{export}")
@@ -58,7 +63,9 @@ async def import_peft(
 ) -> AdapterBody:
     """Take in an adapter of PEFT's; answers when it is checked and copied."""
     body = await read_body(request, ImportBody)
-    return adapter_body(parts, await import_adapter(parts, files, owner, name, body))
+    taken_in = await import_adapter(parts, files, owner, name, body)
+    await note_act(parts.store, owner, "adapter_imported", name)
+    return adapter_body(parts, taken_in)
 
 
 def _body(export: ExportRow) -> ExportBody:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from twinkle_jupyter.errors import ConflictError, NotFoundError, TwinkleError
 from twinkle_jupyter.service.adapter_files import AdapterFiles, ExportJob, check_folders_are_ours
+from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.held_checkpoints import hold_checkpoint
 from twinkle_jupyter.service.named_checkpoints import find_named_checkpoint
@@ -113,7 +114,7 @@ class Exports:
                 export of this user is under way.
             InvalidConfigError: Nothing can be written there, or the service is not the user's own.
         """
-        found = await find_named_checkpoint(self._parts, owner, name, wanted.step)
+        found = await find_named_checkpoint(self._parts, Asker(owner), name, wanted.step)
         await check_folders_are_ours(self._parts, owner)
         folder = Path(wanted.folder)
         await asyncio.to_thread(check_new_folder, folder)

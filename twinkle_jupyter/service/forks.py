@@ -23,6 +23,7 @@ from twinkle_jupyter.errors import ConflictError, InvalidConfigError, TwinkleErr
 from twinkle_jupyter.ids import new_adapter_id, new_run_id
 from twinkle_jupyter.runs.checkpoints import ORIGIN, Checkpoints
 from twinkle_jupyter.runs.events import StateChanged, Steered
+from twinkle_jupyter.runs.references import REFERENCE_FILE
 from twinkle_jupyter.runs.steering import Steering
 from twinkle_jupyter.service.adapters import claim_adapter, get_adapter_run
 from twinkle_jupyter.service.held_checkpoints import find_checkpoint, hold_checkpoint
@@ -164,7 +165,7 @@ async def _start(parts: ServiceParts, point: _Point, config: RunConfig) -> RunRo
     )
     folder = parts.config.run_folder(child.run_id)
     records = parts.config.run_folder(parent.run_id) / "records.jsonl"
-    parts.quotas.check_max_length(config.max_length)
+    parts.quotas.check_max_length(parent.owner, config.max_length)
     if not await asyncio.to_thread(records.is_file):
         raise ConflictError(
             f"Run {parent.run_id} has no rows to go on with: {parent.adapter!r} was imported.",
@@ -173,6 +174,9 @@ async def _start(parts: ServiceParts, point: _Point, config: RunConfig) -> RunRo
     try:
         await asyncio.to_thread(hold_checkpoint, point.checkpoint, folder / ORIGIN)
         await asyncio.to_thread(link_or_copy, records, folder / records.name)
+        reference = records.with_name(REFERENCE_FILE)
+        if await asyncio.to_thread(reference.is_file):
+            await asyncio.to_thread(link_or_copy, reference, folder / reference.name)
         if config.adapter == parent.adapter:
             await _end(store, parent)
         async with parts.quotas.room_for_adapters(parent.owner, [config.adapter]):

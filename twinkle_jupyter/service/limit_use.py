@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from twinkle_jupyter.config.limits import Limits
+from twinkle_jupyter.config.limits import UserLimits
 from twinkle_jupyter.service.adapter_count import names_of_adapters
 from twinkle_jupyter.service.quota_rows import queued_of, row_key, slots_of
 from twinkle_jupyter.service.sliding_window import MINUTE, SECOND
@@ -25,7 +25,7 @@ class LimitUse:
 
 
 async def limits_in_use(
-    store: StateStore, limits: Limits, owner: str, now: float
+    store: StateStore, limits: UserLimits, owner: str, now: float
 ) -> list[LimitUse]:
     """Return every limit; adapters are counted whether or not there is one, the rest is not."""
     requests = slots_of(await store.get(row_key("requests", owner)))

@@ -12,7 +12,8 @@ from twinkle_jupyter.service import adapters as adapter_rows
 from twinkle_jupyter.service import runs as run_rows
 from twinkle_jupyter.service.adapter_details import with_details
 from twinkle_jupyter.service.adapter_files import AdapterFiles
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import CurrentAsker, Owner
+from twinkle_jupyter.service.notice_bodies import broadcast_body, maintenance_body
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
 from twinkle_jupyter.service.run_bodies import adapter_body, client_model_body, run_body
@@ -22,7 +23,9 @@ from twinkle_jupyter.service.tinker.client_models import (
     list_client_models,
 )
 from twinkle_jupyter.service.training_on import find_first_weights
+from twinkle_jupyter.store.audit import note_act
 from twinkle_jupyter.store.interface import Row
+from twinkle_jupyter.store.notices import read_notices
 from twinkle_jupyter.store.records import BaseModelRow, PhaseRow
 from twinkle_jupyter.wire.native import (
     AdapterListBody,
@@ -46,6 +49,7 @@ async def get_service(parts: Parts, owner: Owner) -> ServiceBody:
         BaseModelRow.from_row(row) for _, row in await parts.store.list_rows(BaseModelRow.PREFIX)
     ]
     others = [model.name for model in models if model.name != parts.config.base_model]
+    maintenance, broadcast = await read_notices(parts.store)
     return ServiceBody(
         version=__version__,
         phase=cast("Phase", row["phase"]),
@@ -53,6 +57,8 @@ async def get_service(parts: Parts, owner: Owner) -> ServiceBody:
         base_models=(parts.config.base_model, *others),
         computed_in={model.name: model.computed_in for model in models if model.dtype},
         num_active_runs=sum(1 for run in runs if not run.is_over),
+        broadcast=broadcast_body(broadcast),
+        maintenance=maintenance_body(maintenance),
     )
 
 
@@ -63,16 +69,20 @@ async def get_service(parts: Parts, owner: Owner) -> ServiceBody:
     openapi_extra=body_schema(StartRunBody),
     tags=["runs"],
 )
-async def start_run(request: Request, response: Response, parts: Parts, owner: Owner) -> RunBody:
+async def start_run(
+    request: Request, response: Response, parts: Parts, asker: CurrentAsker
+) -> RunBody:
     """Queue a run; one with the same settings and records that is still active is answered."""
     body = await read_body(request, StartRunBody)
-    first = None
+    owner, first = asker.owner, None
     if body.from_adapter is not None:
         files = cast("AdapterFiles", request.app.state.adapter_files)
-        first = await find_first_weights(parts, files, owner, body.from_adapter)
+        first = await find_first_weights(parts, files, asker, body.from_adapter)
     repeats = None if body.repeats is None else parse_record(body.repeats, "repeats")
     run, is_new = await run_rows.start_run(parts, owner, body.config, body.records, first, repeats)
     response.status_code = 201 if is_new else 200
+    if is_new:
+        await note_act(parts.store, owner, "run_started", run.run_id, run.adapter)
     return await run_body(parts, run)
 
 
@@ -106,6 +116,7 @@ async def stop_run(request: Request, run: str, parts: Parts, owner: Owner) -> Ru
     """End the run before its next step, with a checkpoint; `keep` says which weights it leaves."""
     body = await read_body(request, StopBody) if await request.body() else StopBody()
     stopped = await run_rows.steer_run(parts.store, owner, run, "stop", body.keep)
+    await note_act(parts.store, owner, "run_stopped", stopped.run_id, stopped.adapter)
     return await run_body(parts, stopped)
 
 
@@ -133,5 +144,6 @@ async def delete_adapter(name: str, parts: Parts, owner: Owner) -> None:
     """Delete an adapter's weights; its runs keep their curves."""
     if (row := await find_client_adapter(parts, owner, name)) is not None:
         await delete_client_adapter(parts, row)
-        return
-    await adapter_rows.delete_adapter(parts, owner, name)
+    else:
+        await adapter_rows.delete_adapter(parts, owner, name)
+    await note_act(parts.store, owner, "adapter_deleted", name)

@@ -12,6 +12,7 @@ from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.service.quotas import Quotas
 from twinkle_jupyter.store.interface import StateStore
+from twinkle_jupyter.store.recent_row import RecentRows
 from twinkle_jupyter.templates.encoded_conversation import EncodedConversation
 from twinkle_jupyter.templates.message_form import Messages, Tools
 from twinkle_jupyter.templates.tool_form import CallForm
@@ -76,6 +77,8 @@ class ServiceParts:
     #: block; runs on a thread.
     check_base_model: Callable[[str], None]
     quotas: Quotas
+    #: Rows that are asked for with every request.
+    recent: RecentRows
 
 
 async def _parts_of_app(request: Request) -> ServiceParts:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from twinkle_jupyter.service import (
+    admin_routes,
     event_routes,
     export_routes,
     health_routes,
+    key_routes,
+    metric_routes,
     native_routes,
+    overview_routes,
     record_routes,
     sample_routes,
+    share_routes,
     steering_routes,
     sweep_routes,
     token_routes,
@@ -28,6 +33,7 @@ _OPENAI_PREFIXES = ("/v1", "/oai/api/v1", _PREFIX)
 _NATIVE = (
     *(native_routes, steering_routes, sweep_routes, event_routes),
     *(sample_routes, export_routes, record_routes, token_routes, usage_routes),
+    *(key_routes, admin_routes, share_routes, overview_routes),
 )
 _OPENAI = (chat_routes, completion_routes, model_routes)
 
@@ -35,6 +41,7 @@ _OPENAI = (chat_routes, completion_routes, model_routes)
 def include_routes(app: FastAPI) -> None:
     """Have the application answer every protocol."""
     app.include_router(health_routes.router)
+    app.include_router(metric_routes.router)
     for native in _NATIVE:
         app.include_router(
             native.router, prefix=_PREFIX, responses={"default": {"model": ErrorBody}}

@@ -14,10 +14,13 @@ from datetime import UTC, datetime
 from typing import cast
 from uuid import uuid4
 
-from twinkle_jupyter.config.limits import Limits
+from twinkle_jupyter.config.limits import Limits, UserLimits
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, QuotaExceededError
 from twinkle_jupyter.service.adapter_count import names_of_adapters
+from twinkle_jupyter.service.asker import Asker
+from twinkle_jupyter.service.limit_book import LimitBook
 from twinkle_jupyter.service.limit_use import LimitUse, limits_in_use
+from twinkle_jupyter.service.live_limits import LiveLimits
 from twinkle_jupyter.service.quota_rows import (
     Queue,
     held_of,
@@ -61,7 +64,7 @@ class Quotas:
 
     Args:
         store: Where all replicas count. What is counted need not survive a power cut.
-        limits: Of every user.
+        limits: Of everybody, and of single users and groups.
         clock: Seconds since 1970, the same on all replicas.
     """
 
@@ -69,13 +72,17 @@ class Quotas:
         self, store: StateStore, limits: Limits, clock: Callable[[], float] = _wall_clock
     ) -> None:
         self._store = store
-        self.limits = limits
+        self.book = LimitBook(LiveLimits(store, limits))
         self._clock = clock
         self._refused: dict[str, tuple[float, str]] = {}
 
-    async def admit_request(self, owner: str) -> None:
+    def limits_of(self, owner: str) -> UserLimits:
+        """Return what a user may have whose request is being answered."""
+        return self.book.of(owner)
+
+    async def admit_request(self, asker: Asker) -> None:
         """Count a request; raises QuotaExceededError for one too many in a second."""
-        limit = self.limits.requests_per_second
+        limit = (await self.book.see(asker)).requests_per_second
         if not limit:
             return
         now = self._clock()
@@ -92,30 +99,30 @@ class Quotas:
                 )
             return {"slots": SECOND.add(slots, now, 1)}
 
-        await self._store.update(row_key("requests", owner), change)
+        await self._store.update(row_key("requests", asker.owner), change)
 
-    def check_length(self, what: str, length: int) -> None:
+    def check_length(self, owner: str, what: str, length: int) -> None:
         """See that a row or prompt is not too long; raises InvalidDataError."""
-        limit = self.limits.longest_input
+        limit = self.limits_of(owner).longest_input
         if limit and length > limit:
             raise InvalidDataError(
                 f"{what} has {length} tokens, and longest_input={limit} is the limit here.",
                 "Send it in shorter pieces.",
             )
 
-    def check_possible(self, amount: int) -> None:
+    def check_possible(self, owner: str, amount: int) -> None:
         """See that so many tokens can ever be let in at once; raises InvalidDataError."""
         for name in ("tokens_per_minute", "queued_tokens"):
-            limit: int = getattr(self.limits, name)
+            limit: int = getattr(self.limits_of(owner), name)
             if limit and amount > limit:
                 raise InvalidDataError(
                     f"This has {amount} tokens, and {name}={limit} is all there is for one user.",
                     "Send it in smaller pieces.",
                 )
 
-    def check_max_length(self, max_length: int) -> None:
+    def check_max_length(self, owner: str, max_length: int) -> None:
         """See that a run's rows are not too long; raises InvalidConfigError."""
-        limit = self.limits.longest_input
+        limit = self.limits_of(owner).longest_input
         if limit and max_length > limit:
             raise InvalidConfigError(
                 f"`max_length={max_length}` is more than longest_input={limit}, the limit here.",
@@ -128,7 +135,7 @@ class Quotas:
         """Count what a request gives to read; raises as `check_length` and `admit_tokens`."""
         for number, prompt in enumerate(prompts, start=1):
             what = "The prompt" if len(prompts) == 1 else f"Prompt {number}"
-            self.check_length(what, len(prompt))
+            self.check_length(owner, what, len(prompt))
         return await self.admit_tokens(owner, sum(map(len, prompts)), work)
 
     async def admit_tokens(
@@ -153,21 +160,22 @@ class Quotas:
         """
         work = work or uuid4().hex
         admission = Admission(self, owner, work)
-        if not (self.limits.tokens_per_minute or self.limits.queued_tokens) or not amount:
+        limits = self.limits_of(owner)
+        if not (limits.tokens_per_minute or limits.queued_tokens) or not amount:
             return admission
-        self.check_possible(amount)
+        self.check_possible(owner, amount)
         now = self._clock()
 
         def change(row: Row | None) -> Row:
             slots, queued = slots_of(row), queued_of(row, now)
             if work in queued:
                 return token_row(slots, queued)
-            self._check_minute(slots, now, amount)
+            _check_minute(limits, slots, now, amount)
             if not unblocks(queued):
-                self._check_queue(queued, amount)
-            if self.limits.tokens_per_minute:
+                _check_queue(limits, queued, amount)
+            if limits.tokens_per_minute:
                 slots = MINUTE.add(slots, now, amount)
-            if self.limits.queued_tokens:
+            if limits.queued_tokens:
                 queued[work] = (amount, now + HELD_S)
             return token_row(slots, queued)
 
@@ -178,35 +186,11 @@ class Quotas:
             raise
         return admission
 
-    def _check_minute(self, slots: Slots, now: float, amount: int) -> None:
-        limit = self.limits.tokens_per_minute
-        if not limit:
-            return
-        wait_s = MINUTE.frees_in(slots, now, amount, limit)
-        if wait_s:
-            used = sum(MINUTE.live(slots, now).values())
-            raise QuotaExceededError(
-                f"tokens_per_minute={limit} is used up: {used} in the last minute, and this has"
-                f" {amount}.",
-                f"There is room for it in {math.ceil(wait_s)} s.",
-                retry_after_s=wait_s,
-            )
-
-    def _check_queue(self, queued: Queue, amount: int) -> None:
-        limit = self.limits.queued_tokens
-        used = sum(tokens for tokens, _ in queued.values())
-        if not limit or used + amount <= limit:
-            return
-        raise QuotaExceededError(
-            f"queued_tokens={limit} is used up: {used} wait in {len(queued)} requests, and this has"
-            f" {amount}.",
-            "Wait for answers before sending more.",
-        )
-
     async def finish(self, owner: str, work: str, written: int = 0) -> None:
         """The work is answered: it is queued no longer, and what it wrote counts."""
-        counts_written = bool(self.limits.tokens_per_minute and written)
-        if not self.limits.queued_tokens and not counts_written:
+        limits = self.limits_of(owner)
+        counts_written = bool(limits.tokens_per_minute and written)
+        if not limits.queued_tokens and not counts_written:
             return
         now = self._clock()
 
@@ -224,7 +208,7 @@ class Quotas:
         Raises:
             QuotaExceededError: The user has as many as they may.
         """
-        limit, wanted = self.limits.adapters, frozenset(names)
+        limit, wanted = self.limits_of(owner).adapters, frozenset(names)
         if not limit:
             yield
             return
@@ -258,7 +242,7 @@ class Quotas:
 
     async def usage(self, owner: str) -> list[LimitUse]:
         """Return all limits with what this user has of each."""
-        return await limits_in_use(self._store, self.limits, owner, self._clock())
+        return await limits_in_use(self._store, self.limits_of(owner), owner, self._clock())
 
     def pause_of(self, owner: str) -> str:
         """Return why this user's work was refused a moment ago; empty if it was not."""
@@ -270,3 +254,30 @@ class Quotas:
         if len(self._refused) >= _MAX_REFUSALS:
             del self._refused[next(iter(self._refused))]
         self._refused[owner] = (now + max(error.retry_after_s or 0.0, 5.0), str(error))
+
+
+def _check_minute(limits: UserLimits, slots: Slots, now: float, amount: int) -> None:
+    limit = limits.tokens_per_minute
+    if not limit:
+        return
+    wait_s = MINUTE.frees_in(slots, now, amount, limit)
+    if wait_s:
+        used = sum(MINUTE.live(slots, now).values())
+        raise QuotaExceededError(
+            f"tokens_per_minute={limit} is used up: {used} in the last minute, and this has"
+            f" {amount}.",
+            f"There is room for it in {math.ceil(wait_s)} s.",
+            retry_after_s=wait_s,
+        )
+
+
+def _check_queue(limits: UserLimits, queued: Queue, amount: int) -> None:
+    limit = limits.queued_tokens
+    used = sum(tokens for tokens, _ in queued.values())
+    if not limit or used + amount <= limit:
+        return
+    raise QuotaExceededError(
+        f"queued_tokens={limit} is used up: {used} wait in {len(queued)} requests, and this has"
+        f" {amount}.",
+        "Wait for answers before sending more.",
+    )

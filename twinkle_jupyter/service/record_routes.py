@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 
 from twinkle_jupyter.config.run_record import RECORD_FILE, RECORDS_FILE, RunRecord
 from twinkle_jupyter.errors import ConflictError, NotFoundError
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.runs import find_run
 

@@ -22,8 +22,8 @@ from pydantic import ValidationError
 from twinkle_jupyter.config.mistakes import settings_error
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.config.run_record import RunRecord
-from twinkle_jupyter.datasets.record_checks import check_records
 from twinkle_jupyter.datasets.records import fingerprint
+from twinkle_jupyter.datasets.run_rows import check_rows
 from twinkle_jupyter.errors import (
     ConflictError,
     InvalidConfigError,
@@ -79,7 +79,7 @@ async def start_run(
         QuotaExceededError: The user has as many adapters as they may.
     """
     await check_name(parts, owner, config.get("base_model"))
-    checked = await asyncio.to_thread(_check, parts, config, records, first, repeats)
+    checked = await asyncio.to_thread(_check, parts, owner, config, records, first, repeats)
     name = checked.config.adapter
     active = await get_adapter_run(parts.store, owner, name)
     if active is not None and not active.is_over and active.wanted == "stopped":
@@ -101,7 +101,7 @@ async def start_run(
     await asyncio.to_thread(write_records, folder, checked.lines)
     try:
         if first:
-            await first.bring(owner, folder)
+            await first.bring(folder)
         async with parts.quotas.room_for_adapters(owner, [name]):
             winner = await claim_adapter(parts.store, owner, name, run.run_id)
         if winner is not None:
@@ -199,6 +199,7 @@ def check_goes_on(run: RunRow, hint: str) -> None:
 
 def _check(
     parts: ServiceParts,
+    owner: str,
     config: Mapping[str, object],
     records: Sequence[Mapping[str, object]],
     first: FirstWeights | None,
@@ -208,11 +209,11 @@ def _check(
         checked = RunConfig.model_validate(config)
     except ValidationError as error:
         raise settings_error(error) from error
-    parts.quotas.check_max_length(checked.max_length)
+    parts.quotas.check_max_length(owner, checked.max_length)
     if first:
         first.check(checked)
     parts.check_base_model(checked.base_model)
-    clean = check_records(records)
+    clean = check_rows(records, checked.loss)
     if repeats and first:
         raise InvalidConfigError("A run that repeats another one begins as that one did, anew.")
     if repeats:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from fastapi import APIRouter, Request
 
 from twinkle_jupyter.errors import TwinkleError
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import CurrentAsker
 from twinkle_jupyter.service.error_bodies import error_body, log_unexpected
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
@@ -25,10 +25,10 @@ router = APIRouter(tags=["samples"])
 @router.post(
     "/samples", response_class=EventStream, status_code=200, openapi_extra=body_schema(SampleBody)
 )
-async def sample(request: Request, parts: Parts, owner: Owner) -> EventStream:
+async def sample(request: Request, parts: Parts, asker: CurrentAsker) -> EventStream:
     """Stream `delta` events, then `done`; a failure after the start is an `error` event."""
     body = await read_body(request, SampleBody)
-    return EventStream(_frames(await open_sample(parts, owner, body)))
+    return EventStream(_frames(await open_sample(parts, asker, body)))
 
 
 async def _frames(opened: OpenSample) -> AsyncGenerator[bytes]:

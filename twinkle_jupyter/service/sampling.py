@@ -16,11 +16,13 @@ from twinkle_jupyter.runtime.handles import (
     SamplingSettings,
 )
 from twinkle_jupyter.service.adapters import get_adapter_run, list_adapter_runs
+from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.held_checkpoints import find_checkpoint
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.quotas import Admission
 from twinkle_jupyter.service.runs import BASE, find_run
 from twinkle_jupyter.service.tinker.client_models import find_client_adapter, look_up
+from twinkle_jupyter.service.weights_by_path import find_weights_of_path
 from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.store.records import RunRow
 from twinkle_jupyter.wire.native import SampleBody
@@ -77,14 +79,18 @@ class SampleSource:
         )
 
 
-async def find_source(parts: ServiceParts, owner: str, model: str) -> SampleSource:
-    """Return the newest weights of an adapter, those of `adapter@step`, or the base model.
+async def find_source(parts: ServiceParts, asker: Asker, model: str) -> SampleSource:
+    """Return the newest weights of an adapter, those of `adapter@step` or a path, or the base's.
 
     Raises:
         NotFoundError: There is no such adapter.
         ConflictError: It has no weights yet.
         ServiceUnavailableError: The base model is not loaded yet.
+        InvalidDataError: The path is none.
     """
+    owner = asker.owner
+    if "://" in model:
+        return await read_path(parts, asker, model)
     if model == BASE:
         return SampleSource(await parts.compute(parts.config.base_model), owner)
     if (row := await find_client_adapter(parts, owner, model)) is not None:
@@ -99,7 +105,15 @@ async def find_source(parts: ServiceParts, owner: str, model: str) -> SampleSour
     return SampleSource(compute, owner, run.adapter_id, version, checkpoint)
 
 
-async def open_sample(parts: ServiceParts, owner: str, body: SampleBody) -> OpenSample:
+async def read_path(parts: ServiceParts, asker: Asker, path: str) -> SampleSource:
+    """Return the weights of a path; raises as `find_weights_of_path`, and where no model is."""
+    found = await find_weights_of_path(parts, asker, path)
+    compute = await parts.compute(found.base_model)
+    folder = str(found.folder)
+    return SampleSource(compute, asker.owner, found.adapter_id, found.version, folder)
+
+
+async def open_sample(parts: ServiceParts, asker: Asker, body: SampleBody) -> OpenSample:
     """Find the weights and tokenise the conversation.
 
     Raises:
@@ -107,7 +121,7 @@ async def open_sample(parts: ServiceParts, owner: str, body: SampleBody) -> Open
         QuotaExceededError: The user has as much as they may.
         TwinkleError: What `find_source` raises.
     """
-    source = await find_source(parts, owner, body.model)
+    source = await find_source(parts, asker, body.model)
     messages = [{"role": m.role, "content": m.content} for m in body.messages]
     prompt = await asyncio.to_thread(source.compute.template.encode_prompt, messages)
     settings = SamplingSettings(
@@ -121,7 +135,7 @@ async def open_sample(parts: ServiceParts, owner: str, body: SampleBody) -> Open
         frequency_penalty=body.frequency_penalty,
         seed=body.seed,
     )
-    admission = await parts.quotas.admit_prompts(owner, [prompt])
+    admission = await parts.quotas.admit_prompts(asker.owner, [prompt])
     return OpenSample(source.compute.sampler, source.request(prompt, settings), admission)
 
 

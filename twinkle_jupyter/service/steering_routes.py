@@ -7,11 +7,13 @@ from dataclasses import asdict
 from fastapi import APIRouter, Request
 
 from twinkle_jupyter.service import checkpoints, forks, steering
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.parts import Parts, ServiceParts
 from twinkle_jupyter.service.request_bodies import Body, body_schema, read_body
 from twinkle_jupyter.service.run_bodies import run_body
 from twinkle_jupyter.service.runs import find_run
+from twinkle_jupyter.store.audit import note_act
+from twinkle_jupyter.store.records import RunRow
 from twinkle_jupyter.wire.native import (
     CheckpointBody,
     CheckpointListBody,
@@ -39,7 +41,7 @@ async def fork_run(request: Request, run: str, parts: Parts, owner: Owner) -> Ru
     child = await forks.fork_run(
         parts, owner, run, step=body.step, adapter=body.adapter, changes=body.changes
     )
-    return await run_body(parts, child)
+    return await _started(parts, child, "forked from", run)
 
 
 @router.post("/runs/{run}/rewind", status_code=201, openapi_extra=body_schema(RewindBody))
@@ -47,7 +49,7 @@ async def rewind_run(request: Request, run: str, parts: Parts, owner: Owner) -> 
     """Go on from an earlier step under the same name, in a new run; an active one is stopped."""
     body = await _read(request, RewindBody, parts, owner, run)
     child = await forks.rewind_run(parts, owner, run, step=body.step, changes=body.changes)
-    return await run_body(parts, child)
+    return await _started(parts, child, "rewound from", run)
 
 
 @router.get("/runs/{run}/checkpoints")
@@ -70,6 +72,13 @@ async def make_checkpoint(request: Request, run: str, parts: Parts, owner: Owner
 async def delete_checkpoint(run: str, checkpoint: str, parts: Parts, owner: Owner) -> None:
     """Delete one checkpoint, but not what the adapter stands for."""
     await checkpoints.delete_checkpoint(parts, owner, run, checkpoint)
+    await note_act(parts.store, owner, "checkpoint_deleted", f"{run}/{checkpoint}")
+
+
+async def _started(parts: ServiceParts, child: RunRow, how: str, parent: str) -> RunBody:
+    detail = f"{child.adapter}, {how} {parent}"
+    await note_act(parts.store, child.owner, "run_started", child.run_id, detail)
+    return await run_body(parts, child)
 
 
 async def _read(

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Request, Response
 
 from twinkle_jupyter.runs.sweep_progress import SweepProgress
 from twinkle_jupyter.service import sweeps
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
 from twinkle_jupyter.service.sweep_bodies import summary_body, sweep_body
+from twinkle_jupyter.store.audit import note_act
 from twinkle_jupyter.wire.sweeps import (
     ExtendSweepBody,
     PruneBody,
@@ -36,6 +37,8 @@ async def start_sweep(
     body = await read_body(request, StartSweepBody)
     sweep, is_new = await sweeps.start_sweep(parts, owner, body)
     response.status_code = 201 if is_new else 200
+    if is_new:
+        await note_act(parts.store, owner, "run_started", sweep.sweep_id, sweep.name)
     return await sweep_body(_progress(request), sweep)
 
 

@@ -74,7 +74,7 @@ async def prepare_runs(
     try:
         await asyncio.to_thread(_link_records, records, folders)
         for run_config in (member.config for member in members):
-            parts.quotas.check_max_length(run_config.max_length)
+            parts.quotas.check_max_length(sweep.owner, run_config.max_length)
         async with parts.quotas.room_for_adapters(sweep.owner, [run.adapter for run in runs]):
             for run in runs:
                 winner = await claim_adapter(parts.store, sweep.owner, run.adapter, run.run_id)

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from twinkle_jupyter.datasets.record_checks import check_records
 from twinkle_jupyter.datasets.records import fingerprint
+from twinkle_jupyter.datasets.run_rows import check_rows
 from twinkle_jupyter.errors import (
     NOTHING_STARTED,
     ConflictError,
@@ -225,8 +225,14 @@ def _check(parts: ServiceParts, body: StartSweepBody) -> _Checked:
             "`halving` compares eval losses, and `eval_fraction=0` keeps no rows for them.",
             NOTHING_STARTED,
         )
+    if body.halving is not None and "beta" in body.grid:
+        raise InvalidConfigError(
+            "`halving` compares eval losses, and with another `beta` the same answers have another"
+            " loss.",
+            NOTHING_STARTED,
+        )
     parts.check_base_model(shared.base_model)
-    clean = check_records(body.records)
+    clean = check_rows(body.records, shared.loss)
     grid = {
         setting: list(dict.fromkeys(member.settings[setting] for member in members))
         for setting in body.grid

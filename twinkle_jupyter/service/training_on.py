@@ -15,6 +15,7 @@ from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.runs.checkpoints import ORIGIN
 from twinkle_jupyter.service.adapter_files import AdapterFiles
+from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.held_checkpoints import hold_checkpoint
 from twinkle_jupyter.service.named_checkpoints import find_named_checkpoint
 from twinkle_jupyter.service.parts import ServiceParts
@@ -26,7 +27,8 @@ class FirstWeights:
 
     parts: ServiceParts
     files: AdapterFiles
-    #: Of the adapter.
+    asker: Asker
+    #: Of the adapter, or the path of its weights.
     name: str
     run_id: str
     #: Of its checkpoint; `run_id` is empty where no run has trained it.
@@ -50,14 +52,14 @@ class FirstWeights:
         if wrong:
             raise InvalidConfigError(" ".join(wrong), "Leave them out to take the adapter's.")
 
-    async def bring(self, owner: str, run_folder: Path) -> None:
+    async def bring(self, run_folder: Path) -> None:
         """Write the weights at step 0 into the folder of the new run.
 
         Raises:
             NotFoundError: The adapter is gone.
             ConflictError: It has no checkpoint, or has just let go of it.
         """
-        found = await find_named_checkpoint(self.parts, owner, self.name, None)
+        found = await find_named_checkpoint(self.parts, self.asker, self.name, None)
         held = run_folder / "held"
         await asyncio.to_thread(hold_checkpoint, found.folder, held)
         try:
@@ -67,13 +69,14 @@ class FirstWeights:
 
 
 async def find_first_weights(
-    parts: ServiceParts, files: AdapterFiles, owner: str, name: str
+    parts: ServiceParts, files: AdapterFiles, asker: Asker, name: str
 ) -> FirstWeights:
-    """Find the adapter to begin with.
+    """Find the adapter to begin with: one of the asker's, or the path of weights they may read.
 
     Raises:
-        NotFoundError: This user has no such adapter.
+        NotFoundError: There is no such adapter.
         ConflictError: It has no checkpoint yet.
     """
-    found = await find_named_checkpoint(parts, owner, name, None)
-    return FirstWeights(parts, files, name, found.run_id, found.base_model, found.rank, found.alpha)
+    found = await find_named_checkpoint(parts, asker, name, None)
+    shape = (found.base_model, found.rank, found.alpha)
+    return FirstWeights(parts, files, asker, name, found.run_id, *shape)

@@ -178,7 +178,6 @@ class SavedWeightsRow(ClientRow):
     user_metadata: Mapping[str, JSON] = field(default_factory=dict)
     #: ISO 8601, UTC; empty for one that stays.
     expires_at: str = ""
-    is_public: bool = False
     created_at: str = field(default_factory=now)
 
     PREFIX: ClassVar[str] = "saved-weights/"
@@ -192,6 +191,12 @@ class SavedWeightsRow(ClientRow):
     def key(cls, owner: str, adapter_id: str, kind: str, name: str) -> str:
         """Where the row is kept."""
         return f"{cls.prefix(owner, adapter_id)}{kind}/{name}"
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """Rebuild from JSON, also from before there were rows of what is shared."""
+        known = {name: value for name, value in row.items() if name != "is_public"}
+        return cls(**cast("dict[str, str]", known))  # type: ignore[arg-type]
 
     @property
     def path(self) -> str:
@@ -217,6 +222,8 @@ class SamplingSessionRow(ClientRow):
     model_path: str = ""
     #: The adapter that weights without a name are of.
     adapter_id: str = ""
+    #: Whether the weights are another user's.
+    is_shared: bool = False
     created_at: str = field(default_factory=now)
 
     @staticmethod

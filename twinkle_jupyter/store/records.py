@@ -140,6 +140,10 @@ class KeyRow:
     created_at: str = field(default_factory=now)
     #: What its owner calls it, to know which one to revoke; may be empty.
     label: str = ""
+    #: Whether its user may administer the service.
+    is_admin: bool = False
+    #: Of its user: what is shared with these they may read.
+    groups: Sequence[str] = ()
 
     @staticmethod
     def key(digest: str) -> str:
@@ -153,7 +157,7 @@ class KeyRow:
     @classmethod
     def from_row(cls, row: Row) -> Self:
         """Rebuild from JSON."""
-        return cls(**cast("dict[str, str]", dict(row)))
+        return cls(**cast("dict[str, str]", dict(row)))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,8 @@ class BaseModelRow:
     dtype_reason: str = ""
     #: Samplers that share its answers.
     num_samplers: int = 1
+    #: Whether they are actors of their own, or the one is in the trainer's.
+    sampler_placement: Literal["apart", "with_trainer"] = "apart"
 
     PREFIX: ClassVar[str] = "base-model/"
     #: Log to which every wish is appended, to wake whoever loads.

@@ -53,7 +53,7 @@ class RowEncoder:
     ) -> None:
         self.template, self.max_length = template, max_length
         self._loss_mask = loss_mask
-        self._strips = reasoning == "strip"
+        self.reasoning = reasoning
         self._words = KeptWords(template, loss_mask)
         self._special = SpecialText(template)
 
@@ -73,7 +73,9 @@ class RowEncoder:
     def prepare(self, record: Record) -> tuple[Messages, Tools]:
         """Return what of a record is written: its messages and its functions."""
         messages = record["messages"]
-        return strip_reasoning(messages) if self._strips else messages, record.get("tools", ())
+        return strip_reasoning(messages) if self.reasoning == "strip" else messages, record.get(
+            "tools", ()
+        )
 
     def encode_all(self, records: Sequence[Record]) -> EncodedRows:
         """Return all rows, faults between them included."""

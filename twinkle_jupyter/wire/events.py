@@ -69,6 +69,8 @@ class StepEvent(_Event):
     forward_seconds: float = 0.0
     backward_seconds: float = 0.0
     optimizer_seconds: float = 0.0
+    #: What the loss says beside itself, as in `accuracy` of dpo.
+    metrics: dict[str, float] = {}
 
 
 class NoticeEvent(_Event):
@@ -85,6 +87,7 @@ class EvalEvent(_Event):
     kind: Literal["eval"]
     step: int
     loss: float
+    metrics: dict[str, float] = {}
 
 
 class ProbeEvent(_Event):

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from twinkle_jupyter.wire.notices import BroadcastBody, MaintenanceBody
+
 RunState = Literal["queued", "running", "paused", "interrupted", "finished", "stopped", "failed"]
 Wanted = Literal["running", "paused", "stopped"]
 Phase = Literal["stopped", "starting", "ready", "failed"]
@@ -54,6 +56,9 @@ class ServiceBody(_Answer):
     #: By base model that is loaded: its number type, and why that one.
     computed_in: dict[str, str] = Field(default_factory=dict)
     num_active_runs: int
+    #: What an admin tells everybody, and that the service rests for maintenance.
+    broadcast: BroadcastBody | None = None
+    maintenance: MaintenanceBody | None = None
 
 
 class StartRunBody(_Request):
@@ -61,8 +66,8 @@ class StartRunBody(_Request):
 
     config: dict[str, JsonValue]
     records: list[dict[str, JsonValue]]
-    #: An adapter whose newest weights the run begins with; None begins anew.
-    from_adapter: str | None = Field(default=None, min_length=1, max_length=64)
+    #: An adapter whose newest weights the run begins with, or a path; None begins anew.
+    from_adapter: str | None = Field(default=None, min_length=1, max_length=200)
     #: A run to repeat: what `GET /runs/{run}/record` said of it. Rows and settings must be its own,
     #: but for the adapter's name and what the base model is called.
     repeats: dict[str, JsonValue] | None = None

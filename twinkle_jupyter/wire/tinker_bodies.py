@@ -264,7 +264,7 @@ class SampleBody(_Body):
     topk_prompt_logprobs: int = Field(default=0, ge=0, le=100)
     topk_sample_logprobs: int = Field(default=0, ge=0, le=100)
     prompt_logprobs_last_n: int | None = Field(default=None, ge=0)
-    prompt_alt_tokens_k: int = 0
+    prompt_alt_tokens_k: int = Field(default=0, ge=0, le=100)
     target_prompt_logprobs: TensorBody | None = None
 
 

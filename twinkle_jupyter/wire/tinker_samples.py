@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from pydantic import JsonValue
 
 from twinkle_jupyter.wire.tinker_schema import new_message
-from twinkle_jupyter.wire.tinker_tensors import FLOAT32
+from twinkle_jupyter.wire.tinker_tensors import FLOAT32, INT64
 
 _STOP, _LENGTH = 0, 1
 #: What stands where there are fewer than k tokens.
@@ -32,6 +32,8 @@ class PromptPart:
     last_n: int | None
     #: Further tokens to score in each place.
     num_targets: int = 0
+    #: Tokens to draw in each place.
+    num_draws: int = 0
 
     @property
     def first(self) -> int:
@@ -54,6 +56,11 @@ class Scores(Protocol):
 
     @property
     def targets(self) -> tuple[tuple[float, ...], ...]:
+        """One row a token, or none."""
+        ...
+
+    @property
+    def draws(self) -> tuple[Top, ...]:
         """One row a token, or none."""
         ...
 
@@ -92,6 +99,13 @@ def encode_protobuf(samples: Sequence[SampledTokens], prompt: PromptPart) -> byt
         message.target_prompt_logprobs.dense = found.tobytes()
         message.target_prompt_logprobs.dtype = FLOAT32
         message.target_prompt_logprobs.shape.extend([prompt.num_tokens - 1, prompt.num_targets])
+    if prompt.num_draws:
+        tokens, logprobs = _prompt_draws(samples)
+        drawn = message.prompt_alt_tokens
+        drawn.tokens.dense, drawn.tokens.dtype = np.asarray(tokens, "<i8").tobytes(), INT64
+        drawn.logprobs.dense, drawn.logprobs.dtype = np.asarray(logprobs, "<f4").tobytes(), FLOAT32
+        for tensor in (drawn.tokens, drawn.logprobs):
+            tensor.shape.extend([prompt.num_tokens - 1, prompt.num_draws])
     return cast("bytes", message.SerializeToString())
 
 
@@ -119,6 +133,13 @@ def encode_json(samples: Sequence[SampledTokens], prompt: PromptPart) -> dict[st
             "dtype": "float32",
             "shape": [prompt.num_tokens - 1, prompt.num_targets],
         }
+    if prompt.num_draws:
+        tokens, logprobs = _prompt_draws(samples)
+        shape: list[JsonValue] = [prompt.num_tokens - 1, prompt.num_draws]
+        content["prompt_alt_tokens"] = {
+            "tokens": {"data": [*tokens], "dtype": "int64", "shape": shape},
+            "logprobs": {"data": [*logprobs], "dtype": "float32", "shape": shape},
+        }
     return content
 
 
@@ -141,6 +162,12 @@ def _prompt_top(samples: Sequence[SampledTokens], prompt: PromptPart) -> list[To
 def _prompt_targets(samples: Sequence[SampledTokens]) -> tuple[tuple[float, ...], ...]:
     scores = samples[0].prompt_scores
     return () if scores is None else scores.targets
+
+
+def _prompt_draws(samples: Sequence[SampledTokens]) -> tuple[list[int], list[float]]:
+    scores = samples[0].prompt_scores
+    cells = [] if scores is None else [cell for row in scores.draws for cell in row]
+    return [token for token, _ in cells], [logprob for _, logprob in cells]
 
 
 def _write_top(message: Message, rows: Sequence[Top], width: int) -> None:

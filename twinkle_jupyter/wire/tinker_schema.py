@@ -69,7 +69,9 @@ MESSAGES: dict[str, dict[int, str]] = {
         3: "TopkLogprobs topk_prompt_logprobs",
         4: "int32 prompt_cache_hit_tokens",
         5: "Tensor target_prompt_logprobs",
+        6: "PromptAltTokens prompt_alt_tokens",
     },
+    "PromptAltTokens": {1: "Tensor tokens", 2: "Tensor logprobs"},
     "SampledSequence": {
         1: "enum stop_reason",
         2: "bytes tokens",

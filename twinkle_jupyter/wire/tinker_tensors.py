@@ -17,8 +17,9 @@ from twinkle_jupyter.wire.tinker_bodies import TensorBody
 Array: TypeAlias = NDArray[np.float64]
 
 FLOAT32 = 1
+INT64 = 2
 _BFLOAT16 = 4
-_DTYPES: Mapping[int, str] = {FLOAT32: "<f4", 2: "<i8", 3: "<i4"}
+_DTYPES: Mapping[int, str] = {FLOAT32: "<f4", INT64: "<i8", 3: "<i4"}
 _JSON_DTYPES: Mapping[str, str] = {"float32": "<f4", "int64": "<i8"}
 #: Whole numbers that a JSON number holds exactly.
 _EXACT = 2**53

@@ -18,10 +18,13 @@ class TokensBody(BaseModel):
     loss_mask: Annotated[str, StringConstraints(max_length=100)] = "all-assistant"
     #: Tokens from this position on are shown as cut; None cuts nothing.
     max_length: int | None = Field(default=None, ge=1, le=1_000_000)
+    #: Say how likely each token is to this adapter, such as `pirate` or `pirate@40`, and to its
+    #: base model; `base` for that alone. Empty: nothing is computed.
+    adapter: Annotated[str, StringConstraints(max_length=1000)] = ""
 
 
 class TokenColumnsBody(BaseModel):
-    """The tokens as columns, all (T,) long."""
+    """The tokens as columns, (T,) long."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -35,6 +38,10 @@ class TokenColumnsBody(BaseModel):
     #: Characters of the row's text.
     start: tuple[int, ...]
     end: tuple[int, ...]
+    #: Natural-log probability of each token with the adapter, and with the base model alone; None
+    #: for the first and for what is cut. Empty where it was not asked for.
+    logprob: tuple[float | None, ...] = ()
+    base_logprob: tuple[float | None, ...] = ()
 
 
 class RowFaultBody(BaseModel):
@@ -55,6 +62,8 @@ class TokenViewBody(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     base_model: str
+    #: Whose log-probabilities the tokens have; empty: of none, or of the base model alone.
+    adapter: str = ""
     loss_mask: str
     #: Rules that there are.
     loss_masks: tuple[str, ...]

@@ -43,18 +43,20 @@ describe('events', () => {
   it('say what a run needs, where time went, and what a person should know of', () => {
     const view = applyFrames(START, [
       event(1, { kind: 'planned', total_steps: 4, memory_bytes: 1.2e9 }),
-      event(2, { kind: 'step', step: 1, loss: 1, grad_norm: 0.5, forward_seconds: 0.2, queue_seconds: 0.1 }),
+      event(2, { kind: 'step', step: 1, loss: 1, grad_norm: 0.5, forward_seconds: 0.2, queue_seconds: 0.1, metrics: { accuracy: 0.75, odd: null } }),
       event(3, { kind: 'notice', step: 1, message: 'Step 1 was computed in 4 parts.' })
     ]);
     expect(view).toMatchObject({
       memoryBytes: 1.2e9,
       gradNorm: 0.5,
+      metrics: { accuracy: 0.75 },
       phases: { queue: 0.1, forward: 0.2, backward: 0, optimizer: 0 },
       notice: 'Step 1 was computed in 4 parts.'
     });
     expect(viewOfSnapshot('run_1', 'pirate', snapshotOf(view))).toMatchObject({
       memoryBytes: 1.2e9,
       gradNorm: 0.5,
+      metrics: view.metrics,
       phases: view.phases,
       notice: view.notice
     });

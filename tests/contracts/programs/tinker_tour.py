@@ -224,6 +224,11 @@ if hasattr(model, "save_weights_external"):
         asked.prompt_logprobs[1:],
         asked.target_prompt_logprobs.to_torch()[:, 0].tolist(),
     ]
+    # Alternatives drawn in the same places; greedy ones are each place's likeliest token.
+    params = types.SamplingParams(max_tokens=1, temperature=0.0)
+    drawn = several.sample(whole, 1, params, topk_prompt_logprobs=1, prompt_alt_tokens_k=2).result()
+    told["drawn"] = drawn.prompt_alt_tokens.tokens.to_torch().tolist()
+    told["likeliest"] = [[row[0][0]] * 2 for row in drawn.topk_prompt_logprobs[1:]]
 else:
     link = service.create_rest_client().get_checkpoint_archive_url_from_tinker_path(saved.path)
     with tarfile.open(fileobj=io.BytesIO(fetch(link.result().url))) as tar:

@@ -12,6 +12,7 @@ from tests.client.live_service import RECORDS, LiveService
 from tests.service.tinker.conftest import TinkerUser
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.errors import ConflictError, InvalidConfigError, NotFoundError
+from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.named_checkpoints import NamedCheckpoint, find_named_checkpoint
 from twinkle_jupyter.service.training_on import find_first_weights
 from twinkle_jupyter.wire.native import AdapterBody
@@ -46,7 +47,7 @@ def _openai(anna: TinkerUser, model: str) -> str:
 
 
 def _checkpoint(live: LiveService, model: str, step: int | None = None) -> NamedCheckpoint:
-    return live.call(find_named_checkpoint(live.app.state.parts, "anna", model, step))
+    return live.call(find_named_checkpoint(live.app.state.parts, Asker("anna"), model, step))
 
 
 def test_a_model_answers_by_its_id_with_what_it_has_learnt_so_far(
@@ -119,7 +120,7 @@ def test_a_run_can_begin_with_what_a_client_trained(
     saved = anna.post("save_weights", model_id=model, seq_id=3, path="a").json()["request_id"]
     anna.result(saved)
     files = live.app.state.adapter_files
-    first = live.call(find_first_weights(live.app.state.parts, files, "anna", model))
+    first = live.call(find_first_weights(live.app.state.parts, files, Asker("anna"), model))
     assert (first.base_model, first.rank, first.alpha) == ("tiny", 4, 32.0)
     with pytest.raises(InvalidConfigError, match="rank=8"):
         client.start_run({"adapter": "x", "base_model": "tiny"}, RECORDS, from_adapter=model)

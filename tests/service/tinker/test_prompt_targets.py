@@ -1,7 +1,8 @@
-"""Tokens of the user's own choice, scored in the places of a prompt."""
+"""Tokens of the user's own choice, and drawn ones, in the places of a prompt."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 import pytest
@@ -17,10 +18,17 @@ def _open(user: TinkerUser) -> str:
     return str(user.post("create_sampling_session", **body).json()["sampling_session_id"])
 
 
-def _sample(anna: TinkerUser, sampler: str, number: int, **more: object) -> dict[str, object]:
+def _sample(
+    anna: TinkerUser,
+    sampler: str,
+    number: int,
+    settings: Mapping[str, object] | None = None,
+    **more: object,
+) -> dict[str, object]:
     body = {"sampling_session_id": sampler, "seq_id": number, "num_samples": 2, **more}
     prompt = {"chunks": [{"tokens": PROMPT}]}
-    asked = anna.post("asample", **body, prompt=prompt, sampling_params={"max_tokens": 1})
+    settings = settings or {"max_tokens": 1}
+    asked = anna.post("asample", **body, prompt=prompt, sampling_params=settings)
     return anna.result(asked.raise_for_status().json()["request_id"])
 
 
@@ -53,6 +61,41 @@ def test_each_has_the_score_that_the_model_gives_it(live: LiveService, anna: Tin
     }
     thin = _targets(_sample(anna, sampler, 3, target_prompt_logprobs=sparse))
     assert thin == [None, found[1], None, None, found[4], None]
+
+
+def _drawn(answer: dict[str, object], count: int) -> tuple[list[list[int]], list[float]]:
+    found = cast("dict[str, dict[str, object]]", answer["prompt_alt_tokens"])
+    assert [found[name]["shape"] for name in ("tokens", "logprobs")] == [[3, count]] * 2
+    assert [found[name]["dtype"] for name in ("tokens", "logprobs")] == ["int64", "float32"]
+    flat = cast("list[int]", found["tokens"]["data"])
+    rows = [flat[first : first + count] for first in range(0, 3 * count, count)]
+    return rows, cast("list[float]", found["logprobs"]["data"])
+
+
+def test_alternatives_are_drawn_as_likely_as_they_are(anna: TinkerUser) -> None:
+    sampler, count = _open(anna), 64
+    settings = {"max_tokens": 3, "seed": 7}
+    answer = _sample(anna, sampler, 1, settings, prompt_alt_tokens_k=count)
+    rows, logprobs = _drawn(answer, count)
+    again = _sample(anna, sampler, 2, settings, prompt_alt_tokens_k=count)
+    assert again["prompt_alt_tokens"] == answer["prompt_alt_tokens"]
+    other = _sample(anna, sampler, 3, {**settings, "seed": 8}, prompt_alt_tokens_k=count)
+    assert other["prompt_alt_tokens"] != answer["prompt_alt_tokens"]
+    # The answer does not hang on whether there are any.
+    assert _sample(anna, sampler, 4, settings)["sequences"] == answer["sequences"]
+    assert all(len(set(row)) > 1 for row in rows)
+    dense = {
+        "data": [token for row in rows for token in row],
+        "dtype": "int64",
+        "shape": [3, count],
+    }
+    scored = _sample(anna, sampler, 5, target_prompt_logprobs=dense)
+    known = cast("dict[str, list[float]]", scored["target_prompt_logprobs"])["data"]
+    assert logprobs == pytest.approx(known, abs=1e-5)
+    greedy = {"max_tokens": 1, "temperature": 0.0}
+    likeliest = _sample(anna, sampler, 6, greedy, prompt_alt_tokens_k=2, topk_prompt_logprobs=1)
+    tops = cast("list[list[tuple[int, float]]]", likeliest["topk_prompt_logprobs"])[1:]
+    assert _drawn(likeliest, 2)[0] == [[row[0][0]] * 2 for row in tops]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.quotas import Quotas
 from twinkle_jupyter.service.supported_models import announce
 from twinkle_jupyter.service.twinkle.templates import read_template
+from twinkle_jupyter.store.recent_row import RecentRows
 from twinkle_jupyter.store.records import BaseModelRow
 from twinkle_jupyter.store.sqlite import SqliteStore
 
@@ -29,7 +30,8 @@ async def test_the_template_is_said_then_announced_then_its_own(tmp_path: Path) 
     store = SqliteStore.open(config.store_path)
     for name in ("bare", "other"):
         await store.put(BaseModelRow.key(name), BaseModelRow(name, "ready").to_row())
-    parts = ServiceParts(store, config, not_loaded, only_tiny, Quotas(store, config.limits))
+    quotas, recent = Quotas(store, config.limits), RecentRows(store)
+    parts = ServiceParts(store, config, not_loaded, only_tiny, quotas, recent)
     assert await announce(parts) == [
         {"model_name": "named", "template_init_model_id": None},
         {"model_name": "bare", "template_init_model_id": "instruct", "note": "kept"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import cast
 
@@ -52,9 +52,16 @@ def _tell(sink: MetricSink, entry: Row, step: int) -> None:
             seconds, tokens = float(str(entry["seconds"])), float(str(entry["num_tokens"]))
             if seconds > 0:
                 values["train/tokens_per_second"] = tokens / seconds
-            sink.log(step, values, at_s)
+            sink.log(step, values | _metrics(entry, "train/"), at_s)
         case "eval":
-            sink.log(step, {_EVAL_NAME: float(str(entry["loss"]))}, at_s)
+            loss = {_EVAL_NAME: float(str(entry["loss"]))}
+            sink.log(step, loss | _metrics(entry, "eval/"), at_s)
         case "probe":
             prompt = str(entry["prompt"])
             sink.text(step, f"probe/{entry['index']}", f"{prompt}\n\n{entry['answer']}", at_s)
+
+
+def _metrics(entry: Row, prefix: str) -> dict[str, float]:
+    """Return what the loss says beside itself, such as `accuracy` of dpo."""
+    metrics = cast("Mapping[str, float]", entry.get("metrics", {}))
+    return {f"{prefix}{name}": value for name, value in metrics.items()}

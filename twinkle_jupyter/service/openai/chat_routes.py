@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from twinkle_jupyter.errors import InvalidConfigError
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import CurrentAsker
 from twinkle_jupyter.service.openai.answers import Generation, read_settings, read_stop_texts
 from twinkle_jupyter.service.openai.chat_answers import ChatAnswers
 from twinkle_jupyter.service.openai.counted import Counted
@@ -24,12 +24,12 @@ router = APIRouter(tags=["openai"], route_class=OpenAiRoute)
 
 
 @router.post("/chat/completions", response_model=None)
-async def complete_chat(body: ChatBody, parts: Parts, owner: Owner) -> Response:
+async def complete_chat(body: ChatBody, parts: Parts, asker: CurrentAsker) -> Response:
     """Answer a conversation."""
     _refuse_what_is_not_there(body)
     messages = read_messages(body.messages)
     settings = read_settings(body, body.max_completion_tokens or body.max_tokens)
-    source = await find_model(parts, owner, body.model, body.adapter_uri)
+    source = await find_model(parts, asker, body.model, body.adapter_uri)
     template = source.compute.template
     tool_use = read_tool_use(body, template)
     prompt = await asyncio.to_thread(
@@ -38,7 +38,7 @@ async def complete_chat(body: ChatBody, parts: Parts, owner: Owner) -> Response:
     request = replace(source.request(prompt, settings), num_top=body.top_logprobs or 0)
     generation = Generation(source, request, body.n or 1, read_stop_texts(body))
     answers = ChatAnswers(body, generation, template, tool_use)
-    counted = Counted(await parts.quotas.admit_prompts(owner, [prompt]), [generation])
+    counted = Counted(await parts.quotas.admit_prompts(asker.owner, [prompt]), [generation])
     if body.stream:
         return stream(counted.stream(answers.chunks()))
     return JSONResponse(await counted.whole(answers.whole()))

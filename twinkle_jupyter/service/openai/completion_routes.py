@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError
 from twinkle_jupyter.runtime.handles import TopTokens
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import CurrentAsker
 from twinkle_jupyter.service.openai.answers import (
     Generation,
     WholeAnswer,
@@ -38,7 +38,7 @@ router = APIRouter(tags=["openai"], route_class=OpenAiRoute)
 
 
 @router.post("/completions", response_model=None)
-async def complete(body: CompletionBody, parts: Parts, owner: Owner) -> Response:
+async def complete(body: CompletionBody, parts: Parts, asker: CurrentAsker) -> Response:
     """Go on with one text or several."""
     if body.suffix:
         raise InvalidConfigError("suffix is not there.", "Leave it out.")
@@ -48,7 +48,7 @@ async def complete(body: CompletionBody, parts: Parts, owner: Owner) -> Response
     if not max_tokens and not body.echo:
         raise InvalidConfigError("max_tokens=0 needs echo=true: there is nothing to answer.")
     settings = read_settings(body, max(1, max_tokens))
-    source = await find_model(parts, owner, body.model, body.adapter_uri)
+    source = await find_model(parts, asker, body.model, body.adapter_uri)
     prompts = await asyncio.to_thread(_read_prompts, body, source.compute.template)
     scores = body.echo and body.logprobs is not None
     generations = [
@@ -66,7 +66,7 @@ async def complete(body: CompletionBody, parts: Parts, owner: Owner) -> Response
         for prompt in prompts
     ]
     completion = _Completion(body, generations, source, max_tokens)
-    counted = Counted(await parts.quotas.admit_prompts(owner, prompts), generations)
+    counted = Counted(await parts.quotas.admit_prompts(asker.owner, prompts), generations)
     if body.stream:
         return stream(counted.stream(completion.chunks()))
     return JSONResponse(await counted.whole(completion.whole()))

@@ -7,26 +7,33 @@ import shutil
 from pathlib import Path
 
 from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.tinker.client_adapters import ALPHA, ClientAdapters
-from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, find_saved, moment_after
+from twinkle_jupyter.service.tinker.readable_weights import find_readable
+from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, moment_after
 from twinkle_jupyter.store.artifacts import MANIFEST_FILE, commit_folder, link_or_copy
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SavedWeightsRow, WeightsToLoad
 from twinkle_jupyter.wire.tinker_bodies import CopyWeightsBody
 
 
 async def copy_weights(
-    parts: ServiceParts, adapters: ClientAdapters, owner: str, model_id: str, body: CopyWeightsBody
+    parts: ServiceParts,
+    adapters: ClientAdapters,
+    asker: Asker,
+    model_id: str,
+    body: CopyWeightsBody,
 ) -> str:
     """Copy saved weights to a model that begins with them; return their new path.
 
     Again with the same model: the same copy.
 
     Raises:
-        NotFoundError: The user has no such weights.
+        NotFoundError: There are no such weights that the user may read.
         ConflictError: There is another model of that id.
     """
-    source = await find_saved(parts, owner, WeightsPath.parse(body.source_path))
+    owner = asker.owner
+    source = await find_readable(parts, asker, WeightsPath.parse(body.source_path))
     folder = parts.config.client_weights_folder(model_id, source.kind, f"{source.name}-0")
     begins_with = WeightsToLoad(source.path, str(folder), with_optimizer=True)
     await adapters.write(
@@ -45,12 +52,12 @@ async def copy_weights(
     )
     await asyncio.to_thread(_copy, Path(source.folder), folder)
     copy = source.changed(
+        owner=owner,
         adapter_id=model_id,
         folder=str(folder),
         sequence_id=0,
         replaces="",
         expires_at=moment_after(body.ttl_seconds),
-        is_public=False,
     )
     key = SavedWeightsRow.key(owner, model_id, copy.kind, copy.name)
     await parts.store.put(key, copy.to_row())

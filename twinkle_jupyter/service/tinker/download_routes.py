@@ -12,41 +12,43 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from pydantic import JsonValue
 
 from twinkle_jupyter.errors import InvalidDataError
-from twinkle_jupyter.service.auth import OPEN_DOWNLOADS, Owner
+from twinkle_jupyter.service.asker import CurrentAsker
+from twinkle_jupyter.service.auth import OPEN_DOWNLOADS
 from twinkle_jupyter.service.parts import Parts, ServiceParts
 from twinkle_jupyter.service.tinker.archive import WeightsArchive
 from twinkle_jupyter.service.tinker.downloads import EXPORTED_FILES, Download, read_signed, sign
+from twinkle_jupyter.service.tinker.readable_weights import find_readable
 from twinkle_jupyter.service.tinker.route import TinkerRoute
-from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, find_saved
+from twinkle_jupyter.service.tinker.saved_weights import WeightsPath
 
 router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
 
 
 @router.get("/training_runs/{model_id}/checkpoints/{kind}/{name}/external_weights_urls")
 async def get_external_weights_urls(
-    model_id: str, kind: str, name: str, request: Request, parts: Parts, owner: Owner
+    model_id: str, kind: str, name: str, request: Request, parts: Parts, asker: CurrentAsker
 ) -> dict[str, JsonValue]:
     """Give a link to each file of exported weights."""
     path = WeightsPath.parse(f"tinker://{model_id}/{kind}/{name}")
-    saved = await find_saved(parts, owner, path)
+    saved = await find_readable(parts, asker, path)
     if path.kind != "external_weights":
         raise InvalidDataError(
             f"Checkpoint {saved.path!r} was not saved to be used elsewhere;"
             " save_weights_external saves one."
         )
-    links = [Download.of(owner, saved.path, file) for file in EXPORTED_FILES]
+    links = [Download.of(asker, saved.path, file) for file in EXPORTED_FILES]
     urls: dict[str, JsonValue] = {one.file: await _url(parts, request, one) for one in links}
     return {"urls": urls, "expires": links[0].expires_at}
 
 
 @router.get("/training_runs/{model_id}/checkpoints/{kind}/{name}/archive", status_code=302)
 async def get_archive(
-    model_id: str, kind: str, name: str, request: Request, parts: Parts, owner: Owner
+    model_id: str, kind: str, name: str, request: Request, parts: Parts, asker: CurrentAsker
 ) -> Response:
     """Give a link to an archive of saved weights, as older clients ask for it."""
     path = WeightsPath.parse(f"tinker://{model_id}/{kind}/{name}")
-    saved = await find_saved(parts, owner, path)
-    download = Download.of(owner, saved.path)
+    saved = await find_readable(parts, asker, path)
+    download = Download.of(asker, saved.path)
     expires = format_datetime(datetime.fromisoformat(download.expires_at), usegmt=True)
     headers = {"Location": await _url(parts, request, download), "Expires": expires}
     return Response(status_code=302, headers=headers)
@@ -56,7 +58,7 @@ async def get_archive(
 async def download(link: str, parts: Parts) -> Response:
     """Answer a link; it is key enough."""
     wanted = await read_signed(parts.store, link)
-    saved = await find_saved(parts, wanted.owner, WeightsPath.parse(wanted.path))
+    saved = await find_readable(parts, wanted.asker, WeightsPath.parse(wanted.path))
     folder = Path(saved.folder)
     if wanted.file:
         return FileResponse(folder / wanted.file, filename=wanted.file)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Self, cast
 
 from twinkle_jupyter.errors import NotAllowedError
+from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.store.interface import StateStore
 
 #: What other programs load; the rest of a checkpoint is ours.
@@ -38,11 +39,19 @@ class Download:
     file: str
     #: ISO 8601, UTC.
     expires_at: str
+    #: Of whoever asked for it: what is shared with them is looked up again when it is fetched.
+    groups: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, owner: str, path: str, file: str = "") -> Self:
+    def of(cls, asker: Asker, path: str, file: str = "") -> Self:
         """Return one that begins now."""
-        return cls(owner, path, file, (datetime.now(tz=UTC) + LIFE).isoformat(timespec="seconds"))
+        expires_at = (datetime.now(tz=UTC) + LIFE).isoformat(timespec="seconds")
+        return cls(asker.owner, path, file, expires_at, tuple(sorted(asker.groups)))
+
+    @property
+    def asker(self) -> Asker:
+        """Whoever asked for it."""
+        return Asker(self.owner, frozenset(self.groups))
 
 
 async def sign(store: StateStore, download: Download) -> str:
@@ -61,7 +70,7 @@ async def read_signed(store: StateStore, link: str) -> Download:
         fields = json.loads(base64.urlsafe_b64decode(content)) if is_ours else None
     except (ValueError, binascii.Error):
         fields = None
-    download = None if fields is None else Download(**cast("dict[str, str]", fields))
+    download = None if fields is None else Download(**cast("dict[str, str]", fields))  # type: ignore[arg-type]
     if download is None or datetime.fromisoformat(download.expires_at) < datetime.now(tz=UTC):
         raise NotAllowedError("This link is over, or never was one.", "Ask for the weights again.")
     return download

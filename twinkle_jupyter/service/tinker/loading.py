@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.patience import patiently
 from twinkle_jupyter.service.tinker.client_adapters import ALPHA, ClientAdapters
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S
-from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, find_saved
+from twinkle_jupyter.service.tinker.readable_weights import find_readable
+from twinkle_jupyter.service.tinker.saved_weights import WeightsPath
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SavedWeightsRow, WeightsToLoad
 from twinkle_jupyter.wire.tinker_bodies import LoadWeightsBody
 
@@ -16,7 +18,7 @@ from twinkle_jupyter.wire.tinker_bodies import LoadWeightsBody
 async def load_new(
     parts: ServiceParts,
     adapters: ClientAdapters,
-    owner: str,
+    asker: Asker,
     adapter_id: str,
     body: LoadWeightsBody,
 ) -> FutureName:
@@ -26,7 +28,7 @@ async def load_new(
         NotFoundError: There are none of that name.
         InvalidDataError: They were saved to sample from, or are of another base model.
     """
-    saved = await _find(parts, owner, body.path)
+    saved = await _find(parts, asker, body.path)
     if body.base_model not in (None, saved.base_model):
         raise InvalidDataError(
             f"Checkpoint {body.path!r} is of base model {saved.base_model!r}, not"
@@ -35,7 +37,7 @@ async def load_new(
     weights = WeightsToLoad(body.path, saved.folder, body.optimizer)
     await adapters.write(
         ClientAdapterRow(
-            owner,
+            asker.owner,
             adapter_id,
             adapter_id.partition(":")[0],
             saved.base_model,
@@ -50,7 +52,11 @@ async def load_new(
 
 
 async def load_into(
-    parts: ServiceParts, adapters: ClientAdapters, row: ClientAdapterRow, body: LoadWeightsBody
+    parts: ServiceParts,
+    adapters: ClientAdapters,
+    asker: Asker,
+    row: ClientAdapterRow,
+    body: LoadWeightsBody,
 ) -> FutureName:
     """Write down that an adapter becomes saved weights at one of its sequence ids.
 
@@ -61,7 +67,7 @@ async def load_into(
     """
     if body.seq_id is None:
         raise InvalidDataError("load_weights with model_id needs seq_id.")
-    saved = await _find(parts, row.owner, body.path)
+    saved = await _find(parts, asker, body.path)
     if saved.base_model != row.base_model:
         raise InvalidDataError(
             f"Checkpoint {body.path!r} is of base model {saved.base_model!r}, not"
@@ -72,10 +78,10 @@ async def load_into(
     return FutureName("load_weights", body.seq_id, row.adapter_id, body.path)
 
 
-async def _find(parts: ServiceParts, owner: str, text: str) -> SavedWeightsRow:
+async def _find(parts: ServiceParts, asker: Asker, text: str) -> SavedWeightsRow:
     path = WeightsPath.parse(text)
     if path.kind != "weights":
         raise InvalidDataError(
             f"Checkpoint {text!r} is weights alone; save_state saves what can be trained on from."
         )
-    return await find_saved(parts, owner, path)
+    return await find_readable(parts, asker, path)

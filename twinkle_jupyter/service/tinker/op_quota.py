@@ -41,19 +41,19 @@ class OpQuota:
         work = f"{op.adapter_id}/{op.sequence_id}"
         return await self._quotas.admit_tokens(owner, num_tokens, work, partial(_is_awaited, op))
 
-    def problem_of(self, examples: Sequence[Example]) -> str:
+    def problem_of(self, owner: str, examples: Sequence[Example]) -> str:
         """Return what refuses rows that are too long or too many, in their turn; "" for none."""
         try:
-            self._quotas.check_possible(sum(len(one.tokens) for one in examples))
+            self._quotas.check_possible(owner, sum(len(one.tokens) for one in examples))
             for number, example in enumerate(examples):
-                self._quotas.check_length(f"data[{number}]", len(example.tokens))
+                self._quotas.check_length(owner, f"data[{number}]", len(example.tokens))
         except InvalidDataError as error:
             return str(error)
         return ""
 
-    def counts(self, op: Op) -> bool:
+    def counts(self, owner: str, op: Op) -> bool:
         """Whether an op is one of those that are queued."""
-        return bool(self._quotas.limits.queued_tokens) and isinstance(op, ForwardBackward)
+        return bool(self._quotas.limits_of(owner).queued_tokens) and isinstance(op, ForwardBackward)
 
     def watch(self, admission: Admission, trainer: TrainerHandle, op: Op, id_offset: int) -> None:
         """Count it as queued until it is answered, whoever asks for the answer."""

@@ -39,7 +39,7 @@ async def accept(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> Non
     except BaseException:
         await admission.finish()
         raise
-    if adapters.queue.counts(op):
+    if adapters.queue.counts(row.owner, op):
         adapters.queue.watch(admission, await adapters.trainer_of(made), op, made.id_offset)
     await adapters.used(made)
 
@@ -81,7 +81,7 @@ async def accept_loss(
     """Take in a forward pass, with or without a backward one; or that it was refused."""
     adapter_id, number = AdapterId(row.adapter_id), request.seq_id
     op: Op
-    problem = request.problem or adapters.queue.problem_of(request.examples)
+    problem = request.problem or adapters.queue.problem_of(row.owner, request.examples)
     if problem:
         op = Refusal(adapter_id, number, problem)
     else:

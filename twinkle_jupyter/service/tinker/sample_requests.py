@@ -46,8 +46,6 @@ def read_order(
         if chunk.type != "encoded_text":
             raise InvalidDataError(f"prompt has a chunk of {chunk.type}; models here read text.")
         tokens += chunk.tokens
-    if body.prompt_alt_tokens_k:
-        raise InvalidDataError("prompt_alt_tokens_k is not there.")
     targets = _read_targets(body, len(tokens))
     params = body.sampling_params
     stop_tokens, stop_texts = _read_stop(params.stop, model.template.stop_token_ids)
@@ -70,6 +68,7 @@ def read_order(
         num_top_prompt=body.topk_prompt_logprobs,
         num_top=body.topk_sample_logprobs,
         prompt_targets=targets,
+        num_prompt_draws=body.prompt_alt_tokens_k,
     )
     prompt = PromptPart(
         len(tokens),
@@ -77,6 +76,7 @@ def read_order(
         body.topk_prompt_logprobs,
         body.prompt_logprobs_last_n,
         len(targets[0]) if targets else 0,
+        body.prompt_alt_tokens_k,
     )
     return SampleOrder(request, body.num_samples, stop_texts, prompt)
 
@@ -112,7 +112,9 @@ async def write_sample(sampler: SamplerHandle, order: SampleOrder, number: int) 
     """Return the answer of that number; the first one brings the prompt's scores."""
     request = nth_answer(order.request, number)
     if number:
-        request = replace(request, scores_prompt=False, num_top_prompt=0, prompt_targets=())
+        request = replace(
+            request, scores_prompt=False, num_top_prompt=0, prompt_targets=(), num_prompt_draws=0
+        )
     sample, stops = SampledTokens(), StopTexts(order.stop_texts)
     async with aclosing(sampler.sample(request)) as deltas:
         async for delta in deltas:

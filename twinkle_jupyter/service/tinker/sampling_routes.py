@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import JsonValue
 
 from twinkle_jupyter.errors import InvalidDataError
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import CurrentAsker, Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.patience import patiently
 from twinkle_jupyter.service.tinker.future_names import FutureName
@@ -25,12 +25,12 @@ router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
 
 @router.post("/create_sampling_session")
 async def create_sampling_session(
-    body: CreateSamplingSessionBody, state: State, owner: Owner
+    body: CreateSamplingSessionBody, state: State, asker: CurrentAsker
 ) -> dict[str, JsonValue]:
     """Begin to sample from a base model or from saved weights."""
-    await state.sessions.get(owner, body.session_id)
+    await state.sessions.get(asker.owner, body.session_id)
     row = await state.sampling_sessions.open(
-        owner, body.session_id, body.sampling_session_seq_id, body.base_model, body.model_path
+        asker, body.session_id, body.sampling_session_seq_id, body.base_model, body.model_path
     )
     return {
         "type": "create_sampling_session",
@@ -51,12 +51,14 @@ async def get_sampler(sampler_id: str, state: State, owner: Owner) -> dict[str, 
 
 @router.post("/asample")
 async def sample(
-    body: SampleBody, parts: Parts, state: State, owner: Owner
+    body: SampleBody, parts: Parts, state: State, asker: CurrentAsker
 ) -> dict[str, JsonValue]:
     """Begin to write answers."""
     if body.sampling_session_id is None:
         raise InvalidDataError("asample needs the sampling_session_id of create_sampling_session.")
+    owner = asker.owner
     row = await state.sampling_sessions.get(owner, body.sampling_session_id)
+    await state.sampling_sessions.check_readable(asker, row)
     model = await patiently(lambda: parts.compute(row.base_model), ACCEPT_WAIT_S)
     name = str(FutureName("sample", body.seq_id, row.sampling_session_id))
     await state.samples.submit(owner, name, read_order(body, row, model, owner), model.sampler)

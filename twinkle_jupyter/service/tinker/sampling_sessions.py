@@ -9,9 +9,11 @@ from pathlib import Path
 from twinkle_jupyter.errors import InvalidDataError, NotFoundError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import SaveCheckpoint
+from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.base_model_names import check_name
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, find_saved
+from twinkle_jupyter.service.tinker.readable_weights import find_readable
+from twinkle_jupyter.service.tinker.saved_weights import WeightsPath
 from twinkle_jupyter.store.artifacts import delete_folder
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SamplingSessionRow
 
@@ -27,7 +29,7 @@ class SamplingSessions:
 
     async def open(
         self,
-        owner: str,
+        asker: Asker,
         session_id: str,
         number: int,
         base_model: str | None,
@@ -39,10 +41,11 @@ class SamplingSessions:
             NotFoundError: There are no such weights.
             InvalidDataError: Neither was named.
         """
-        folder = ""
+        owner, folder, is_shared = asker.owner, "", False
         if model_path is not None:
-            saved = await find_saved(self.parts, owner, WeightsPath.parse(model_path))
+            saved = await find_readable(self.parts, asker, WeightsPath.parse(model_path))
             base_model, folder = saved.base_model, saved.folder
+            is_shared = saved.owner != owner
         if base_model is None:
             raise InvalidDataError("Neither base_model nor model_path says what to sample from.")
         if not folder:
@@ -55,6 +58,7 @@ class SamplingSessions:
             base_model,
             folder,
             model_path or "",
+            is_shared=is_shared,
         )
         key = SamplingSessionRow.key(owner, row.sampling_session_id)
         await self.parts.store.put(key, row.to_row())
@@ -66,6 +70,11 @@ class SamplingSessions:
         if row is None:
             raise NotFoundError(f"There is no sampling session {sampling_session_id!r}.")
         return SamplingSessionRow.from_row(row)
+
+    async def check_readable(self, asker: Asker, row: SamplingSessionRow) -> None:
+        """See that what others shared is shared still; raises NotFoundError where it is not."""
+        if row.is_shared:
+            await find_readable(self.parts, asker, WeightsPath.parse(row.model_path))
 
     async def of_session(self, owner: str, session_id: str) -> list[SamplingSessionRow]:
         """Return those of one session of this user's."""

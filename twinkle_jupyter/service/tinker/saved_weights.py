@@ -24,6 +24,7 @@ from twinkle_jupyter.store.client_rows import (
     WeightsKind,
 )
 from twinkle_jupyter.store.interface import JSON, Row, StateStore
+from twinkle_jupyter.store.shares import ShareRow
 from twinkle_jupyter.wire.tinker_bodies import SaveWeightsBody
 
 _SCHEME = "tinker://"
@@ -118,6 +119,8 @@ class SavedWeights:
 
     row: SavedWeightsRow
     size_bytes: int
+    #: Whether everyone may read them.
+    is_public: bool
 
 
 async def list_saved(parts: ServiceParts, owner: str, adapter_id: str = "") -> list[SavedWeights]:
@@ -126,6 +129,8 @@ async def list_saved(parts: ServiceParts, owner: str, adapter_id: str = "") -> l
     What has expired is deleted.
     """
     prefix = SavedWeightsRow.prefix(owner, adapter_id)
+    shares = await parts.store.list_rows(ShareRow.PREFIX)
+    public = {key for key, share in shares if share["is_public"] and share["owner"] == owner}
     found = []
     for key, stored in await parts.store.list_rows(prefix):
         row = SavedWeightsRow.from_row(stored)
@@ -133,7 +138,8 @@ async def list_saved(parts: ServiceParts, owner: str, adapter_id: str = "") -> l
             await _delete(parts.store, key, row)
         elif folder := await _whole_folder(row):
             manifest = await asyncio.to_thread(read_manifest, Path(folder))
-            found.append(SavedWeights(row.changed(folder=folder), manifest.size_bytes))
+            is_public = ShareRow.key(row.adapter_id, row.kind, row.name) in public
+            found.append(SavedWeights(row.changed(folder=folder), manifest.size_bytes, is_public))
     return sorted(found, key=lambda one: one.row.created_at, reverse=True)
 
 
@@ -174,6 +180,7 @@ async def _change(store: StateStore, key: str, **changes: JSON) -> None:
 
 
 async def _delete(store: StateStore, key: str, row: SavedWeightsRow) -> None:
+    await store.delete(ShareRow.key(row.adapter_id, row.kind, row.name))
     # The row first: a crash in between leaves a folder that nobody can name.
     await store.delete(key)
     for folder in filter(None, (row.folder, row.replaces)):

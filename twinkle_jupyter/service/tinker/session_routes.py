@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from pydantic import JsonValue
 
 from twinkle_jupyter.config.model_folder import read_json_object
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.supported_models import list_base_models
 from twinkle_jupyter.service.tinker.paging import Limit, Offset

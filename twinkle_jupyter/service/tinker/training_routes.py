@@ -14,7 +14,7 @@ from twinkle_jupyter.config.model_folder import read_json_object
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.service.adapter_files import is_loopback
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import CurrentAsker, Owner
 from twinkle_jupyter.service.json_bodies import read_json
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema
@@ -121,17 +121,17 @@ async def optim_step(body: OptimStepBody, state: State, owner: Owner) -> dict[st
 
 @router.post("/load_weights")
 async def load_weights(
-    body: LoadWeightsBody, parts: Parts, state: State, owner: Owner
+    body: LoadWeightsBody, parts: Parts, state: State, asker: CurrentAsker
 ) -> dict[str, JsonValue]:
     """Load saved weights into a model, or as a new one."""
     if body.model_id is not None:
-        row = await state.adapters.get(owner, body.model_id)
-        return (await loading.load_into(parts, state.adapters, row, body)).as_body()
+        row = await state.adapters.get(asker.owner, body.model_id)
+        return (await loading.load_into(parts, state.adapters, asker, row, body)).as_body()
     if body.session_id is None or body.model_seq_id is None:
         raise InvalidDataError("Either model_id and seq_id, or session_id and model_seq_id.")
-    await state.sessions.get(owner, body.session_id)
+    await state.sessions.get(asker.owner, body.session_id)
     model_id = ClientAdapterRow.name_model(body.session_id, body.model_seq_id)
-    return (await loading.load_new(parts, state.adapters, owner, model_id, body)).as_body()
+    return (await loading.load_new(parts, state.adapters, asker, model_id, body)).as_body()
 
 
 @router.post("/retrieve_future", response_model=None)

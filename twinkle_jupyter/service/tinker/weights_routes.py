@@ -11,19 +11,21 @@ from pydantic import JsonValue
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import Refusal
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import CurrentAsker, Owner
 from twinkle_jupyter.service.parts import Parts, ServiceParts
 from twinkle_jupyter.service.tinker import copying
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.ops import accept
 from twinkle_jupyter.service.tinker.paging import Limit, Offset, cursor
+from twinkle_jupyter.service.tinker.publishing import publish as publish_weights
+from twinkle_jupyter.service.tinker.publishing import unpublish as unpublish_weights
+from twinkle_jupyter.service.tinker.readable_weights import find_readable
 from twinkle_jupyter.service.tinker.route import TinkerRoute
 from twinkle_jupyter.service.tinker.saved_weights import (
     SavedWeights,
     WeightsPath,
     change_saved,
     delete_saved,
-    find_saved,
     list_saved,
     moment_after,
     plan_save,
@@ -88,23 +90,24 @@ async def copy_weights(
     body: CopyWeightsBody,
     parts: Parts,
     state: State,
-    owner: Owner,
+    asker: CurrentAsker,
     x_idempotency_key: Annotated[str, Header()] = "",
 ) -> dict[str, JsonValue]:
-    """Copy weights of the user's to a new model, of a session of theirs or of one of its own."""
+    """Copy weights that the user may read to a new model, of a session of theirs or of its own."""
+    owner = asker.owner
     session_id, number = body.session_id, body.model_seq_id
     if session_id is not None and number is not None:
         await state.sessions.get(owner, session_id)
     elif body.destination_project_id is not None:
         # There are no projects: what is a user's is in one place.
-        await find_saved(parts, owner, WeightsPath.parse(body.source_path))
+        await find_readable(parts, asker, WeightsPath.parse(body.source_path))
         session_id, number = await state.sessions.open_for_copy(owner, x_idempotency_key), 0
     else:
         raise InvalidDataError(
             "copy_weights needs session_id and model_seq_id, or destination_project_id."
         )
     model_id = ClientAdapterRow.name_model(session_id, number)
-    return {"tinker_path": await copying.copy_weights(parts, state.adapters, owner, model_id, body)}
+    return {"tinker_path": await copying.copy_weights(parts, state.adapters, asker, model_id, body)}
 
 
 async def _save(
@@ -126,9 +129,11 @@ async def _save(
 
 
 @router.post("/weights_info")
-async def get_weights_info(body: PathBody, parts: Parts, owner: Owner) -> dict[str, JsonValue]:
+async def get_weights_info(
+    body: PathBody, parts: Parts, asker: CurrentAsker
+) -> dict[str, JsonValue]:
     """Describe saved weights."""
-    row = await find_saved(parts, owner, WeightsPath.parse(body.tinker_path))
+    row = await find_readable(parts, asker, WeightsPath.parse(body.tinker_path))
     return {
         "base_model": row.base_model,
         "is_lora": True,
@@ -195,8 +200,8 @@ async def set_ttl(
 async def publish(
     model_id: str, kind: str, name: str, parts: Parts, owner: Owner
 ) -> dict[str, JsonValue]:
-    """Mark saved weights as public; nobody else reaches them by that yet."""
-    await change_saved(parts, owner, _path(model_id, f"{kind}/{name}"), is_public=True)
+    """Let everyone read saved weights by their path."""
+    await publish_weights(parts, owner, _path(model_id, f"{kind}/{name}"))
     return {}
 
 
@@ -204,8 +209,8 @@ async def publish(
 async def unpublish(
     model_id: str, kind: str, name: str, parts: Parts, owner: Owner
 ) -> dict[str, JsonValue]:
-    """Take the mark away."""
-    await change_saved(parts, owner, _path(model_id, f"{kind}/{name}"), is_public=False)
+    """Take that back, at once."""
+    await unpublish_weights(parts, owner, _path(model_id, f"{kind}/{name}"))
     return {}
 
 
@@ -231,7 +236,7 @@ def _checkpoint(saved: SavedWeights) -> dict[str, JsonValue]:
         "time": row.created_at,
         "tinker_path": row.path,
         "size_bytes": saved.size_bytes,
-        "public": row.is_public,
+        "public": saved.is_public,
         "user_metadata": cast("JsonValue", row.user_metadata),
         "expires_at": row.expires_at or None,
     }

@@ -43,5 +43,5 @@ async def admit(quotas: Quotas, owner: str, rows: Sequence[TokenRow]) -> Counted
         QuotaExceededError: They are more than the user may have now.
     """
     for number, row in enumerate(rows, start=1):
-        quotas.check_length(f"Row {number} of inputs", len(row.tokens))
+        quotas.check_length(owner, f"Row {number} of inputs", len(row.tokens))
     return Counted(await quotas.admit_tokens(owner, sum(len(row.tokens) for row in rows)))

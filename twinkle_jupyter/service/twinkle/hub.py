@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from twinkle_jupyter.errors import InvalidDataError
+from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.twinkle.weights import find_weights
 from twinkle_jupyter.wire.twinkle_bodies import UploadBody
 
 
-async def refuse_upload(parts: ServiceParts, owner: str, body: UploadBody) -> None:
+async def refuse_upload(parts: ServiceParts, asker: Asker, body: UploadBody) -> None:
     """Raise what a client that wants an upload is told.
 
     Raises:
@@ -17,7 +18,7 @@ async def refuse_upload(parts: ServiceParts, owner: str, body: UploadBody) -> No
     """
     named = body.checkpoint_dir
     name = named if isinstance(named, str) else str(named.get("twinkle_path", ""))
-    await find_weights(parts, owner, name)
+    await find_weights(parts, asker, name)
     raise InvalidDataError(
         f"{name!r} is not sent to {body.hub_model_id!r}: a service uploads nothing to a hub, and"
         " keeps no token for one.",

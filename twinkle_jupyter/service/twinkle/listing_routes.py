@@ -7,7 +7,7 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Query
 from pydantic import JsonValue
 
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import CurrentAsker, Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.tinker.saved_weights import SavedWeights, list_saved
 from twinkle_jupyter.service.twinkle.route import TwinkleRoute
@@ -70,17 +70,21 @@ async def delete_checkpoint(
 
 @router.get("/checkpoint_path/{run_id}/{checkpoint_id:path}")
 async def get_checkpoint_path(
-    run_id: str, checkpoint_id: str, parts: Parts, owner: Owner
+    run_id: str, checkpoint_id: str, parts: Parts, asker: CurrentAsker
 ) -> dict[str, JsonValue]:
     """Say what to load a checkpoint by."""
-    row = await find_one(parts, owner, run_id, checkpoint_id)
-    return {"path": folder_for_client(parts, row), "twinkle_path": twinkle_path(row)}
+    row = await find_one(parts, asker, run_id, checkpoint_id)
+    path = twinkle_path(row)
+    is_own = row.owner == asker.owner
+    return {"path": folder_for_client(parts, row) if is_own else path, "twinkle_path": path}
 
 
 @router.post("/weights_info")
-async def get_weights_info(body: WeightsBody, parts: Parts, owner: Owner) -> dict[str, JsonValue]:
+async def get_weights_info(
+    body: WeightsBody, parts: Parts, asker: CurrentAsker
+) -> dict[str, JsonValue]:
     """Describe saved weights."""
-    row = await find_weights(parts, owner, body.twinkle_path)
+    row = await find_weights(parts, asker, body.twinkle_path)
     return {
         "training_run_id": row.adapter_id,
         "base_model": row.base_model,
@@ -116,7 +120,7 @@ def _checkpoint(saved: SavedWeights) -> dict[str, JsonValue]:
         "checkpoint_type": "training" if row.kind == "weights" else "sampler",
         "time": row.created_at,
         "size_bytes": saved.size_bytes,
-        "public": row.is_public,
+        "public": saved.is_public,
         "twinkle_path": twinkle_path(row),
         "base_model": row.base_model,
         "is_lora": True,

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from pydantic import JsonValue
 
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.twinkle.processor_calls import ExhaustedError, call
 from twinkle_jupyter.service.twinkle.route import TwinkleRoute
 from twinkle_jupyter.service.twinkle.state import State

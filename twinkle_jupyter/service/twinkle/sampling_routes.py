@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Asker, CurrentAsker, Owner
 from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.ndjson import LineStream
 from twinkle_jupyter.service.parts import Parts, ServedModel
@@ -79,11 +79,15 @@ async def set_template(
 
 @router.post("/sample")
 async def sample(
-    model_id: str, body: SamplingBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str,
+    body: SamplingBody,
+    state: State,
+    asker: CurrentAsker,
+    session: SessionHeader = "",
 ) -> dict[str, JsonValue]:
     """Answer every input, each as many times as it is asked for."""
-    orders = await _read_orders(state, owner, session, model_id, body)
-    counted = await admit(state.parts.quotas, owner, [order.prompt for order in orders])
+    orders = await _read_orders(state, asker, session, model_id, body)
+    counted = await admit(state.parts.quotas, asker.owner, [order.prompt for order in orders])
     try:
         async with counted:
             return {"samples": await samples.write(orders, counted)}
@@ -94,13 +98,17 @@ async def sample(
 
 @router.post("/sample_stream")
 async def sample_stream(
-    model_id: str, body: SamplingBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str,
+    body: SamplingBody,
+    state: State,
+    asker: CurrentAsker,
+    session: SessionHeader = "",
 ) -> Response:
     """Answer one input token by token, a line of JSON each."""
-    orders = await _read_orders(state, owner, session, model_id, body)
+    orders = await _read_orders(state, asker, session, model_id, body)
     if len(orders) != 1 or orders[0].num_samples != 1:
         raise InvalidDataError("sample_stream answers one input once.", "sample takes several.")
-    counted = await admit(state.parts.quotas, owner, [orders[0].prompt])
+    counted = await admit(state.parts.quotas, asker.owner, [orders[0].prompt])
     return LineStream(_lines(orders[0], counted))
 
 
@@ -141,18 +149,18 @@ def _line(part: Mapping[str, JsonValue]) -> bytes:
 
 
 async def _read_orders(
-    state: TwinkleState, owner: str, session: str, base_model: str, body: SamplingBody
+    state: TwinkleState, asker: Asker, session: str, base_model: str, body: SamplingBody
 ) -> list[SampleOrder]:
     """Return one order an input.
 
     Raises:
         TwinkleError: Something of it cannot be; nothing has begun.
     """
-    parts = state.parts
+    parts, owner = state.parts, asker.owner
     await need_base_model(parts, owner, base_model)
     params = TokenChoiceBody.model_validate(body.sampling_params or {})
     model = await served(parts, base_model)
-    source = await _find_source(state, owner, session, base_model, model, body)
+    source = await _find_source(state, asker, session, base_model, model, body)
     rows = list_rows(body.inputs)
     prompts = await _read_prompts(state, owner, session, base_model, rows)
     count = params.num_samples if params.num_samples > 1 else body.num_samples
@@ -164,14 +172,15 @@ async def _read_orders(
 
 async def _find_source(
     state: TwinkleState,
-    owner: str,
+    asker: Asker,
     session: str,
     base_model: str,
     model: ServedModel,
     body: SamplingBody,
 ) -> SampleSource:
+    owner = asker.owner
     if body.adapter_uri:
-        return await find_source(state.parts, owner, model, base_model, body.adapter_uri)
+        return await find_source(state.parts, asker, model, base_model, body.adapter_uri)
     if not body.adapter_name:
         return SampleSource(model, owner)
     row = await state.adapters.get(owner, session, body.adapter_name, base_model)

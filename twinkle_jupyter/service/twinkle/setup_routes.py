@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import JsonValue
 
 from twinkle_jupyter.errors import InvalidConfigError
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import Owner
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.twinkle.base_models import need_base_model
 from twinkle_jupyter.service.twinkle.class_names import PROCESSORS, find_class

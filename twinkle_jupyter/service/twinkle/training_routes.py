@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from pydantic import JsonValue
 
 from twinkle_jupyter.errors import NotFoundError
-from twinkle_jupyter.service.auth import Owner
+from twinkle_jupyter.service.asker import CurrentAsker, Owner
 from twinkle_jupyter.service.twinkle import passes, stepping, weights
 from twinkle_jupyter.service.twinkle.hub import refuse_upload
 from twinkle_jupyter.service.twinkle.metrics import describe, forget_sums
@@ -165,27 +165,29 @@ async def save(
 
 @router.post("/load")
 async def load(
-    model_id: str, body: LoadBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str, body: LoadBody, state: State, asker: CurrentAsker, session: SessionHeader = ""
 ) -> None:
     """Put saved weights into an adapter."""
-    row = await state.adapters.get(owner, session, body.adapter_name, model_id)
-    await weights.load(state, row, body.name, with_optimizer=body.load_optimizer)
+    row = await state.adapters.get(asker.owner, session, body.adapter_name, model_id)
+    await weights.load(state, asker, row, body.name, with_optimizer=body.load_optimizer)
 
 
 @router.post("/resume_from_checkpoint")
 async def resume_from_checkpoint(
-    model_id: str, body: ResumeBody, state: State, owner: Owner, session: SessionHeader = ""
+    model_id: str, body: ResumeBody, state: State, asker: CurrentAsker, session: SessionHeader = ""
 ) -> dict[str, JsonValue]:
     """Go on from a checkpoint; answer how far it was."""
-    row = await state.adapters.get(owner, session, body.adapter_name, model_id)
-    progress = await weights.resume(state, row, body.name, only_weights=body.resume_only_model)
+    row = await state.adapters.get(asker.owner, session, body.adapter_name, model_id)
+    progress = await weights.resume(
+        state, asker, row, body.name, only_weights=body.resume_only_model
+    )
     return {"result": cast("JsonValue", dict(progress))}
 
 
 @router.post("/upload_to_hub")
-async def upload_to_hub(body: UploadBody, state: State, owner: Owner) -> None:
+async def upload_to_hub(body: UploadBody, state: State, asker: CurrentAsker) -> None:
     """Refuse, once it is known that the checkpoint is there."""
-    await refuse_upload(state.parts, owner, body)
+    await refuse_upload(state.parts, asker, body)
 
 
 @router.get("/upload_status/{request_id}")

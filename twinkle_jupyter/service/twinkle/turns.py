@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from twinkle_jupyter.errors import (
+    SENT_BEFORE,
+    ConflictError,
     InvalidDataError,
     NotFoundError,
     ServiceUnavailableError,
-    TwinkleError,
 )
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.runtime.handles import (
-    ForwardBackward,
-    Op,
-    OpAnswer,
-    OptimStep,
-    SaveCheckpoint,
-    TrainerHandle,
-)
+from twinkle_jupyter.runtime.handles import Op, OpAnswer, TrainerHandle
 from twinkle_jupyter.service.patience import patiently
 from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
 from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S, hand_over
@@ -31,6 +26,8 @@ from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsToLoad
 #: Its client waits for 600 s, for a base model that is being fetched as for an answer.
 _READY_WAIT_S = 300.0
 _ANSWER_WAIT_S = 590.0
+#: Adapters whose next number is remembered; for others the trainer is asked.
+_MAX_REMEMBERED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +51,8 @@ class Turns:
     def __init__(self, adapters: ClientAdapters) -> None:
         self._adapters = adapters
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        #: By owner and adapter: its offset, and the trainer's next number if nobody else sent ops.
+        self._next_ids: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
 
     @asynccontextmanager
     async def of(self, row: ClientAdapterRow) -> AsyncGenerator[None]:
@@ -85,13 +84,21 @@ class Turns:
             ServiceUnavailableError: There is no trainer now.
             TwinkleError: What the op fails with.
         """
-        place = place or await self.next(row)
+        place = place or await self._remembered(row) or await self.next(row)
         op = op_of(place.number)
         try:
-            answer = await _ask(place, op)
+            answer = await _run_new(place, op)
+        except ConflictError as error:
+            if error.code != SENT_BEFORE:
+                raise
+            # Another replica sent something meanwhile: nothing was done.
+            place = await self.next(row)
+            op = op_of(place.number)
+            answer = await _run_new(place, op)
         except (NotFoundError, ServiceUnavailableError):
             # Taken in, or not: under the same id it is carried out once.
             answer = await self._send_again(row, op)
+        self._remember(place)
         await self._adapters.used(place.row)
         return answer
 
@@ -124,6 +131,27 @@ class Turns:
             return await self._next(row)
         return Place(made, trainer, position.next_sequence_id + made.id_offset)
 
+    async def _remembered(self, row: ClientAdapterRow) -> Place | None:
+        """Return where the next op goes if this process has sent the last one.
+
+        Forgotten at once: what fails in between asks the trainer. The adapter may be elsewhere by
+        now: then its offset is another one, or the trainer refuses what is not new.
+        """
+        offset, next_id = self._next_ids.pop((row.owner, row.adapter_id), (0, 0))
+        if not next_id:
+            return None
+        row = await self._adapters.get(row.owner, row.adapter_id)
+        if not row.is_made or row.to_load or row.id_offset != offset:
+            return None
+        return Place(row, await self._adapters.trainer_of(row), next_id + offset)
+
+    def _remember(self, place: Place) -> None:
+        row = place.row
+        next_id = place.number - row.id_offset + 1
+        self._next_ids[row.owner, row.adapter_id] = (row.id_offset, next_id)
+        while len(self._next_ids) > _MAX_REMEMBERED:
+            self._next_ids.popitem(last=False)
+
     async def _send_again(self, row: ClientAdapterRow, op: Op) -> OpAnswer:
         await hand_over(self._adapters, row, op)
 
@@ -135,15 +163,7 @@ class Turns:
         return await patiently(outcome, _ANSWER_WAIT_S)
 
 
-async def _ask(place: Place, op: Op) -> OpAnswer:
+async def _run_new(place: Place, op: Op) -> OpAnswer:
     """Hand an op over and wait for what comes of it, in one call."""
-    own = replace(op, sequence_id=op.sequence_id - place.row.id_offset)
-    match own:
-        case ForwardBackward():
-            return await place.trainer.forward_backward(own)
-        case OptimStep():
-            return await place.trainer.optim_step(own)
-        case SaveCheckpoint():
-            return await place.trainer.save_checkpoint(own)
-        case _:
-            raise TwinkleError(f"{own.message} {own.hint}")
+    own_id = op.sequence_id - place.row.id_offset
+    return await place.trainer.run_new(replace(op, sequence_id=own_id))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
 
 from twinkle_jupyter.errors import InvalidDataError, NotFoundError
-from twinkle_jupyter.ids import AdapterId, AdapterVersion
+from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.service.adapter_files import is_loopback
-from twinkle_jupyter.service.checkpoints import list_checkpoints
+from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
-from twinkle_jupyter.service.runs import find_run
 from twinkle_jupyter.service.sampling import SampleSource
+from twinkle_jupyter.service.tinker.readable_weights import find_readable
 from twinkle_jupyter.service.tinker.saved_weights import (
     SavedWeights,
     WeightsPath,
@@ -23,6 +24,7 @@ from twinkle_jupyter.service.tinker.saved_weights import (
     plan_save,
 )
 from twinkle_jupyter.service.twinkle.state import TwinkleState
+from twinkle_jupyter.service.weights_by_path import find_weights_of_path
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SavedWeightsRow, WeightsKind
 from twinkle_jupyter.store.interface import JSON, Row
 from twinkle_jupyter.store.training_setups import TrainingSetupRow
@@ -76,7 +78,7 @@ async def save(state: TwinkleState, row: ClientAdapterRow, body: SaveBody) -> Sa
 
         place = await state.turns.next(row)
         op = await plan_save(state.parts, row, kind, body_of(place.number), name)
-        await state.turns.run(row, lambda _: op, place)
+        await state.turns.run(row, lambda number: replace(op, sequence_id=number), place)
         path = WeightsPath(row.adapter_id, kind, name)
         await finish_save(state.parts, row.owner, path)
     if body.is_sampler:
@@ -85,7 +87,7 @@ async def save(state: TwinkleState, row: ClientAdapterRow, body: SaveBody) -> Sa
 
 
 async def load(
-    state: TwinkleState, row: ClientAdapterRow, name: str, *, with_optimizer: bool
+    state: TwinkleState, asker: Asker, row: ClientAdapterRow, name: str, *, with_optimizer: bool
 ) -> SavedWeightsRow:
     """Put saved weights into an adapter, with optimizer and schedule if these are wanted.
 
@@ -93,7 +95,7 @@ async def load(
         NotFoundError: There are none of that name.
         InvalidDataError: They are of another base model, or the name is none.
     """
-    saved = await find_weights(state.parts, row.owner, name)
+    saved = await find_weights(state.parts, asker, name)
     if saved.base_model != row.base_model:
         raise InvalidDataError(
             f"Checkpoint {name!r} is of base model {saved.base_model!r}, not {row.base_model!r}."
@@ -112,23 +114,24 @@ async def load(
 
 
 async def resume(
-    state: TwinkleState, row: ClientAdapterRow, name: str, *, only_weights: bool
+    state: TwinkleState, asker: Asker, row: ClientAdapterRow, name: str, *, only_weights: bool
 ) -> Mapping[str, JSON]:
     """Go on from a checkpoint; return how far its training was."""
-    saved = await load(state, row, name, with_optimizer=not only_weights)
+    saved = await load(state, asker, row, name, with_optimizer=not only_weights)
     progress = {key: saved.user_metadata[key] for key in _PROGRESS if key in saved.user_metadata}
     if not only_weights:
         await state.setups.change(row, **progress)
     return {**dict.fromkeys(_PROGRESS, 0), _PROGRESS[-1]: 1, **progress}
 
 
-async def find_weights(parts: ServiceParts, owner: str, name: str) -> SavedWeightsRow:
-    """Return this user's saved weights by path, or by the folder that they were told.
+async def find_weights(parts: ServiceParts, asker: Asker, name: str) -> SavedWeightsRow:
+    """Return saved weights by path, which may be another user's, or by the folder told of them.
 
     Raises:
         InvalidDataError: It is neither; nothing is ever read from elsewhere.
-        NotFoundError: They have none of that name.
+        NotFoundError: There are none of that name that this user may read.
     """
+    owner = asker.owner
     if "://" not in name:
         for one in await list_saved(parts, owner):
             if one.row.folder == name:
@@ -141,26 +144,26 @@ async def find_weights(parts: ServiceParts, owner: str, name: str) -> SavedWeigh
     if path.name == LATEST:
         return (await _newest(parts, owner, path)).row
     try:
-        return await find_saved(parts, owner, path)
+        return await find_readable(parts, asker, path)
     except NotFoundError as error:
         raise NotFoundError(f"There is no checkpoint {name!r}.") from error
 
 
 async def find_one(
-    parts: ServiceParts, owner: str, run_id: str, checkpoint_id: str
+    parts: ServiceParts, asker: Asker, run_id: str, checkpoint_id: str
 ) -> SavedWeightsRow:
     """Return one of a run's checkpoints, named as in `weights/NAME`."""
-    return await find_weights(parts, owner, f"twinkle://{run_id}/{checkpoint_id}")
+    return await find_weights(parts, asker, f"twinkle://{run_id}/{checkpoint_id}")
 
 
 async def delete_one(parts: ServiceParts, owner: str, run_id: str, checkpoint_id: str) -> None:
     """Delete a checkpoint; raises NotFoundError where there is none."""
-    row = await find_one(parts, owner, run_id, checkpoint_id)
+    row = await find_one(parts, Asker(owner), run_id, checkpoint_id)
     await delete_saved(parts, owner, WeightsPath(row.adapter_id, row.kind, row.name))
 
 
 async def find_source(
-    parts: ServiceParts, owner: str, served: ServedModel, base_model: str, uri: str
+    parts: ServiceParts, asker: Asker, served: ServedModel, base_model: str, uri: str
 ) -> SampleSource:
     """Return what a sampler of this base model answers with: weights of a client, or of a run.
 
@@ -169,40 +172,20 @@ async def find_source(
         NotFoundError: There are none.
     """
     try:
-        saved = await find_weights(parts, owner, uri)
+        saved = await find_weights(parts, asker, uri)
     except NotFoundError as error:
-        found = await _find_of_run(parts, owner, uri)
-        if found is None:
+        try:
+            found = await find_weights_of_path(parts, asker, uri)
+        except NotFoundError:
             raise error from None
-        model, source = found
+        model, source = found.base_model, (found.adapter_id, found.version, str(found.folder))
     else:
-        model = saved.base_model
-        source = SampleSource(served, owner, AdapterId(saved.folder), checkpoint=saved.folder)
+        model, source = saved.base_model, (AdapterId(saved.folder), None, saved.folder)
     if model != base_model:
         raise InvalidDataError(
             f"adapter_uri={uri!r} is of base model {model!r}, and this sampler has {base_model!r}."
         )
-    return SampleSource(
-        served, owner, source.adapter_id, source.version, checkpoint=source.checkpoint
-    )
-
-
-async def _find_of_run(
-    parts: ServiceParts, owner: str, uri: str
-) -> tuple[str, SampleSource] | None:
-    """Find `twinkle://RUN/weights/CHECKPOINT` of a run that the service itself drove."""
-    path = WeightsPath.parse(uri)
-    try:
-        run = await find_run(parts.store, owner, path.adapter_id)
-    except NotFoundError:
-        return None
-    for one in await list_checkpoints(parts, owner, run.run_id):
-        if path.name in (one.name, one.label):
-            model = str(run.config["base_model"])
-            served = await parts.compute(model)
-            version = AdapterVersion(one.step)
-            return model, SampleSource(served, owner, run.adapter_id, version, str(one.folder))
-    return None
+    return SampleSource(served, asker.owner, *source)
 
 
 async def _newest(parts: ServiceParts, owner: str, path: WeightsPath) -> SavedWeights:

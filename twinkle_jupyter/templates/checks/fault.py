@@ -16,7 +16,8 @@ from twinkle_jupyter.errors import InvalidDataError
 Severity = Literal["refuse", "warn"]
 FaultJson: TypeAlias = "dict[str, str | int | list[int] | None]"
 
-#: Every code with its severity. `special_in_text` is refused where an answer would end early.
+#: Every code with its severity. `special_in_text` is refused where an answer would end early,
+#: `answer_cut` where two answers are compared.
 FAULTS: Mapping[str, Severity] = {
     "template_refuses": "refuse",
     "roles_refused": "refuse",
@@ -35,6 +36,7 @@ FAULTS: Mapping[str, Severity] = {
     "outside_vocabulary": "refuse",
     "unknown_token": "warn",
     "special_in_text": "warn",
+    "equal_answers": "refuse",
     "duplicate_row": "warn",
     "eval_in_train": "warn",
 }

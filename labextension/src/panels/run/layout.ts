@@ -18,7 +18,7 @@ import { MemoryBar } from './memoryBar';
 import { ProbeList } from './probeList';
 
 const DETAILS_TITLE =
-  'The lowest held-out loss; of the newest step the gradient norm before clipping, and where its time went (waiting is for others); ' +
+  'The lowest held-out loss; of the newest step what its loss says beside itself, the gradient norm before clipping, and where its time went (waiting is for others); ' +
   'the memory that the trainer needs at most for this run is an estimate';
 
 interface Figure {
@@ -166,7 +166,8 @@ function detailsOf(view: RunView): string {
   const memory = isAlone ? `needs about ${formatMemory(view.memoryBytes)}` : '';
   const best = bestOf(view.evalPoints);
   const lowest = best === null ? '' : `best held-out loss ${formatLoss(best[1])} at step ${best[0]}`;
-  return [lowest, norm, formatPhases(view.phases), memory].filter(part => part !== '').join(' · ');
+  const metrics = Object.entries(view.metrics).map(([name, value]) => `${name.replaceAll('_', ' ')} ${formatLoss(value)}`);
+  return [...metrics, lowest, norm, formatPhases(view.phases), memory].filter(part => part !== '').join(' · ');
 }
 
 function messageOf(view: RunView): string {

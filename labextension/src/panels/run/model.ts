@@ -7,6 +7,7 @@ import type {
   CommandName,
   Frame,
   Mark,
+  Metrics,
   PhaseSeconds,
   Point,
   RunEvent,
@@ -45,6 +46,8 @@ export interface RunView {
   readonly gradNorm: number | null;
   /** Of the newest step. */
   readonly phases: PhaseSeconds | null;
+  /** Of the newest step: what the loss says beside itself. */
+  readonly metrics: Metrics;
   /** Estimate of the trainer's peak; 0 where there is none. */
   readonly memoryBytes: number;
   readonly machineBytes: number;
@@ -91,6 +94,7 @@ export function emptyView(runId: string, adapter: string): RunView {
     tokensPerSecond: null,
     gradNorm: null,
     phases: null,
+    metrics: {},
     memoryBytes: 0,
     machineBytes: 0,
     notice: '',
@@ -271,6 +275,7 @@ function applyStep(draft: Draft, event: StepEvent): void {
   draft.learningRate = event.learningRate;
   draft.gradNorm = event.gradNorm;
   draft.phases = event.phases;
+  draft.metrics = event.metrics;
   insertPoint(draft.points, [event.step, event.loss]);
   insertPoint(draft.learningRates, [event.step, event.learningRate]);
   if (event.gradNorm !== null) {

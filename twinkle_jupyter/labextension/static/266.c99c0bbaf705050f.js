@@ -1,4 +1,4 @@
-"use strict";(self.rspackChunktwinkle_jupyter=self.rspackChunktwinkle_jupyter||[]).push([[266],{757(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=(n.n(o))()(r());a.push([e.id,'.uplot, .uplot *, .uplot *::before, .uplot *::after {box-sizing: border-box;}.uplot {font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Noto Sans", sans-serif, "Apple Color Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Noto Color Emoji";line-height: 1.5;width: min-content;}.u-title {text-align: center;font-size: 18px;font-weight: bold;}.u-wrap {position: relative;user-select: none;}.u-over, .u-under {position: absolute;}.u-under {overflow: hidden;}.uplot canvas {display: block;position: relative;width: 100%;height: 100%;}.u-axis {position: absolute;}.u-legend {font-size: 14px;margin: auto;text-align: center;}.u-inline {display: block;}.u-inline * {display: inline-block;}.u-inline tr {margin-right: 16px;}.u-legend th {font-weight: 600;}.u-legend th > * {vertical-align: middle;display: inline-block;}.u-legend .u-marker {width: 1em;height: 1em;margin-right: 4px;background-clip: padding-box !important;}.u-inline.u-live th::after {content: ":";vertical-align: middle;}.u-inline:not(.u-live) .u-value {display: none;}.u-series > * {padding: 4px;}.u-series th {cursor: pointer;}.u-legend .u-off > * {opacity: 0.3;}.u-select {background: rgba(0,0,0,0.07);position: absolute;pointer-events: none;}.u-cursor-x, .u-cursor-y {position: absolute;left: 0;top: 0;pointer-events: none;will-change: transform;}.u-hz .u-cursor-x, .u-vt .u-cursor-y {height: 100%;border-right: 1px dashed #607D8B;}.u-hz .u-cursor-y, .u-vt .u-cursor-x {width: 100%;border-bottom: 1px dashed #607D8B;}.u-cursor-pt {position: absolute;top: 0;left: 0;border-radius: 50%;border: 0 solid;pointer-events: none;will-change: transform;/*this has to be !important since we set inline "background" shorthand */background-clip: padding-box !important;}.u-axis.u-off, .u-select.u-off, .u-cursor-x.u-off, .u-cursor-y.u-off, .u-cursor-pt.u-off {display: none;}',""]),n.d(t,{},{A:a})},405(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=(n.n(o))()(r());a.push([e.id,`/* The token ribbon and the chat. */
+"use strict";(self.rspackChunktwinkle_jupyter=self.rspackChunktwinkle_jupyter||[]).push([[266],{757(e,t,i){var n=i(601),r=i.n(n),o=i(314),p=(i.n(o))()(r());p.push([e.id,'.uplot, .uplot *, .uplot *::before, .uplot *::after {box-sizing: border-box;}.uplot {font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Noto Sans", sans-serif, "Apple Color Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Noto Color Emoji";line-height: 1.5;width: min-content;}.u-title {text-align: center;font-size: 18px;font-weight: bold;}.u-wrap {position: relative;user-select: none;}.u-over, .u-under {position: absolute;}.u-under {overflow: hidden;}.uplot canvas {display: block;position: relative;width: 100%;height: 100%;}.u-axis {position: absolute;}.u-legend {font-size: 14px;margin: auto;text-align: center;}.u-inline {display: block;}.u-inline * {display: inline-block;}.u-inline tr {margin-right: 16px;}.u-legend th {font-weight: 600;}.u-legend th > * {vertical-align: middle;display: inline-block;}.u-legend .u-marker {width: 1em;height: 1em;margin-right: 4px;background-clip: padding-box !important;}.u-inline.u-live th::after {content: ":";vertical-align: middle;}.u-inline:not(.u-live) .u-value {display: none;}.u-series > * {padding: 4px;}.u-series th {cursor: pointer;}.u-legend .u-off > * {opacity: 0.3;}.u-select {background: rgba(0,0,0,0.07);position: absolute;pointer-events: none;}.u-cursor-x, .u-cursor-y {position: absolute;left: 0;top: 0;pointer-events: none;will-change: transform;}.u-hz .u-cursor-x, .u-vt .u-cursor-y {height: 100%;border-right: 1px dashed #607D8B;}.u-hz .u-cursor-y, .u-vt .u-cursor-x {width: 100%;border-bottom: 1px dashed #607D8B;}.u-cursor-pt {position: absolute;top: 0;left: 0;border-radius: 50%;border: 0 solid;pointer-events: none;will-change: transform;/*this has to be !important since we set inline "background" shorthand */background-clip: padding-box !important;}.u-axis.u-off, .u-select.u-off, .u-cursor-x.u-off, .u-cursor-y.u-off, .u-cursor-pt.u-off {display: none;}',""]),i.d(t,{},{A:p})},405(e,t,i){var n=i(601),r=i.n(n),o=i(314),p=(i.n(o))()(r());p.push([e.id,`/* The token ribbon and the chat. */
 
 .jp-twinkle-ribbon {
   overflow: auto;
@@ -204,8 +204,8 @@
   min-width: 0;
   height: 22px;
 }
-`,""]),n.d(t,{},{A:a})},646(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=n.n(o),p=n(757),l=n(724),s=n(1),w=n(405),d=a()(r());d.i(p.A),d.i(l.A),d.i(s.A),d.i(w.A),d.push([e.id,`
-`,""]),n.d(t,{},{A:d})},724(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=(n.n(o))()(r());a.push([e.id,`/* Panels of runs and sweeps. JupyterLab's variables first, then those of VS Code, then the page's own. */
+`,""]),i.d(t,{},{A:p})},646(e,t,i){var n=i(601),r=i.n(n),o=i(314),p=i.n(o),a=i(757),l=i(724),s=i(1),d=i(405),w=i(938),k=p()(r());k.i(a.A),k.i(l.A),k.i(s.A),k.i(d.A),k.i(w.A),k.push([e.id,`
+`,""]),i.d(t,{},{A:k})},724(e,t,i){var n=i(601),r=i.n(n),o=i(314),p=(i.n(o))()(r());p.push([e.id,`/* Panels of runs and sweeps. JupyterLab's variables first, then those of VS Code, then the page's own. */
 
 .jp-twinkle-run,
 .jp-twinkle-sweep,
@@ -874,7 +874,7 @@
     transform: none;
   }
 }
-`,""]),n.d(t,{},{A:a})},1(e,t,n){var i=n(601),r=n.n(i),o=n(314),a=(n.n(o))()(r());a.push([e.id,`/* The plot: its tools above, what is said of a step beside the pointer. */
+`,""]),i.d(t,{},{A:p})},1(e,t,i){var n=i(601),r=i.n(n),o=i(314),p=(i.n(o))()(r());p.push([e.id,`/* The plot: its tools above, what is said of a step beside the pointer. */
 
 .jp-twinkle-tools {
   display: flex;
@@ -976,4 +976,426 @@
 .jp-twinkle-memory.jp-twinkle-mod-much .jp-twinkle-bar-fill {
   background: var(--jp-twinkle-warn);
 }
-`,""]),n.d(t,{},{A:a})},314(e){e.exports=function(e){var t=[];return t.toString=function(){return this.map(function(t){var n="",i=void 0!==t[5];return t[4]&&(n+="@supports (".concat(t[4],") {")),t[2]&&(n+="@media ".concat(t[2]," {")),i&&(n+="@layer".concat(t[5].length>0?" ".concat(t[5]):""," {")),n+=e(t),i&&(n+="}"),t[2]&&(n+="}"),t[4]&&(n+="}"),n}).join("")},t.i=function(e,n,i,r,o){"string"==typeof e&&(e=[[null,e,void 0]]);var a={};if(i)for(var p=0;p<this.length;p++){var l=this[p][0];null!=l&&(a[l]=!0)}for(var s=0;s<e.length;s++){var w=[].concat(e[s]);i&&a[w[0]]||(void 0!==o&&(void 0===w[5]||(w[1]="@layer".concat(w[5].length>0?" ".concat(w[5]):""," {").concat(w[1],"}")),w[5]=o),n&&(w[2]&&(w[1]="@media ".concat(w[2]," {").concat(w[1],"}")),w[2]=n),r&&(w[4]?(w[1]="@supports (".concat(w[4],") {").concat(w[1],"}"),w[4]=r):w[4]="".concat(r)),t.push(w))}},t}},601(e){e.exports=function(e){return e[1]}},665(e,t,n){n.r(t);var i=n(72),r=n.n(i),o=n(825),a=n.n(o),p=n(659),l=n.n(p),s=n(56),w=n.n(s),d=n(540),k=n.n(d),c=n(113),u=n.n(c),j=n(646),m={};m.styleTagTransform=u(),m.setAttributes=w(),m.insert=l().bind(null,"head"),m.domAPI=a(),m.insertStyleElement=k(),r()(j.A,m);let f=j.A&&j.A.locals?j.A.locals:void 0;n.d(t,{},{default:f})},72(e){var t=[];function n(e){for(var n=-1,i=0;i<t.length;i++)if(t[i].identifier===e){n=i;break}return n}function i(e,i){for(var r={},o=[],a=0;a<e.length;a++){var p=e[a],l=i.base?p[0]+i.base:p[0],s=r[l]||0,w="".concat(l," ").concat(s);r[l]=s+1;var d=n(w),k={css:p[1],media:p[2],sourceMap:p[3],supports:p[4],layer:p[5]};if(-1!==d)t[d].references++,t[d].updater(k);else{var c=function(e,t){var n=t.domAPI(t);return n.update(e),function(t){t?(t.css!==e.css||t.media!==e.media||t.sourceMap!==e.sourceMap||t.supports!==e.supports||t.layer!==e.layer)&&n.update(e=t):n.remove()}}(k,i);i.byIndex=a,t.splice(a,0,{identifier:w,updater:c,references:1})}o.push(w)}return o}e.exports=function(e,r){var o=i(e=e||[],r=r||{});return function(e){e=e||[];for(var a=0;a<o.length;a++){var p=n(o[a]);t[p].references--}for(var l=i(e,r),s=0;s<o.length;s++){var w=n(o[s]);0===t[w].references&&(t[w].updater(),t.splice(w,1))}o=l}}},659(e){var t={};e.exports=function(e,n){var i=function(e){if(void 0===t[e]){var n=document.querySelector(e);if(window.HTMLIFrameElement&&n instanceof window.HTMLIFrameElement)try{n=n.contentDocument.head}catch(e){n=null}t[e]=n}return t[e]}(e);if(!i)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");i.appendChild(n)}},540(e){e.exports=function(e){var t=document.createElement("style");return e.setAttributes(t,e.attributes),e.insert(t,e.options),t}},56(e,t,n){e.exports=function(e){var t=n.nc;t&&e.setAttribute("nonce",t)}},825(e){e.exports=function(e){if("u"<typeof document)return{update:function(){},remove:function(){}};var t=e.insertStyleElement(e);return{update:function(n){var i,r,o;i="",n.supports&&(i+="@supports (".concat(n.supports,") {")),n.media&&(i+="@media ".concat(n.media," {")),(r=void 0!==n.layer)&&(i+="@layer".concat(n.layer.length>0?" ".concat(n.layer):""," {")),i+=n.css,r&&(i+="}"),n.media&&(i+="}"),n.supports&&(i+="}"),(o=n.sourceMap)&&"u">typeof btoa&&(i+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(o))))," */")),e.styleTagTransform(i,t,e.options)},remove:function(){var e;null===(e=t).parentNode||e.parentNode.removeChild(e)}}}},113(e){e.exports=function(e,t){if(t.styleSheet)t.styleSheet.cssText=e;else{for(;t.firstChild;)t.removeChild(t.firstChild);t.appendChild(document.createTextNode(e))}}}}]);
+`,""]),i.d(t,{},{A:p})},938(e,t,i){var n=i(601),r=i.n(n),o=i(314),p=(i.n(o))()(r());p.push([e.id,`/* The sidebar, in the manner of JupyterLab's own; only its variables, so that every theme fits. */
+
+.jp-twinkle-side {
+  --jp-twinkle-side-line: color-mix(in srgb, var(--jp-border-color2) 70%, transparent);
+
+  min-width: 200px;
+  color: var(--jp-ui-font-color1);
+  font-size: var(--jp-ui-font-size1);
+  font-variant-numeric: tabular-nums;
+}
+
+:is(.jp-twinkle-side, .jp-twinkle-form) [hidden] {
+  display: none !important;
+}
+
+.jp-twinkle-side-header {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  gap: 6px;
+  box-sizing: border-box;
+  width: 100%;
+  padding: 6px 12px;
+  font-size: var(--jp-ui-font-size1);
+  font-weight: 400;
+  letter-spacing: normal;
+  text-transform: none;
+}
+
+.jp-twinkle-side-health {
+  flex: 1 1 8em;
+  min-width: 0;
+  line-height: 1.35;
+}
+
+.jp-twinkle-side-health::before {
+  display: inline-block;
+  width: 8px;
+  height: 8px;
+  box-sizing: border-box;
+  margin-right: 6px;
+  border: 1.5px solid var(--jp-ui-font-color2);
+  border-radius: 50%;
+  content: '';
+}
+
+.jp-twinkle-side-header[data-phase='ready'] .jp-twinkle-side-health::before {
+  border-color: var(--jp-success-color1);
+  background: var(--jp-success-color1);
+}
+
+.jp-twinkle-side-header[data-phase='starting'] .jp-twinkle-side-health::before {
+  border-color: var(--jp-warn-color1);
+}
+
+.jp-twinkle-side-header[data-phase='failed'] .jp-twinkle-side-health::before {
+  border-color: var(--jp-error-color1);
+  background: var(--jp-error-color1);
+}
+
+.jp-twinkle-side-notices:not(:empty) {
+  flex: 1 0 100%;
+  box-sizing: border-box;
+  padding: 4px 8px;
+  border-left: 3px solid var(--jp-warn-color1);
+  background: var(--jp-layout-color2);
+  line-height: 1.4;
+  overflow-wrap: anywhere;
+}
+
+.jp-Button.jp-mod-styled.jp-twinkle-side-button {
+  min-height: 0;
+  height: 24px;
+  padding: 0 10px;
+  font-size: var(--jp-ui-font-size1);
+  letter-spacing: normal;
+  line-height: 24px;
+}
+
+.jp-Button.jp-mod-styled.jp-mod-reject.jp-twinkle-side-button {
+  border: var(--jp-border-width) solid var(--jp-border-color1);
+  background: transparent;
+  color: var(--jp-ui-font-color1);
+}
+
+.jp-Button.jp-mod-styled.jp-mod-reject.jp-twinkle-side-button:hover {
+  background: var(--jp-layout-color2);
+}
+
+.jp-twinkle-side-content {
+  overflow-y: auto;
+  background: var(--jp-layout-color1);
+}
+
+.jp-twinkle-side-title {
+  position: sticky;
+  z-index: 1;
+  top: 0;
+  box-sizing: border-box;
+  height: 30px;
+  padding: 0 12px;
+  border-bottom: var(--jp-border-width) solid var(--jp-border-color2);
+  background: var(--jp-layout-color2);
+  cursor: pointer;
+  font-size: var(--jp-ui-font-size0);
+  font-weight: 600;
+  letter-spacing: 0.04em;
+  line-height: 30px;
+  text-transform: uppercase;
+  user-select: none;
+}
+
+.jp-twinkle-side-title:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: -2px;
+}
+
+.jp-twinkle-side-section:not(:first-child) > .jp-twinkle-side-title {
+  border-top: var(--jp-border-width) solid var(--jp-border-color2);
+  margin-top: -1px;
+}
+
+/* What was true before the service went away. */
+.jp-twinkle-side-section.jp-twinkle-mod-away .jp-twinkle-side-facts,
+.jp-twinkle-side-section.jp-twinkle-mod-away .jp-twinkle-side-bar {
+  opacity: 0.75;
+}
+
+.jp-twinkle-side-section.jp-twinkle-mod-away .jp-twinkle-side-icon {
+  opacity: 0.4;
+  pointer-events: none;
+}
+
+.jp-twinkle-side-empty {
+  display: flex;
+  flex-direction: column;
+  align-items: flex-start;
+  gap: 8px;
+  padding: 10px 12px 14px;
+}
+
+.jp-twinkle-side-words {
+  margin: 0;
+  padding: 0;
+  color: var(--jp-ui-font-color1);
+  line-height: 1.45;
+}
+
+.jp-twinkle-side-body > .jp-twinkle-side-words:not(:empty) {
+  padding: 6px 12px 8px;
+  color: var(--jp-ui-font-color2);
+  font-size: var(--jp-ui-font-size0);
+}
+
+.jp-twinkle-mod-muted .jp-twinkle-side-words {
+  color: var(--jp-ui-font-color2);
+  font-size: var(--jp-ui-font-size0);
+}
+
+.jp-twinkle-side-foot {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 6px;
+  padding: 8px 12px 12px;
+}
+
+.jp-twinkle-side-list {
+  margin: 0;
+  padding: 0;
+  list-style: none;
+}
+
+.jp-twinkle-side-item {
+  padding: 5px 6px 7px 12px;
+  border-bottom: var(--jp-border-width) solid var(--jp-twinkle-side-line);
+}
+
+.jp-twinkle-side-item:hover {
+  background: var(--jp-layout-color2);
+}
+
+.jp-twinkle-side-head {
+  display: flex;
+  align-items: center;
+  gap: 1px;
+  min-height: 24px;
+}
+
+.jp-twinkle-side-open {
+  display: flex;
+  flex: 1 1 auto;
+  align-items: center;
+  gap: 6px;
+  overflow: hidden;
+  min-width: 0;
+  height: 24px;
+  padding: 0 4px 0 0;
+  border: 0;
+  border-radius: 2px;
+  background: transparent;
+  color: inherit;
+  cursor: pointer;
+  font: inherit;
+  text-align: left;
+}
+
+.jp-twinkle-side-open:hover .jp-twinkle-side-name {
+  text-decoration: underline;
+}
+
+.jp-twinkle-side-name {
+  overflow: hidden;
+  flex: 0 1 auto;
+  min-width: 2em;
+  font-weight: 600;
+  text-overflow: ellipsis;
+  white-space: nowrap;
+}
+
+.jp-twinkle-side-head > .jp-twinkle-side-name,
+.jp-twinkle-side-limit {
+  flex: 1 1 auto;
+}
+
+.jp-twinkle-side-state {
+  flex: none;
+  color: var(--jp-ui-font-color2);
+  font-size: var(--jp-ui-font-size0);
+  font-weight: 400;
+  white-space: nowrap;
+}
+
+.jp-twinkle-side-head > .jp-twinkle-side-state {
+  padding-right: 6px;
+}
+
+.jp-twinkle-side .jp-twinkle-state-icon {
+  width: 12px;
+  height: 12px;
+  flex: none;
+  color: var(--jp-ui-font-color2);
+}
+
+.jp-twinkle-side-item[data-state='running'] .jp-twinkle-state-icon {
+  color: var(--jp-brand-color1);
+}
+
+.jp-twinkle-side-item[data-state='finished'] .jp-twinkle-state-icon {
+  color: var(--jp-success-color1);
+}
+
+.jp-twinkle-side-item:is([data-state='paused'], [data-state='interrupted']) .jp-twinkle-state-icon {
+  color: var(--jp-warn-color1);
+}
+
+.jp-twinkle-side-item[data-state='failed'] .jp-twinkle-state-icon {
+  color: var(--jp-error-color1);
+}
+
+.jp-twinkle-side-icon {
+  display: inline-flex;
+  flex: none;
+  align-items: center;
+  justify-content: center;
+  width: 24px;
+  height: 24px;
+  padding: 0;
+  border: 0;
+  border-radius: 2px;
+  background: transparent;
+  color: var(--jp-ui-font-color2);
+  cursor: pointer;
+}
+
+.jp-twinkle-side-icon svg {
+  width: 13px;
+  height: 13px;
+}
+
+.jp-twinkle-side-icon:hover:enabled {
+  background: var(--jp-layout-color3);
+  color: var(--jp-ui-font-color0);
+}
+
+.jp-twinkle-side-icon:disabled {
+  cursor: default;
+  opacity: 0.4;
+}
+
+:is(.jp-twinkle-side-icon, .jp-twinkle-side-open, .jp-twinkle-side-select):focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: -2px;
+}
+
+.jp-twinkle-side-facts {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  gap: 2px 8px;
+  padding-right: 6px;
+  color: var(--jp-ui-font-color2);
+  font-size: var(--jp-ui-font-size0);
+  line-height: 1.4;
+  overflow-wrap: anywhere;
+}
+
+.jp-twinkle-side-spark {
+  flex: none;
+  width: 72px;
+  height: 22px;
+  overflow: visible;
+}
+
+.jp-twinkle-side-spark path {
+  fill: none;
+  stroke: var(--jp-ui-font-color2);
+  stroke-linejoin: round;
+  stroke-width: 1.5;
+}
+
+.jp-twinkle-side-item[data-state='running'] .jp-twinkle-side-spark path {
+  stroke: var(--jp-brand-color1);
+}
+
+.jp-twinkle-side-spark.jp-twinkle-mod-none {
+  display: none;
+}
+
+.jp-twinkle-side-progress {
+  flex: 1 1 8em;
+  min-width: 0;
+}
+
+.jp-twinkle-side-bar {
+  overflow: hidden;
+  height: 3px;
+  margin: 5px 6px 0 0;
+  border-radius: 2px;
+  background: var(--jp-layout-color3);
+}
+
+.jp-twinkle-side-fill {
+  height: 100%;
+  background: var(--jp-brand-color1);
+  transform: scaleX(0);
+  transform-origin: left;
+  transition: transform 0.3s linear;
+}
+
+.jp-twinkle-side-item:is([data-state='paused'], [data-state='interrupted'], .jp-twinkle-mod-full) .jp-twinkle-side-fill {
+  background: var(--jp-warn-color1);
+}
+
+.jp-twinkle-side-reason:not(:empty) {
+  padding: 3px 6px 0 0;
+  color: color-mix(in srgb, var(--jp-error-color1) 60%, var(--jp-ui-font-color1));
+  font-size: var(--jp-ui-font-size0);
+  line-height: 1.4;
+  overflow-wrap: anywhere;
+}
+
+select.jp-mod-styled.jp-twinkle-side-select {
+  display: block;
+  box-sizing: border-box;
+  width: calc(100% - 24px);
+  min-width: 0;
+  height: 26px;
+  margin: 8px 12px 4px;
+  padding: 0 4px;
+  border: var(--jp-border-width) solid var(--jp-border-color1);
+  border-radius: 2px;
+  background: var(--jp-layout-color1);
+  color: var(--jp-ui-font-color1);
+  font-size: var(--jp-ui-font-size1);
+  text-overflow: ellipsis;
+}
+
+.jp-twinkle-tab {
+  overflow: auto;
+  box-sizing: border-box;
+  padding: 10px 12px;
+  background: var(--jp-layout-color0);
+}
+
+.jp-twinkle-tab > * {
+  max-width: 1200px;
+  margin: 0 auto;
+}
+
+.jp-twinkle-form {
+  min-width: 320px;
+}
+
+.jp-twinkle-form label {
+  display: block;
+  margin-top: 10px;
+}
+
+.jp-twinkle-form :is(input, select) {
+  display: block;
+  box-sizing: border-box;
+  width: 100%;
+  margin-top: 4px;
+}
+
+.jp-twinkle-form-file {
+  margin: 0;
+  color: var(--jp-ui-font-color2);
+  overflow-wrap: anywhere;
+}
+
+.jp-twinkle-form-problem:not(:empty) {
+  max-width: 420px;
+  margin: 0 0 8px;
+  color: color-mix(in srgb, var(--jp-error-color1) 60%, var(--jp-ui-font-color1));
+}
+
+@media (prefers-reduced-motion: reduce) {
+  .jp-twinkle-side-fill {
+    transition: none;
+  }
+}
+`,""]),i.d(t,{},{A:p})},314(e){e.exports=function(e){var t=[];return t.toString=function(){return this.map(function(t){var i="",n=void 0!==t[5];return t[4]&&(i+="@supports (".concat(t[4],") {")),t[2]&&(i+="@media ".concat(t[2]," {")),n&&(i+="@layer".concat(t[5].length>0?" ".concat(t[5]):""," {")),i+=e(t),n&&(i+="}"),t[2]&&(i+="}"),t[4]&&(i+="}"),i}).join("")},t.i=function(e,i,n,r,o){"string"==typeof e&&(e=[[null,e,void 0]]);var p={};if(n)for(var a=0;a<this.length;a++){var l=this[a][0];null!=l&&(p[l]=!0)}for(var s=0;s<e.length;s++){var d=[].concat(e[s]);n&&p[d[0]]||(void 0!==o&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=o),i&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=i),r&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=r):d[4]="".concat(r)),t.push(d))}},t}},601(e){e.exports=function(e){return e[1]}},665(e,t,i){i.r(t);var n=i(72),r=i.n(n),o=i(825),p=i.n(o),a=i(659),l=i.n(a),s=i(56),d=i.n(s),w=i(540),k=i.n(w),c=i(113),j=i.n(c),u=i(646),f={};f.styleTagTransform=j(),f.setAttributes=d(),f.insert=l().bind(null,"head"),f.domAPI=p(),f.insertStyleElement=k(),r()(u.A,f);let x=u.A&&u.A.locals?u.A.locals:void 0;i.d(t,{},{default:x})},72(e){var t=[];function i(e){for(var i=-1,n=0;n<t.length;n++)if(t[n].identifier===e){i=n;break}return i}function n(e,n){for(var r={},o=[],p=0;p<e.length;p++){var a=e[p],l=n.base?a[0]+n.base:a[0],s=r[l]||0,d="".concat(l," ").concat(s);r[l]=s+1;var w=i(d),k={css:a[1],media:a[2],sourceMap:a[3],supports:a[4],layer:a[5]};if(-1!==w)t[w].references++,t[w].updater(k);else{var c=function(e,t){var i=t.domAPI(t);return i.update(e),function(t){t?(t.css!==e.css||t.media!==e.media||t.sourceMap!==e.sourceMap||t.supports!==e.supports||t.layer!==e.layer)&&i.update(e=t):i.remove()}}(k,n);n.byIndex=p,t.splice(p,0,{identifier:d,updater:c,references:1})}o.push(d)}return o}e.exports=function(e,r){var o=n(e=e||[],r=r||{});return function(e){e=e||[];for(var p=0;p<o.length;p++){var a=i(o[p]);t[a].references--}for(var l=n(e,r),s=0;s<o.length;s++){var d=i(o[s]);0===t[d].references&&(t[d].updater(),t.splice(d,1))}o=l}}},659(e){var t={};e.exports=function(e,i){var n=function(e){if(void 0===t[e]){var i=document.querySelector(e);if(window.HTMLIFrameElement&&i instanceof window.HTMLIFrameElement)try{i=i.contentDocument.head}catch(e){i=null}t[e]=i}return t[e]}(e);if(!n)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");n.appendChild(i)}},540(e){e.exports=function(e){var t=document.createElement("style");return e.setAttributes(t,e.attributes),e.insert(t,e.options),t}},56(e,t,i){e.exports=function(e){var t=i.nc;t&&e.setAttribute("nonce",t)}},825(e){e.exports=function(e){if("u"<typeof document)return{update:function(){},remove:function(){}};var t=e.insertStyleElement(e);return{update:function(i){var n,r,o;n="",i.supports&&(n+="@supports (".concat(i.supports,") {")),i.media&&(n+="@media ".concat(i.media," {")),(r=void 0!==i.layer)&&(n+="@layer".concat(i.layer.length>0?" ".concat(i.layer):""," {")),n+=i.css,r&&(n+="}"),i.media&&(n+="}"),i.supports&&(n+="}"),(o=i.sourceMap)&&"u">typeof btoa&&(n+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(o))))," */")),e.styleTagTransform(n,t,e.options)},remove:function(){var e;null===(e=t).parentNode||e.parentNode.removeChild(e)}}}},113(e){e.exports=function(e,t){if(t.styleSheet)t.styleSheet.cssText=e;else{for(;t.firstChild;)t.removeChild(t.firstChild);t.appendChild(document.createTextNode(e))}}}}]);

@@ -1,0 +1,118 @@
+"""What a user who asks for much costs one who asks for little, on a real service with both.
+
+The polite user trains one adapter, first alone, then beside a greedy user's eight. With two users a
+fair share is half the machine, so that a step alone there would take twice as long; the bar is 1.3
+times that, at the 95th percentile. Nothing here is simulated: `scheduler.py` plays the same in
+virtual time with more users.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from benchmarks.first_point import start_service
+from benchmarks.report import Bar, Row, finish, parse_options
+from twinkle_jupyter.client.client import Client
+from twinkle_jupyter.client.discovery import Connection
+from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
+from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.config.service_config import ServiceConfig
+from twinkle_jupyter.datasets.records import load_records
+from twinkle_jupyter.launch.model_fetch import ensure_base_model
+from twinkle_jupyter.service.auth import create_key
+from twinkle_jupyter.store.opening import open_store
+
+_BAR = Bar(1.3, "at most")
+_NUM_GREEDY = 8
+_NUM_USERS = 2
+#: Steps that are left out: the first ones load and measure.
+_WARM_UP = 4
+
+
+async def make_key(owner: str) -> str:
+    """Make a key of the service's home."""
+    store = open_store(ServiceConfig.load().store_address, 5.0)
+    key = await create_key(store, owner)
+    await store.close()
+    return key
+
+
+def train(client: Client, adapter: str, steps: int, batch_size: int) -> str:
+    """Begin a run; return its id."""
+    config = RunConfig(
+        adapter=adapter, steps=steps, batch_size=batch_size, checkpoint_every=10 * steps
+    )
+    return client.start_run(config, load_records("self_cognition").records).run_id
+
+
+def step_seconds(client: Client, run_id: str) -> list[float]:
+    """Follow a run to its end; return what each step took, the first ones left out."""
+    moments = [
+        datetime.fromisoformat(str(event.entry["at"]))
+        for event in client.events(run_id)
+        if event.entry["kind"] == "step"
+    ]
+    taken = [(after - before).total_seconds() for before, after in pairwise(moments)]
+    return taken[_WARM_UP:]
+
+
+def measure(steps: int) -> tuple[list[float], list[float], int]:
+    """Return the polite user's steps alone and in company, and how far the greedy one came."""
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["TWINKLE_HOME"] = f"{home}/twinkle"
+        os.environ["JUPYTER_RUNTIME_DIR"] = f"{home}/runtime"
+        service, connection = start_service()
+        users = [Connection(connection.url, asyncio.run(make_key(name))) for name in ("p", "g")]
+        with Client(users[0]) as polite, Client(users[1]) as greedy:
+            while polite.service().phase != "ready":
+                time.sleep(0.2)
+            alone = step_seconds(polite, train(polite, "alone", steps, 2))
+            runs = [train(greedy, f"g{n}", 10_000, 8) for n in range(_NUM_GREEDY)]
+            while any(greedy.run(run).step < 1 for run in runs):
+                time.sleep(0.2)
+            beside = step_seconds(polite, train(polite, "beside", steps, 2))
+            done = sum(greedy.run(run).step for run in runs)
+            for run in runs:
+                greedy.stop(run)
+        service.communicate(timeout=60)
+    return alone, beside, done
+
+
+def report(alone: Sequence[float], beside: Sequence[float], num_greedy: int) -> list[Row]:
+    """Compare with the share of one of two users."""
+    share, p95 = (_NUM_USERS * _p95(alone), _p95(beside))
+    medians = statistics.median(alone), statistics.median(beside)
+    return [
+        Row("a polite user's step alone, median", medians[0], "s", (min(alone), max(alone))),
+        Row(
+            f"the same beside {_NUM_GREEDY} adapters of one greedy user, median",
+            medians[1],
+            "s",
+            (min(beside), max(beside)),
+        ),
+        Row("p95 beside / p95 of its fair share alone", p95 / share, "x", bar=_BAR),
+        Row("steps of the greedy user meanwhile", num_greedy, ""),
+    ]
+
+
+def _p95(seconds: Sequence[float]) -> float:
+    return statistics.quantiles(seconds, n=20)[-1]
+
+
+def main() -> int:
+    """Measure and report."""
+    options = parse_options(__doc__)
+    ensure_base_model(DEFAULT_BASE_MODEL, lambda _: None)
+    return finish(report(*measure(20 if options.quick else 60)), options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

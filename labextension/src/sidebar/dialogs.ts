@@ -1,0 +1,24 @@
+/** Questions before something is done that cannot be undone, and what went wrong. */
+
+import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+
+export async function confirmDeletion(title: string, body: string): Promise<boolean> {
+  const buttons = [Dialog.cancelButton(), Dialog.warnButton({ label: 'Delete' })];
+  return (await showDialog({ title, body, buttons, defaultButton: 0 })).button.accept;
+}
+
+export async function confirmStop(title: string, body: string, label: string): Promise<boolean> {
+  const buttons = [Dialog.cancelButton(), Dialog.warnButton({ label })];
+  return (await showDialog({ title, body, buttons, defaultButton: 0 })).button.accept;
+}
+
+/** Do it; what goes wrong is said where JupyterLab says such things. True when it went well. */
+export async function attempt(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    Notification.error(error instanceof Error ? error.message : String(error), { autoClose: 8000 });
+    return false;
+  }
+}

@@ -1,0 +1,83 @@
+/** An adapter as files elsewhere: asks for the form and the folder, and tells how it goes. */
+
+import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
+import { Widget } from '@lumino/widgets';
+import { element } from '../panels/dom';
+import { attempt } from './dialogs';
+import type { Exported, ExportFormat, Requests } from './requests';
+
+const FORMATS: Readonly<Record<ExportFormat, string>> = {
+  peft: 'Adapter for PEFT and vLLM (small)',
+  gguf: 'Adapter for llama.cpp (GGUF)',
+  merged: 'Whole model with the adapter merged in (large)'
+};
+
+const POLL_MS = 1000;
+/** Of a large model to a slow disk; it goes on without being watched after that. */
+const WATCH_MS = 3_600_000;
+
+export async function exportAdapter(requests: Requests, adapter: string, root: string): Promise<void> {
+  const form = new ExportForm(adapter, root);
+  const buttons = [Dialog.cancelButton(), Dialog.okButton({ label: 'Export' })];
+  const asked = await showDialog({ title: `Export ${adapter}`, body: form, buttons, focusNodeSelector: 'select' });
+  if (!asked.button.accept || asked.value === null) {
+    return;
+  }
+  const { format, folder } = asked.value;
+  await attempt(async () => {
+    const begun = await requests.startExport(adapter, format, folder);
+    const ended = watch(requests, begun);
+    Notification.promise(ended, {
+      pending: { message: `${adapter} is being written to ${begun.folder}` },
+      success: { message: () => `${adapter} is in ${begun.folder}` },
+      error: { message: reason => (reason instanceof Error ? reason.message : String(reason)) }
+    });
+  });
+}
+
+async function watch(requests: Requests, begun: Exported): Promise<string> {
+  const until = Date.now() + WATCH_MS;
+  let known = begun;
+  while (known.state === 'running' && Date.now() < until) {
+    await new Promise(resolve => setTimeout(resolve, POLL_MS));
+    known = await requests.readExport(begun.exportId);
+  }
+  if (known.state === 'failed' || known.state === 'cancelled') {
+    throw new Error(known.message || `The export was ${known.state}.`);
+  }
+  return known.folder;
+}
+
+class ExportForm extends Widget implements Dialog.IBodyWidget<{ format: ExportFormat; folder: string }> {
+  private readonly format: HTMLSelectElement;
+  private readonly folder: HTMLInputElement;
+  private isTouched = false;
+
+  constructor(adapter: string, root: string) {
+    super();
+    this.addClass('jp-twinkle-form');
+    const options = Object.entries(FORMATS).map(([value, words]) => element('option', '', { value }, words));
+    this.format = element('select', 'jp-mod-styled', {}, ...options);
+    this.folder = element('input', 'jp-mod-styled', { type: 'text', name: 'folder' });
+    const suggest = () => {
+      if (!this.isTouched) {
+        this.folder.value = PathExt.join(root, 'exports', `${adapter}-${this.format.value}`);
+      }
+    };
+    this.format.onchange = suggest;
+    this.folder.oninput = () => {
+      this.isTouched = true;
+    };
+    suggest();
+    this.node.append(
+      element('label', '', {}, 'Format', this.format),
+      element('label', '', {}, 'Folder on the service’s machine, not there yet', this.folder)
+    );
+  }
+
+  getValue() {
+    const formats = Object.keys(FORMATS) as ExportFormat[];
+    return { format: formats.find(one => one === this.format.value) ?? 'peft', folder: this.folder.value.trim() };
+  }
+}

@@ -1,0 +1,202 @@
+"""What a sidebar shows: put together for many askers at little cost, and told when it has changed.
+
+Rows of runs are read once for everybody who asks within half a second. What changes seldom
+(adapters, limits, what a trainer holds) is looked up every other second for each user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import cast
+
+from twinkle_jupyter import __version__
+from twinkle_jupyter.errors import TwinkleError
+from twinkle_jupyter.service.adapter_row import AdapterRow
+from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.run_bodies import adapter_body, client_model_body
+from twinkle_jupyter.service.run_curves import RunCurve, RunCurves
+from twinkle_jupyter.service.tinker.client_models import list_client_models
+from twinkle_jupyter.store.interface import Row
+from twinkle_jupyter.store.records import BaseModelRow, PhaseRow, RunRow
+from twinkle_jupyter.wire.native import AdapterBody, Phase
+from twinkle_jupyter.wire.overview import LoadedModelBody, RunSummaryBody, UserOverviewBody
+from twinkle_jupyter.wire.usage import LimitBody
+
+#: How often somebody who waits is looked after, in seconds.
+TICK_S = 1.0
+#: Runs that are over and still listed, and those of them that have a curve.
+MAX_ENDED = 50
+MAX_ENDED_CURVES = 20
+#: Runs listed at most; who has more active ones sees the newest.
+MAX_RUNS = 200
+_ROWS_LAST_S = 0.5
+_SLOW_LASTS_S = 2.0
+#: A trainer that does not say what it holds within this is left out.
+_STATUS_S = 1.0
+_MAX_OWNERS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Slow:
+    """What is not looked up every time."""
+
+    read_at: float
+    #: Of the runs that it was read for.
+    states: tuple[str, ...]
+    adapters: tuple[AdapterBody, ...]
+    base_models: tuple[LoadedModelBody, ...]
+    limits: tuple[LimitBody, ...]
+
+
+class Overview:
+    """Answers `GET /overview` of all users."""
+
+    def __init__(self, parts: ServiceParts) -> None:
+        self._parts = parts
+        self._curves = RunCurves(parts.store)
+        self._reading = asyncio.Lock()
+        self._read_at = 0.0
+        self._rows: list[RunRow] = []
+        self._slow: OrderedDict[str, _Slow] = OrderedDict()
+
+    async def wait(self, owner: str, seen: str, wait_s: float) -> UserOverviewBody:
+        """Return what there is as soon as its tag is another than `seen`, or after `wait_s`."""
+        deadline = time.monotonic() + wait_s
+        while (body := await self._read(owner)).tag == seen:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                break
+            await asyncio.sleep(min(TICK_S, remaining))
+        return body
+
+    async def _read(self, owner: str) -> UserOverviewBody:
+        store = self._parts.store
+        own = sorted(
+            (run for run in await self._read_rows() if run.owner == owner),
+            key=lambda run: run.created_at,
+            reverse=True,
+        )
+        phase: Row = await store.get(PhaseRow.KEY) or PhaseRow("starting").to_row()
+        slow = await self._read_slow(owner, own)
+        listed = _choose(own)
+        with_curve = [run for run in listed if not run.is_over]
+        with_curve += [run for run in listed if run.is_over][:MAX_ENDED_CURVES]
+        curves = {run.run_id: await self._curves.read(run) for run in with_curve}
+        body = UserOverviewBody(
+            tag="",
+            version=__version__,
+            phase=cast("Phase", phase["phase"]),
+            message=str(phase["message"]),
+            runs=tuple(_summary(run, curves.get(run.run_id)) for run in listed),
+            num_older_runs=len(own) - len(listed),
+            adapters=slow.adapters,
+            base_models=slow.base_models,
+            limits=slow.limits,
+            num_queued_runs=sum(1 for run in own if run.state == "queued"),
+        )
+        return body.model_copy(update={"tag": _tag(body)})
+
+    async def _read_rows(self) -> Sequence[RunRow]:
+        async with self._reading:
+            if time.monotonic() - self._read_at > _ROWS_LAST_S:
+                rows = await self._parts.store.list_rows(RunRow.key(""))
+                self._rows = [RunRow.from_row(row) for _, row in rows]
+                self._read_at = time.monotonic()
+            return self._rows
+
+    async def _read_slow(self, owner: str, own: Sequence[RunRow]) -> _Slow:
+        states = tuple(f"{run.run_id} {run.state} {run.checkpoint}" for run in own)
+        known = self._slow.get(owner)
+        oldest = time.monotonic() - _SLOW_LASTS_S
+        if known is not None and known.states == states and known.read_at > oldest:
+            return known
+        slow = _Slow(
+            time.monotonic(),
+            states,
+            await self._read_adapters(owner, own),
+            await self._read_base_models(),
+            tuple(LimitBody(**asdict(one)) for one in await self._parts.quotas.usage(owner)),
+        )
+        self._slow[owner] = slow
+        self._slow.move_to_end(owner)
+        while len(self._slow) > _MAX_OWNERS:
+            self._slow.popitem(last=False)
+        return slow
+
+    async def _read_adapters(self, owner: str, own: Sequence[RunRow]) -> tuple[AdapterBody, ...]:
+        runs = {str(run.run_id): run for run in own}
+        rows = await self._parts.store.list_rows(AdapterRow.key(owner, ""))
+        named = [runs.get(AdapterRow.from_row(row).run_id) for _, row in rows]
+        bodies = [adapter_body(self._parts, run) for run in named if run is not None]
+        clients = await list_client_models(self._parts, owner)
+        return (*bodies, *(client_model_body(one) for one in clients))
+
+    async def _read_base_models(self) -> tuple[LoadedModelBody, ...]:
+        rows = await self._parts.store.list_rows(BaseModelRow.PREFIX)
+        models = [BaseModelRow.from_row(row) for _, row in rows]
+        first = self._parts.config.base_model
+        if all(model.name != first for model in models):
+            models.append(BaseModelRow(first))
+        models.sort(key=lambda model: model.name != first)
+        return tuple(await asyncio.gather(*(self._loaded(model) for model in models)))
+
+    async def _loaded(self, model: BaseModelRow) -> LoadedModelBody:
+        num_adapters = memory_bytes = None
+        if model.phase == "ready":
+            try:
+                async with asyncio.timeout(_STATUS_S):
+                    compute = await self._parts.compute(model.name)
+                    status = await compute.trainer.status()
+                num_adapters, memory_bytes = status.num_adapters, status.memory_bytes
+            except (TwinkleError, TimeoutError):
+                pass  # it is being restarted, or has a long step
+        return LoadedModelBody(
+            name=model.name,
+            phase=model.phase,
+            message=model.message,
+            computed_in=model.computed_in if model.dtype else "",
+            num_adapters=num_adapters,
+            num_slots=self._parts.config.trainer_of(model.name).max_active_adapters,
+            memory_bytes=memory_bytes,
+        )
+
+
+def _choose(own: Sequence[RunRow]) -> list[RunRow]:
+    """Return those that are not over and the newest others, in their order."""
+    ended = [run.run_id for run in own if run.is_over]
+    hidden = set(ended[MAX_ENDED:])
+    return [run for run in own if run.run_id not in hidden][:MAX_RUNS]
+
+
+def _summary(run: RunRow, curve: RunCurve | None) -> RunSummaryBody:
+    return RunSummaryBody(
+        run_id=run.run_id,
+        adapter=run.adapter,
+        base_model=str(run.config["base_model"]),
+        rank=cast("int", run.config["rank"]),
+        state=run.state,
+        wanted=run.wanted,
+        reason=run.reason,
+        step=run.step,
+        total_steps=run.total_steps,
+        loss=run.loss,
+        checkpoint=run.checkpoint,
+        parent_run=run.parent_run,
+        parent_step=run.parent_step,
+        created_at=run.created_at,
+        updated_at=run.updated_at,
+        seconds_per_step=curve.seconds_per_step if curve else None,
+        points=curve.points if curve else [],
+    )
+
+
+def _tag(body: UserOverviewBody) -> str:
+    """Return a digest of all that a person would see change."""
+    limits = {"limits": {"__all__": {"frees_in_s"}}}
+    content = body.model_dump_json(exclude=limits)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -1,0 +1,72 @@
+"""Weights that a user may read: their own, and those that others have shared with them.
+
+Whether something is shared is looked up with every request, so that taking it back bites at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from twinkle_jupyter.errors import NotFoundError
+from twinkle_jupyter.service.asker import Asker
+from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, find_saved
+from twinkle_jupyter.store.artifacts import has_folder
+from twinkle_jupyter.store.client_rows import SavedWeightsRow
+from twinkle_jupyter.store.shares import ShareRow
+
+
+async def find_readable(parts: ServiceParts, asker: Asker, path: WeightsPath) -> SavedWeightsRow:
+    """Return saved weights of the asker's, or those that they may read.
+
+    Raises:
+        NotFoundError: There are none, or the asker may not know of them.
+    """
+    try:
+        return await find_saved(parts, asker.owner, path)
+    except NotFoundError:
+        shared = await find_shared(parts, asker, path)
+        if shared is None:
+            raise
+        return (await weights_of(parts, shared))[1]
+
+
+async def find_shared(parts: ServiceParts, asker: Asker, path: WeightsPath) -> ShareRow | None:
+    """Return what is shared under a path, if this asker may read it and it is still there."""
+    row = await parts.store.get(ShareRow.key(path.adapter_id, path.kind, path.name))
+    share = None if row is None else ShareRow.from_row(row)
+    if share is None or not share.is_readable(asker.owner, asker.groups):
+        return None
+    try:
+        await weights_of(parts, share)
+    except NotFoundError:
+        return None  # deleted, or expired
+    return share
+
+
+async def weights_of(parts: ServiceParts, share: ShareRow) -> tuple[ShareRow, SavedWeightsRow]:
+    """Return what is shared with its weights; raises NotFoundError where they are gone."""
+    path = WeightsPath(share.source, share.kind, share.name)
+    if not share.is_of_run:
+        return share, await find_saved(parts, share.owner, path)
+    folder = parts.config.checkpoint_folder(share.source, share.name)
+    if not await asyncio.to_thread(has_folder, folder):
+        raise NotFoundError(f"There is no checkpoint {share.path!r}.")
+    return share, _as_saved(share, folder)
+
+
+def _as_saved(share: ShareRow, folder: Path) -> SavedWeightsRow:
+    """Return a run's checkpoint as clients that train step by step know theirs."""
+    return SavedWeightsRow(
+        share.owner,
+        share.source,
+        share.kind,
+        share.name,
+        share.base_model,
+        share.rank,
+        ("attn", "mlp"),
+        str(folder),
+        sequence_id=0,
+        created_at=share.shared_at,
+    )
