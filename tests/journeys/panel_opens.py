@@ -16,7 +16,7 @@ from tests.journeys.conftest import Lab
 #: Displays each bundle in the notebook's first cell until its panel is there, and clears it again.
 _OPEN = """
 async ({ bundles, count }) => {
-  const outputs = window.jupyterapp.shell.currentWidget.content.widgets[0].outputArea.model;
+  const outputs = () => window.jupyterapp.shell.currentWidget.content.widgets[0].outputArea.model;
   const panels = () => document.querySelectorAll('.jp-OutputArea [role=region][class*=jp-twinkle]');
   const until = async (what, check) => {
     const end = performance.now() + 10000;
@@ -26,13 +26,13 @@ async ({ bundles, count }) => {
     }
   };
   for (let i = 0; i < count; i++) {
-    outputs.clear();
-    outputs.add({ output_type: 'display_data', data: bundles[i % bundles.length], metadata: {} });
+    outputs().clear();
+    outputs().add({ output_type: 'display_data', data: bundles[i % bundles.length], metadata: {} });
     await until(`no panel ${i}`, () => panels().length === 1);
     // Some live on until they are connected, others end on the way there.
     const way = () => panels()[0]?.dataset.connection ?? 'waiting';
     if (i % 2 === 0) await until(`not connected ${i}`, () => way() !== 'waiting');
-    outputs.clear();
+    outputs().clear();
     await until(`still there ${i}`, () => panels().length === 0);
   }
 }
