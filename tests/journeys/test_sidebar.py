@@ -228,7 +228,7 @@ def _check_cell(page: Page) -> None:
     wait_for_notebook(page, 1)
     page.click("[data-jp-item-name='twinkle-train'] jp-button, [data-jp-item-name='twinkle-train']")
     page.click(f".jp-Open-Dialog .jp-DirListing-item >> text={FILE}")
-    page.click(".jp-Open-Dialog .jp-mod-accept")
+    page.click(".jp-Dialog .jp-mod-accept")
     cell = page.locator(".jp-Notebook .jp-CodeCell").first
     wait_until(lambda: "%twinkle train" in cell.inner_text(), 10, "the cell")
     page.click(".jp-Notebook .jp-CodeCell .cm-content")
