@@ -101,7 +101,11 @@ def test_a_run_from_the_file_menu_is_seen_steered_and_survives(
 def _open(context: BrowserContext, lab: Lab, addresses: list[str]) -> Page:
     page = context.new_page()
     page.goto(f"{lab.url}/lab?token={lab.token}&reset")
-    page.on("request", lambda request: addresses.append(request.url))
+    # The page's own address may have the token with which a person came: that is Jupyter's.
+    page.on(
+        "request",
+        lambda request: request.is_navigation_request() or addresses.append(request.url),
+    )
     page.on("websocket", lambda socket: addresses.append(socket.url))
     _show_sidebar(page)
     return page
@@ -211,6 +215,7 @@ def _check_looks(page: Page) -> None:
     for section in page.locator(f"{_SIDEBAR} .jp-twinkle-side-section").all():
         assert section.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
     faults["narrow", ""] = page.evaluate(AXE, ".jp-twinkle-side-section")
+    _save(page, "narrow")
     page.evaluate("() => document.querySelector('#twinkle-sidebar').style.maxWidth = ''")
     assert {where: found for where, found in faults.items() if found} == {}
 
