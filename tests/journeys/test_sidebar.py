@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, Request
 
 from tests.journeys.browser import open_browser, wait_for_notebook, write_notebook
 from tests.journeys.conftest import Lab, LabStarter, wait_until
@@ -101,11 +101,13 @@ def test_a_run_from_the_file_menu_is_seen_steered_and_survives(
 def _open(context: BrowserContext, lab: Lab, addresses: list[str]) -> Page:
     page = context.new_page()
     page.goto(f"{lab.url}/lab?token={lab.token}&reset")
-    # The page's own address may have the token with which a person came: that is Jupyter's.
-    page.on(
-        "request",
-        lambda request: request.is_navigation_request() or addresses.append(request.url),
-    )
+
+    def note(request: Request) -> None:
+        # The page's own address may have the token with which a person came: that is Jupyter's.
+        if not request.is_navigation_request():
+            addresses.append(request.url)
+
+    page.on("request", note)
     page.on("websocket", lambda socket: addresses.append(socket.url))
     _show_sidebar(page)
     return page
