@@ -17,11 +17,11 @@ from typing import cast
 from twinkle_jupyter import __version__
 from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.service.adapter_row import AdapterRow
+from twinkle_jupyter.service.clients.client_models import list_client_models
 from twinkle_jupyter.service.notice_bodies import broadcast_body, maintenance_body
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.run_bodies import adapter_body, client_model_body
 from twinkle_jupyter.service.run_curves import RunCurve, RunCurves
-from twinkle_jupyter.service.tinker.client_models import list_client_models
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.notices import read_notices
 from twinkle_jupyter.store.records import BaseModelRow, PhaseRow, RunRow

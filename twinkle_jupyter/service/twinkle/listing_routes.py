@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query
 from pydantic import JsonValue
 
 from twinkle_jupyter.service.asker import CurrentAsker, Owner
+from twinkle_jupyter.service.clients.saved_weights import SavedWeights, list_saved
 from twinkle_jupyter.service.parts import Parts
-from twinkle_jupyter.service.tinker.saved_weights import SavedWeights, list_saved
 from twinkle_jupyter.service.twinkle.route import TwinkleRoute
 from twinkle_jupyter.service.twinkle.state import State
 from twinkle_jupyter.service.twinkle.weights import (
