@@ -80,6 +80,9 @@ def measure(root: Path, chromium: str, count: int) -> list[Row]:
                 page = context.new_page()
                 page.goto(f"{lab.url}/lab/tree/panels.ipynb?token={lab.token}&reset")
                 wait_for_notebook(page, 1)
+                idle = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
+                page.wait_for_selector(idle, timeout=60_000, state="attached")
+                page.wait_for_timeout(2_000)  # JupyterLab draws the notebook anew meanwhile
                 opens = PanelOpens(page, lab, service)
                 opens(shown, _WARM_UP)
                 before = opens.held()

@@ -16,24 +16,24 @@ from tests.journeys.conftest import Lab
 #: Displays each bundle in the notebook's first cell until its panel is there, and clears it again.
 _OPEN = """
 async ({ bundles, count }) => {
-  const outputs = window.jupyterapp.shell.currentWidget.content.widgets[0].outputArea.model;
-  const until = async check => {
+  const outputs = () => window.jupyterapp.shell.currentWidget.content.widgets[0].outputArea.model;
+  const panels = () => document.querySelectorAll('.jp-OutputArea [role=region][class*=jp-twinkle]');
+  const until = async (what, check) => {
     const end = performance.now() + 10000;
     while (!check()) {
-      if (performance.now() > end) throw new Error(`no panel after ${check}`);
+      if (performance.now() > end) throw new Error(`${what}: ${panels()[0]?.innerText}`);
       await new Promise(resolve => setTimeout(resolve, 5));
     }
   };
-  const panels = () => document.querySelectorAll('.jp-OutputArea [role=region][class*=jp-twinkle]');
   for (let i = 0; i < count; i++) {
-    outputs.clear();
-    outputs.add({ output_type: 'display_data', data: bundles[i % bundles.length], metadata: {} });
-    await until(() => panels().length === 1);
+    outputs().clear();
+    outputs().add({ output_type: 'display_data', data: bundles[i % bundles.length], metadata: {} });
+    await until(`no panel ${i}`, () => panels().length === 1);
     // Some live on until they are connected, others end on the way there.
     const way = () => panels()[0]?.dataset.connection ?? 'waiting';
-    if (i % 2 === 0) await until(() => way() !== 'waiting');
-    outputs.clear();
-    await until(() => panels().length === 0);
+    if (i % 2 === 0) await until(`not connected ${i}`, () => way() !== 'waiting');
+    outputs().clear();
+    await until(`still there ${i}`, () => panels().length === 0);
   }
 }
 """

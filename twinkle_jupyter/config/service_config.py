@@ -110,15 +110,11 @@ class ServiceConfig(BaseSettings):
         " differs, go on, or delete that state",
     )
     http: HttpSection = Field(default_factory=HttpSection, description="where it listens")
-    trainer: TrainerSection = Field(
-        default_factory=TrainerSection, description="how trainers compute"
-    )
+    trainer: TrainerSection = Field(default_factory=TrainerSection, description="how they compute")
     sampler: SamplerSection = Field(default_factory=SamplerSection, description="what answers")
-    placement: PlacementSection = Field(
-        default_factory=PlacementSection, description="what the machine gives"
-    )
+    placement: PlacementSection = Field(default_factory=PlacementSection, description="CPU threads")
     sessions: SessionsSection = Field(
-        default_factory=SessionsSection, description="leases of clients that train by themselves"
+        default_factory=SessionsSection, description="clients' leases"
     )
     audit: AuditSection = Field(default_factory=AuditSection, description="which acts are kept")
     telemetry: TelemetrySection = Field(

@@ -193,7 +193,7 @@ class ProxyHandler(TwinkleHandler):
         import httpx
 
         try:
-            answer = await self.upstream.client.send(request, stream=True)
+            answer = await self.upstream.open(request)
         except httpx.TransportError:
             await self.fail(not_running())
             return

@@ -71,16 +71,19 @@ class RunEventsSocket(TwinkleSocket):
         connection = self.upstream.connection()
         if connection is None:
             return "lost"
-        timeout = httpx.Timeout(SILENCE_S, connect=CONNECT_S)
+        request = self.upstream.client.build_request(
+            "GET",
+            f"{connection.url}/api/v1/runs/{run}/events",
+            params={"after": self._after},
+            headers=authorization(connection),
+            timeout=httpx.Timeout(SILENCE_S, connect=CONNECT_S),
+        )
         try:
-            async with self.upstream.client.stream(
-                "GET",
-                f"{connection.url}/api/v1/runs/{run}/events",
-                params={"after": self._after},
-                headers=authorization(connection),
-                timeout=timeout,
-            ) as answer:
+            answer = await self.upstream.open(request)
+            try:
                 reading = await self._read_answer(answer)
+            finally:
+                await answer.aclose()
             if reading is None:
                 return "over" if await self._is_over(connection, run) else "lost"
         except httpx.TransportError:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 CONNECT_S = 2.0
 ANSWER_S = 30.0
 
+#: Each run that a panel shows holds one, and a plot may have 64.
+MAX_CONNECTIONS = 1000
+
 ServiceBody = Mapping[str, object]
 
 
@@ -52,10 +55,25 @@ class Upstream:
         if self._client is None:
             import httpx
 
-            timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
-            trusts_proxies = self.is_elsewhere and not self._elsewhere.is_local
-            self._client = httpx.AsyncClient(timeout=timeout, trust_env=trusts_proxies)
+            self._client = httpx.AsyncClient(
+                timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
+                limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=20),
+                trust_env=self.is_elsewhere and not self._elsewhere.is_local,
+            )
         return self._client
+
+    async def open(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return the answer with its body unread, for the caller to close.
+
+        Who is cancelled meanwhile leaves nothing: the answer is let begin and closed then, since a
+        connection whose making is cancelled is never given back by the client's pool.
+        """
+        opening = asyncio.create_task(self.client.send(request, stream=True))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            self.own(_close_once_open(opening), "twinkle-unwanted-answer")
+            raise
 
     def connection(self) -> Connection | None:
         """Return where the service is said to be, without asking whether it is there.
@@ -124,6 +142,16 @@ class Upstream:
         if self._client is not None:
             await self._client.aclose()
             self._client = None
+
+
+async def _close_once_open(opening: asyncio.Task[httpx.Response]) -> None:
+    import httpx
+
+    try:
+        answer = await opening
+    except httpx.TransportError:
+        return
+    await answer.aclose()
 
 
 def authorization(connection: Connection) -> dict[str, str]:

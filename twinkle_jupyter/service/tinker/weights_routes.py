@@ -31,6 +31,7 @@ from twinkle_jupyter.service.tinker.saved_weights import (
     plan_save,
 )
 from twinkle_jupyter.service.tinker.state import State, TinkerState
+from twinkle_jupyter.store.audit import note_act
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsKind
 from twinkle_jupyter.wire.tinker_bodies import (
     CopyWeightsBody,
@@ -221,6 +222,7 @@ async def delete_checkpoint(
 ) -> dict[str, JsonValue]:
     """Delete saved weights."""
     await delete_saved(parts, owner, _path(model_id, checkpoint_id))
+    await note_act(parts.store, owner, "checkpoint_deleted", f"{model_id}/{checkpoint_id}")
     return {}
 
 

@@ -58,6 +58,19 @@ export interface PlotEvents {
 export interface PlotHost extends HTMLElement {
   /** Steps of the first curve as it was drawn last. */
   twinkleSteps?: readonly number[];
+  /** The newest step of each curve that has an id. */
+  twinkleNewest?: Readonly<Record<string, number>>;
+}
+
+/** Tell the outside what is drawn. */
+export function noteDrawn(host: PlotHost, { curves }: Chart): void {
+  host.twinkleSteps = (curves[0]?.points ?? []).map(point => point[0]);
+  const named = curves.flatMap(({ id, points }) => (id === undefined ? [] : [[id, points.at(-1)?.[0] ?? 0] as const]));
+  const newest: Record<string, number> = {};
+  for (const [id, step] of named) {
+    newest[id] = Math.max(newest[id] ?? 0, step);
+  }
+  host.twinkleNewest = newest;
 }
 
 export interface Plot {

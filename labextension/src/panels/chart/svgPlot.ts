@@ -1,6 +1,6 @@
 /** A chart drawn by our own small SVG: for hosts where a drawing library would be too much to send. */
 
-import type { Chart, CreatePlot, Plot, PlotColours, PlotEvents, PlotHost } from './chart';
+import { noteDrawn, type Chart, type CreatePlot, type Plot, type PlotColours, type PlotEvents, type PlotHost } from './chart';
 import { chartSvg, stepAt } from './chartSvg';
 
 const MIN_WIDTH = 240;
@@ -19,7 +19,7 @@ class SvgPlot implements Plot {
 
   draw(chart: Chart, colours: PlotColours): void {
     this.last = { chart, colours };
-    this.host.twinkleSteps = (chart.curves[0]?.points ?? []).map(point => point[0]);
+    noteDrawn(this.host, chart);
     this.host.innerHTML = chartSvg(chart, colours, { width: this.width, height: this.host.clientHeight });
   }
 

@@ -7,7 +7,7 @@
 import type uPlotClass from 'uplot';
 import { formatCount } from '../format';
 import { alignCurves } from './align';
-import type { Chart, CreatePlot, Plot, PlotColours, PlotEvents, PlotHost } from './chart';
+import { noteDrawn, type Chart, type CreatePlot, type Plot, type PlotColours, type PlotEvents, type PlotHost } from './chart';
 import { drawBelow, drawRing } from './overCanvas';
 
 const FONT = '11px system-ui, sans-serif';
@@ -36,7 +36,7 @@ class UplotPlot implements Plot {
     this.colours = colours;
     const shape = `${chart.curves.length} ${String(chart.isLog)}`;
     const data = alignCurves(chart.curves, chart.isLog);
-    this.host.twinkleSteps = (chart.curves[0]?.points ?? []).map(point => point[0]);
+    noteDrawn(this.host, chart);
     if (this.plot === null || this.shape !== shape) {
       this.plot?.destroy();
       this.shape = shape;

@@ -389,7 +389,6 @@
   background: var(--jp-twinkle-train);
   transform: scaleX(0);
   transform-origin: left;
-  transition: transform 0.15s linear;
 }
 
 :is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-state='finished'] .jp-twinkle-bar-fill {
@@ -408,7 +407,6 @@
 .jp-twinkle-bar.jp-twinkle-mod-unknown .jp-twinkle-bar-fill {
   width: 30%;
   animation: jp-twinkle-sweep 1.4s ease-in-out infinite;
-  transition: none;
 }
 
 :is(.jp-twinkle-run, .jp-twinkle-sweep, .jp-twinkle-panel)[data-connection='saved'] .jp-twinkle-mod-unknown .jp-twinkle-bar-fill {
@@ -1000,7 +998,7 @@
   gap: 6px;
   box-sizing: border-box;
   width: 100%;
-  padding: 6px 12px;
+  padding: 6px 4px 6px 10px;
   font-size: var(--jp-ui-font-size1);
   font-weight: 400;
   letter-spacing: normal;
