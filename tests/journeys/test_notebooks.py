@@ -38,7 +38,7 @@ SHOWN = {
     "05_your_own_loop": ("step 12", "missing", "True"),
     "06_preferences_from_thumbs": (
         "preference layout, for `--loss dpo`",
-        "accuracy 1.000",
+        "reward margin",
         "with the base model",
         "A chat with base, taste",
     ),
