@@ -878,8 +878,10 @@ export interface components {
             readonly adapters: readonly components["schemas"]["AdapterBody"][];
             /** Base Models */
             readonly base_models: readonly components["schemas"]["LoadedModelBody"][];
+            readonly broadcast?: components["schemas"]["BroadcastBody"] | null;
             /** Limits */
             readonly limits: readonly components["schemas"]["LimitBody"][];
+            readonly maintenance?: components["schemas"]["MaintenanceBody"] | null;
             /** Message */
             readonly message: string;
             /** Num Older Runs */

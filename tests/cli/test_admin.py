@@ -41,6 +41,8 @@ def test_an_admin_looks_limits_rests_tells_and_reads_who_did_what(
     assert "as configured" in said("limits|--group|class|tokens_per_minute=-")
     assert "[invalid_config]" in said("limits|tokens=5", code=2)
     assert "New disks." in said("drain|New disks.|--for|30m|--wait")
+    assert main(["status"]) == 0
+    assert "New disks." in capsys.readouterr().out
     overview = json.loads(said("who|--json"))
     assert overview["maintenance"]["message"] == "New disks."
     assert "New work is taken in." in said("undrain")

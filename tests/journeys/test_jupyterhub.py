@@ -21,6 +21,7 @@ from tests.client.live_service import LiveService
 from tests.journeys.conftest import wait_until
 from tests.journeys.real_hub import PREFIX, HubServer, RealHub
 from tests.records import SUMS
+from tests.service.admin_cases import ADMIN
 from tests.service.one_of_everything import Belongings, make_by_requests
 from tests.service.test_every_route import CASES, NO_ID, Walk
 from twinkle_jupyter.actors.names import trainer_name
@@ -30,19 +31,20 @@ from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import RunRow, ends_run
 from twinkle_jupyter.store.sqlite import SqliteStore
 
-pytestmark = [pytest.mark.ray, pytest.mark.crash, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.ray, pytest.mark.model, pytest.mark.crash, pytest.mark.timeout(400)]
 
-USE, ADMIN = "custom:twinkle:use", "custom:twinkle:admin"
-STEPS = 400
+USE, ADMINISTER = "custom:twinkle:use", "custom:twinkle:admin"
+STEPS = 30
 CACHE_S = 2.0
 RANKS = {"anna": 4, "ben": 16}
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[RealHub]:
+def hub(tmp_path_factory: pytest.TempPathFactory, base_model_folder: Path) -> Iterator[RealHub]:
     settings = {
         "TWINKLE_BASE_MODEL": "tiny",
-        "TWINKLE_BASE_MODELS": json.dumps({"tiny": {"source": str(tiny_model)}}),
+        # A plan waits a tenth of a step for who comes back at once: of a real model that is enough.
+        "TWINKLE_BASE_MODELS": json.dumps({"tiny": {"source": str(base_model_folder)}}),
         "TWINKLE_TRAINER__KEEPS_JOURNAL": "true",
         "TWINKLE_LIMITS__GROUPS": json.dumps({"class": {"adapters": 1}}),
         "TWINKLE_HUB__CACHE_S": str(CACHE_S),
@@ -130,7 +132,7 @@ def test_both_train_in_the_same_micro_batches_with_no_set_up_and_outlive_their_s
             "%load_ext twinkle_jupyter\n"
             f"rows = {SUMS!r}\n"
             f"%twinkle train rows --adapter {name}s --base-model tiny --rank {rank}"
-            f" --steps {STEPS} --checkpoint-every 50"
+            f" --steps {STEPS} --batch-size 2"
         )
         assert '"status": "ok"' in shown, shown
     run_id = str(_run(clients["anna"], "annas")["run_id"])
@@ -142,7 +144,7 @@ def test_both_train_in_the_same_micro_batches_with_no_set_up_and_outlive_their_s
     assert len(frames) > 3
     [*_, refused] = servers["ben"].frames(path, lambda frame: frame["type"] == "error")
     assert "not_found" in refused
-    wait_until(lambda: int(str(_run(clients["anna"], "annas")["step"])) > 20, 60, "some steps")
+    wait_until(lambda: int(str(_run(clients["anna"], "annas")["step"])) > 3, 120, "some steps")
     servers["anna"].stop()
     stopped_at = int(str(_run(clients["anna"], "annas")["step"]))
     assert stopped_at < STEPS, "it was to be stopped in the middle"
@@ -153,7 +155,7 @@ def test_both_train_in_the_same_micro_batches_with_no_set_up_and_outlive_their_s
     _, batches = asyncio.run(_read_store(hub))
     shared = sum(owners == {"hub:anna", "hub:ben"} for owners in batches)
     print(f"{shared} of {len(batches)} micro-batches are of both; stopped at {stopped_at}")  # noqa: T201
-    assert shared > STEPS / 2
+    assert shared > STEPS / 3
 
 
 def test_neither_sees_what_is_the_others_by_any_route(
@@ -200,10 +202,15 @@ def test_a_group_has_its_quota_and_an_admin_a_scope(
     answer = _start(clients["ben"], "another")
     assert answer.status_code == 429
     assert "adapters=1 is used up" in answer.text
-    token, _ = hub.token("admin", USE, ADMIN)
+    token, _ = hub.token("admin", USE, ADMINISTER)
     with hub.client(token) as admin, hub.client(hub.token("admin", "self")[0]) as restricted:
         assert admin.get("/api/v1/runs").json() == {"runs": []}
         assert restricted.get("/api/v1/runs").status_code == 403
+        for route in sorted(ADMIN):
+            method, _, path = route.partition(" ")
+            assert clients["ben"].request(method, path).status_code == 403, route
+            if method == "GET":
+                assert admin.get(path).status_code == 200, route
 
 
 def test_a_revoked_token_and_a_deleted_user_are_out_in_time(
@@ -230,11 +237,11 @@ def test_a_revoked_token_and_a_deleted_user_are_out_in_time(
 
 
 def test_a_run_goes_on_over_a_restart_of_the_hub(
-    hub: RealHub, servers: dict[str, HubServer], clients: dict[str, httpx.Client]
+    hub: RealHub, clients: dict[str, httpx.Client]
 ) -> None:
     anna = clients["anna"]
     assert _start(anna, "long", steps=STEPS).status_code == 201
-    wait_until(lambda: int(str(_run(anna, "long")["step"])) > 10, 60, "some steps")
+    wait_until(lambda: int(str(_run(anna, "long")["step"])) > 3, 60, "some steps")
     hub.stop()
     hub.start()
     position = 0
@@ -250,12 +257,7 @@ def test_a_run_goes_on_over_a_restart_of_the_hub(
                 if ends_run(json.loads(frame.data)):
                     break
         assert _run(again, "long")["step"] == STEPS
-    # The token from before is good, and a new server of hers has everything.
-    assert _is_finished(anna, "long")
-    servers["anna"].start()
-    shown = servers["anna"].run("%load_ext twinkle_jupyter\n%twinkle runs")
-    assert "annas" in shown
-    assert "long" in shown
+    assert _is_finished(anna, "long"), "the token from before is good"
 
 
 def test_no_token_is_in_any_log_or_file(hub: RealHub) -> None:

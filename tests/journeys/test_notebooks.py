@@ -69,10 +69,16 @@ async def _end(manager: AsyncKernelManager) -> None:
     await manager.shutdown_kernel(now=True)
 
 
+@pytest.fixture(scope="session")
+def tinker_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that all tutorials with this client share."""
+    return make_client_environment(tmp_path_factory.mktemp("client") / "tinker", TINKER)
+
+
 @pytest.mark.parametrize("name", SHOWN)
 @pytest.mark.usefixtures("base_model_folder")
 def test_a_tutorial_shows_what_it_tells(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     if name not in QUICK and not os.environ.get("TWINKLE_ALL_NOTEBOOKS"):
         pytest.skip("`make notebooks` runs it")
@@ -82,8 +88,7 @@ def test_a_tutorial_shows_what_it_tells(
     needs_client = any("import tinker" in cell.source for cell in notebook.cells)
     options = {}
     if needs_client:
-        python = make_client_environment(tmp_path / "client", TINKER)
-        options["km"] = _kernel(python)
+        options["km"] = _kernel(request.getfixturevalue("tinker_python"))
     began = time.monotonic()
     try:
         NotebookClient(

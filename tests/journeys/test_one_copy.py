@@ -15,7 +15,7 @@ from twinkle_jupyter.config.run_config import RunConfig
 pytestmark = [pytest.mark.ray, pytest.mark.crash]
 
 ACTOR = "ray::TrainerWithSamplerActor"
-STEPS = 30
+STEPS = 40
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +34,8 @@ def test_a_kill_takes_both_and_both_come_back(service: Service, tiny_model: Path
 
         client.start_run(config.model_copy(update={"adapter": "second"}), SUMS)
         wait_until(lambda: len(_steps(client, "second")) >= 3, 60, "some steps")
-        _answer(client, "second")
         actor.kill()
+        assert len(_steps(client, "second")) < STEPS, "it is killed in the middle"
         wait_until(lambda: client.run("second").state == "finished", 90, "the second run's end")
         assert _steps(client, "second") == _steps(client, "first")
         assert _answer(client, "second") == expected == _answer(client, "first")

@@ -125,6 +125,8 @@ async def test_a_message_is_told_until_its_time_is_over(
     said = await told()
     assert said is not None
     assert (said["message"], said["level"]) == ("Exam at ten.", "warning")
+    # The sidebar's answer is another one by it.
+    assert (await service.anna.get("/api/v1/overview")).json()["broadcast"] == said
     await root.put("/admin/broadcast", json={"message": "Soon over.", "seconds": 1})
     await service.store.put("service/broadcast", {}, ttl_s=0.0)
     assert await told() is None

@@ -110,15 +110,11 @@ class ServiceConfig(BaseSettings):
         " differs, go on, or delete that state",
     )
     http: HttpSection = Field(default_factory=HttpSection, description="where it listens")
-    trainer: TrainerSection = Field(
-        default_factory=TrainerSection, description="how trainers compute"
-    )
+    trainer: TrainerSection = Field(default_factory=TrainerSection, description="how they compute")
     sampler: SamplerSection = Field(default_factory=SamplerSection, description="what answers")
-    placement: PlacementSection = Field(
-        default_factory=PlacementSection, description="what the machine gives"
-    )
+    placement: PlacementSection = Field(default_factory=PlacementSection, description="CPU threads")
     sessions: SessionsSection = Field(
-        default_factory=SessionsSection, description="leases of clients that train by themselves"
+        default_factory=SessionsSection, description="clients' leases"
     )
     audit: AuditSection = Field(default_factory=AuditSection, description="which acts are kept")
     telemetry: TelemetrySection = Field(
@@ -239,12 +235,8 @@ class ServiceConfig(BaseSettings):
             for name, value in environment.items()
             if name not in {*settings, FILE_VARIABLE} and not name.startswith("JUPYTERHUB_")
         }
-        said = {
-            name: setting.text_in(self)
-            for name, setting in settings.items()
-            if setting.path[0] != "hub"
-        }
-        return others | {name: text for name, text in said.items() if text is not None}
+        said = [(n, one.text_in(self)) for n, one in settings.items() if one.path[0] != "hub"]
+        return others | {name: text for name, text in said if text is not None}
 
     @property
     def cluster_digest(self) -> str:

@@ -31,12 +31,12 @@ from twinkle_jupyter.launch.local_key import local_api_key
 from twinkle_jupyter.launch.service_place import ServicePlace
 from twinkle_jupyter.launch.stored_state import check_stored_state
 from twinkle_jupyter.service.app import create_app
+from twinkle_jupyter.service.clients.expiry import delete_expired
 from twinkle_jupyter.service.departed_users import DepartedUsers
 from twinkle_jupyter.service.gauges import EVERY_S as GAUGES_EVERY_S
 from twinkle_jupyter.service.gauges import take_gauges
 from twinkle_jupyter.service.hub_users import HubUsers
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.expiry import delete_expired
 from twinkle_jupyter.service.tinker.state import TinkerState
 from twinkle_jupyter.store.audit import cut_acts
 from twinkle_jupyter.store.opening import LONG_PATIENCE_S, SHORT_PATIENCE_S, open_store

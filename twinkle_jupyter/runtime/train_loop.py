@@ -24,7 +24,7 @@ from twinkle_jupyter.runtime.journal import Journal
 from twinkle_jupyter.runtime.op_intake import OP_TIMEOUT_S, OpIntake, not_served
 from twinkle_jupyter.runtime.op_tickets import OpTickets
 from twinkle_jupyter.runtime.plan_running import run_plan
-from twinkle_jupyter.runtime.user_loads import ServedTokens, user_loads
+from twinkle_jupyter.runtime.user_loads import ServedTokens, trainer_status
 from twinkle_jupyter.sampler.interface import AdapterSnapshot
 from twinkle_jupyter.scheduling.events import (
     AdapterAdded,
@@ -241,18 +241,8 @@ class TrainLoop:
 
     async def status(self) -> ComputeStatus:
         """Answer when the base model is loaded."""
-        engine = await self._thread.get_engine()
-        active = engine.adapters.active
-        return ComputeStatus(
-            self._base_model_name,
-            is_ready=True,
-            num_adapters=len(engine.adapters),
-            memory_bytes=engine.size_bytes,
-            num_slots=engine.adapters.num_slots,
-            num_active=len(active),
-            users=user_loads(self._scheduler.loads(), active, self._served),
-            places=engine.adapters.places(),
-        )
+        engine, queues = await self._thread.get_engine(), self._scheduler.loads()
+        return trainer_status(self._base_model_name, engine, queues, self._served)
 
     def _build_intake(self) -> OpIntake:
         return OpIntake(self._scheduler, self._tickets, self._dispatch, self._durability)

@@ -6,11 +6,15 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from twinkle_jupyter.runtime.handles import UserLoad
+from twinkle_jupyter.runtime.handles import ComputeStatus, UserLoad
 from twinkle_jupyter.scheduling.events import Outcome
 from twinkle_jupyter.scheduling.queue_load import QueueLoad
 from twinkle_jupyter.scheduling.request import ForwardBackwardResult
+
+if TYPE_CHECKING:
+    from twinkle_jupyter.engine.step import StepEngine
 
 _MINUTE_S = 60
 
@@ -55,6 +59,23 @@ class ServedTokens:
     def _forget_old(self, now: int) -> None:
         while self._seconds and self._seconds[0].second <= now - _MINUTE_S:
             self._seconds.popleft()
+
+
+def trainer_status(
+    base_model: str, engine: StepEngine, queues: Iterable[QueueLoad], served: ServedTokens
+) -> ComputeStatus:
+    """Return what a trainer says of itself; may be asked for on any thread."""
+    active = engine.adapters.active
+    return ComputeStatus(
+        base_model,
+        is_ready=True,
+        num_adapters=len(engine.adapters),
+        memory_bytes=engine.size_bytes,
+        num_slots=engine.adapters.num_slots,
+        num_active=len(active),
+        users=user_loads(queues, active, served),
+        places=engine.adapters.places(),
+    )
 
 
 def user_loads(

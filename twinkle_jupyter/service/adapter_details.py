@@ -9,8 +9,8 @@ from twinkle_jupyter.errors import NotFoundError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import Place
 from twinkle_jupyter.service.checkpoints import Checkpoint, list_checkpoints
+from twinkle_jupyter.service.clients.client_models import ClientModel
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.client_models import ClientModel
 from twinkle_jupyter.store.records import BaseModelRow, RunRow
 from twinkle_jupyter.wire.native import AdapterBody, AdapterDetailsBody
 

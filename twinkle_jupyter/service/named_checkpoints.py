@@ -13,9 +13,9 @@ from twinkle_jupyter.errors import ConflictError, NotFoundError
 from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.service.adapters import get_adapter_run
 from twinkle_jupyter.service.asker import Asker
+from twinkle_jupyter.service.clients.client_models import find_client_adapter, look_up
 from twinkle_jupyter.service.held_checkpoints import find_checkpoint
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.client_models import find_client_adapter, look_up
 from twinkle_jupyter.service.weights_by_path import PathWeights, find_weights_of_path
 
 

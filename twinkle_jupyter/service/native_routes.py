@@ -13,15 +13,15 @@ from twinkle_jupyter.service import runs as run_rows
 from twinkle_jupyter.service.adapter_details import with_details
 from twinkle_jupyter.service.adapter_files import AdapterFiles
 from twinkle_jupyter.service.asker import CurrentAsker, Owner
-from twinkle_jupyter.service.notice_bodies import broadcast_body, maintenance_body
-from twinkle_jupyter.service.parts import Parts
-from twinkle_jupyter.service.request_bodies import body_schema, read_body
-from twinkle_jupyter.service.run_bodies import adapter_body, client_model_body, run_body
-from twinkle_jupyter.service.tinker.client_models import (
+from twinkle_jupyter.service.clients.client_models import (
     delete_client_adapter,
     find_client_adapter,
     list_client_models,
 )
+from twinkle_jupyter.service.notice_bodies import broadcast_body, maintenance_body
+from twinkle_jupyter.service.parts import Parts
+from twinkle_jupyter.service.request_bodies import body_schema, read_body
+from twinkle_jupyter.service.run_bodies import adapter_body, client_model_body, run_body
 from twinkle_jupyter.service.training_on import find_first_weights
 from twinkle_jupyter.store.audit import note_act
 from twinkle_jupyter.store.interface import Row

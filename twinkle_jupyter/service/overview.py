@@ -17,11 +17,13 @@ from typing import cast
 from twinkle_jupyter import __version__
 from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.service.adapter_row import AdapterRow
+from twinkle_jupyter.service.clients.client_models import list_client_models
+from twinkle_jupyter.service.notice_bodies import broadcast_body, maintenance_body
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.run_bodies import adapter_body, client_model_body
 from twinkle_jupyter.service.run_curves import RunCurve, RunCurves
-from twinkle_jupyter.service.tinker.client_models import list_client_models
 from twinkle_jupyter.store.interface import Row
+from twinkle_jupyter.store.notices import read_notices
 from twinkle_jupyter.store.records import BaseModelRow, PhaseRow, RunRow
 from twinkle_jupyter.wire.native import AdapterBody, Phase
 from twinkle_jupyter.wire.overview import LoadedModelBody, RunSummaryBody, UserOverviewBody
@@ -82,6 +84,7 @@ class Overview:
             reverse=True,
         )
         phase: Row = await store.get(PhaseRow.KEY) or PhaseRow("starting").to_row()
+        maintenance, broadcast = await read_notices(store)
         slow = await self._read_slow(owner, own)
         listed = _choose(own)
         with_curve = [run for run in listed if not run.is_over]
@@ -98,6 +101,8 @@ class Overview:
             base_models=slow.base_models,
             limits=slow.limits,
             num_queued_runs=sum(1 for run in own if run.state == "queued"),
+            maintenance=maintenance_body(maintenance),
+            broadcast=broadcast_body(broadcast),
         )
         return body.model_copy(update={"tag": _tag(body)})
 

@@ -11,11 +11,11 @@ from twinkle_jupyter.errors import ServiceUnavailableError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.runs.sweep_row import SweepRow
+from twinkle_jupyter.service.clients.client_models import delete_client_adapter
+from twinkle_jupyter.service.clients.sessions import Sessions
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.runs import list_runs, steer_run
 from twinkle_jupyter.service.share_rows import forget_shares
-from twinkle_jupyter.service.tinker.client_models import delete_client_adapter
-from twinkle_jupyter.service.tinker.sessions import Sessions
 from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import CheckpointLabel, KeyRow, RunRow

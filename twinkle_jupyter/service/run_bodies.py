@@ -7,9 +7,9 @@ from typing import cast
 from pydantic import JsonValue
 
 from twinkle_jupyter.config.run_config import RunConfig
+from twinkle_jupyter.service.clients.client_models import ClientModel
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.steering import settings_of
-from twinkle_jupyter.service.tinker.client_models import ClientModel
 from twinkle_jupyter.store.records import RunRow
 from twinkle_jupyter.wire.native import AdapterBody, RunBody
 

@@ -17,11 +17,11 @@ from twinkle_jupyter.runtime.handles import (
 )
 from twinkle_jupyter.service.adapters import get_adapter_run, list_adapter_runs
 from twinkle_jupyter.service.asker import Asker
+from twinkle_jupyter.service.clients.client_models import find_client_adapter, look_up
 from twinkle_jupyter.service.held_checkpoints import find_checkpoint
 from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.quotas import Admission
 from twinkle_jupyter.service.runs import BASE, find_run
-from twinkle_jupyter.service.tinker.client_models import find_client_adapter, look_up
 from twinkle_jupyter.service.weights_by_path import find_weights_of_path
 from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.store.records import RunRow

@@ -10,11 +10,11 @@ from fastapi.responses import StreamingResponse
 
 from twinkle_jupyter.service import sharing
 from twinkle_jupyter.service.asker import Asker, CurrentAsker
+from twinkle_jupyter.service.clients.archive import WeightsArchive
+from twinkle_jupyter.service.clients.downloads import EXPORTED_FILES
 from twinkle_jupyter.service.named_checkpoints import find_named_checkpoint
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema, read_body
-from twinkle_jupyter.service.tinker.archive import WeightsArchive
-from twinkle_jupyter.service.tinker.downloads import EXPORTED_FILES
 from twinkle_jupyter.store.audit import note_act
 from twinkle_jupyter.store.shares import ShareRow
 from twinkle_jupyter.wire.shares import ShareBody, SharedBody, SharedListBody

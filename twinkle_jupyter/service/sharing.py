@@ -9,11 +9,11 @@ from dataclasses import replace
 from twinkle_jupyter.errors import InvalidConfigError, NotFoundError
 from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.service.asker import Asker
+from twinkle_jupyter.service.clients.readable_weights import weights_of
+from twinkle_jupyter.service.clients.saved_weights import list_saved
 from twinkle_jupyter.service.named_checkpoints import find_named_checkpoint
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.share_rows import end_share, share_of_saved, write_share
-from twinkle_jupyter.service.tinker.readable_weights import weights_of
-from twinkle_jupyter.service.tinker.saved_weights import list_saved
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.shares import ShareRow
 

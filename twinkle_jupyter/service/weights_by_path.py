@@ -11,9 +11,9 @@ from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.service.adapters import get_adapter_run
 from twinkle_jupyter.service.asker import Asker
+from twinkle_jupyter.service.clients.readable_weights import find_readable
+from twinkle_jupyter.service.clients.saved_weights import WeightsPath
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.readable_weights import find_readable
-from twinkle_jupyter.service.tinker.saved_weights import WeightsPath
 from twinkle_jupyter.store.artifacts import list_folders
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import CheckpointLabel, RunRow

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from twinkle_jupyter.wire.native import AdapterBody, Phase, RunState, Wanted
+from twinkle_jupyter.wire.notices import BroadcastBody, MaintenanceBody
 from twinkle_jupyter.wire.usage import LimitBody
 
 
@@ -75,3 +76,6 @@ class UserOverviewBody(_Answer):
     limits: tuple[LimitBody, ...]
     #: Runs of this user that wait for their turn.
     num_queued_runs: int
+    #: What an admin tells everybody; None for nothing.
+    maintenance: MaintenanceBody | None = None
+    broadcast: BroadcastBody | None = None

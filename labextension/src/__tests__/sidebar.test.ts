@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ServerConnection } from '@jupyterlab/services';
+import { parseUsage } from '../sidebar/admin/usage';
 import { OverviewFeed } from '../sidebar/feed';
 import {
   applyFrame,
@@ -196,5 +197,18 @@ describe('the feed', () => {
     expect(newest().url).toBe('ws://x/user/a/twinkle-jupyter/overview');
     feedWith({ appendToken: true }).use();
     expect(newest().url).toContain('?token=secret');
+  });
+});
+
+describe('what an admin is told', () => {
+  it('has the busiest first, and outlives what it does not understand', () => {
+    const user = (name: string, tokens: number) => ({ user: name, tokens_per_minute: tokens, num_adapters: 3, num_active_adapters: 1, runs: { running: 1, queued: 1, finished: 9 }, storage_bytes: 5e6 });
+    const usage = parseUsage({ users: [user('anna', 5), user('ben', 9000), 7], base_models: [{ base_model: 'tiny', num_slots: 64, queued_ops: 1 }], maintenance: null, broadcast: { message: 'x' } });
+
+    expect(usage.users.map(one => one.user)).toEqual(['ben', 'anna']);
+    expect(usage.users[0]?.facts).toBe('2 runs going · 1 of 3 adapters in slots · 9\u202f000 tokens a minute · 5 MB');
+    expect(usage.models[0]?.facts).toBe('0 of 64 slots · 0 tokens a minute · 1 request waits');
+    expect([usage.isDrained, usage.hasBroadcast]).toEqual([false, true]);
+    expect(parseUsage('x').users).toEqual([]);
   });
 });

@@ -1,10 +1,9 @@
 /** The checkpoints of one run at a time, read when they can be seen and when there is a newer one. */
 
-import { showErrorMessage } from '@jupyterlab/apputils';
 import { element, setAttribute, setText } from '../panels/dom';
 import { formatCount, formatMemory } from '../panels/format';
 import { iconButton, nameButton } from './buttons';
-import { confirmDeletion } from './dialogs';
+import { attempt, confirmDeletion } from './dialogs';
 import { Commands } from './ids';
 import { KeyedList, type Row } from './keyedList';
 import type { Overview, Run } from './model';
@@ -82,12 +81,9 @@ export class CheckpointsSection extends Section {
     if (!(await confirmDeletion(`Delete step ${checkpoint.step} of ${run.adapter}?`, 'Nobody can go on from it afterwards.'))) {
       return;
     }
-    try {
-      await this.requests.deleteCheckpoint(run.run_id, checkpoint.name);
+    if (await attempt(() => this.requests.deleteCheckpoint(run.run_id, checkpoint.name))) {
       this.shown = '';
       this.read();
-    } catch (error) {
-      void showErrorMessage('The checkpoint stays', error instanceof Error ? error : String(error));
     }
   }
 }

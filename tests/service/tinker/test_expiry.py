@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from twinkle_jupyter.service.tinker.expiry import delete_expired
+from twinkle_jupyter.service.clients.expiry import delete_expired
 from twinkle_jupyter.store.artifacts import commit_folder, has_folder
 from twinkle_jupyter.store.client_rows import SavedWeightsRow
 from twinkle_jupyter.store.memory import MemoryStore

@@ -9,7 +9,7 @@ import pytest
 from tests.client.live_service import LiveService
 from tests.service.tinker.conftest import TinkerUser
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
+from twinkle_jupyter.service.clients.client_adapters import ClientAdapters
 
 
 def test_an_adapter_that_was_put_away_is_loaded_once_whoever_needs_it(

@@ -6,7 +6,7 @@ import pytest
 
 from tests.client.live_service import LiveService
 from tests.service.tinker.conftest import TinkerUser
-from twinkle_jupyter.service.tinker.row_cleanup import Removed
+from twinkle_jupyter.service.clients.row_cleanup import Removed
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SamplingSessionRow, SessionRow
 from twinkle_jupyter.store.interface import Row
 

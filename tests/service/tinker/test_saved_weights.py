@@ -14,7 +14,7 @@ from safetensors.torch import load
 
 from tests.client.live_service import LiveService
 from tests.service.tinker.conftest import TinkerUser
-from twinkle_jupyter.service.tinker import downloads
+from twinkle_jupyter.service.clients import downloads
 
 PEFT_FILES = ["adapter_config.json", "adapter_model.safetensors"]
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twinkle_jupyter.service.tinker.sessions import Sessions
+from twinkle_jupyter.service.clients.sessions import Sessions
 from twinkle_jupyter.store.client_rows import SessionRow
 from twinkle_jupyter.store.memory import MemoryStore
 from twinkle_jupyter.wire.tinker_bodies import CreateSessionBody

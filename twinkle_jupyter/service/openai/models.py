@@ -7,13 +7,13 @@ from datetime import datetime
 from twinkle_jupyter.errors import InvalidDataError, NotFoundError
 from twinkle_jupyter.service.adapters import list_adapter_runs
 from twinkle_jupyter.service.asker import Asker
+from twinkle_jupyter.service.clients.client_models import list_client_models
+from twinkle_jupyter.service.clients.saved_weights import list_saved
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.patience import patiently
 from twinkle_jupyter.service.runs import BASE
 from twinkle_jupyter.service.sampling import SampleSource, find_source, read_path
 from twinkle_jupyter.service.sharing import list_readable
-from twinkle_jupyter.service.tinker.client_models import list_client_models
-from twinkle_jupyter.service.tinker.saved_weights import list_saved
 from twinkle_jupyter.store.records import BaseModelRow
 from twinkle_jupyter.wire.openai import ModelCard
 

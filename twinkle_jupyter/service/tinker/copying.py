@@ -8,10 +8,10 @@ from pathlib import Path
 
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.service.asker import Asker
+from twinkle_jupyter.service.clients.client_adapters import ALPHA, ClientAdapters
+from twinkle_jupyter.service.clients.readable_weights import find_readable
+from twinkle_jupyter.service.clients.saved_weights import WeightsPath, moment_after
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.client_adapters import ALPHA, ClientAdapters
-from twinkle_jupyter.service.tinker.readable_weights import find_readable
-from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, moment_after
 from twinkle_jupyter.store.artifacts import MANIFEST_FILE, commit_folder, link_or_copy
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SavedWeightsRow, WeightsToLoad
 from twinkle_jupyter.wire.tinker_bodies import CopyWeightsBody

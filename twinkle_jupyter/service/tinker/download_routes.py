@@ -14,12 +14,13 @@ from pydantic import JsonValue
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.service.asker import CurrentAsker
 from twinkle_jupyter.service.auth import OPEN_DOWNLOADS
+from twinkle_jupyter.service.clients.archive import WeightsArchive
+from twinkle_jupyter.service.clients.downloads import EXPORTED_FILES, Download, read_signed, sign
+from twinkle_jupyter.service.clients.readable_weights import find_readable
+from twinkle_jupyter.service.clients.saved_weights import WeightsPath
 from twinkle_jupyter.service.parts import Parts, ServiceParts
-from twinkle_jupyter.service.tinker.archive import WeightsArchive
-from twinkle_jupyter.service.tinker.downloads import EXPORTED_FILES, Download, read_signed, sign
-from twinkle_jupyter.service.tinker.readable_weights import find_readable
 from twinkle_jupyter.service.tinker.route import TinkerRoute
-from twinkle_jupyter.service.tinker.saved_weights import WeightsPath
+from twinkle_jupyter.store.audit import note_act
 
 router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
 
@@ -49,6 +50,7 @@ async def get_archive(
     path = WeightsPath.parse(f"tinker://{model_id}/{kind}/{name}")
     saved = await find_readable(parts, asker, path)
     download = Download.of(asker, saved.path)
+    await note_act(parts.store, asker.owner, "export_started", saved.path, "a link to it")
     expires = format_datetime(datetime.fromisoformat(download.expires_at), usegmt=True)
     headers = {"Location": await _url(parts, request, download), "Expires": expires}
     return Response(status_code=302, headers=headers)

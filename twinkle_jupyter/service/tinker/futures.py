@@ -21,14 +21,14 @@ from twinkle_jupyter.runtime.handles import (
     OpAnswer,
     OptimStepResult,
 )
+from twinkle_jupyter.service.clients.client_adapters import ClientAdapters
+from twinkle_jupyter.service.clients.saved_weights import WeightsPath, finish_save
 from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.patience import patiently
-from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.reply import JSON_TYPE, Reply
 from twinkle_jupyter.service.tinker.samples import Samples
-from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, finish_save
 from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.store.interface import JSON
 from twinkle_jupyter.wire.tinker_codec import PROTOBUF, encode_loss_output

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.service.asker import Asker
+from twinkle_jupyter.service.clients.client_adapters import ALPHA, ClientAdapters
+from twinkle_jupyter.service.clients.handing_over import ACCEPT_WAIT_S
+from twinkle_jupyter.service.clients.readable_weights import find_readable
+from twinkle_jupyter.service.clients.saved_weights import WeightsPath
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.patience import patiently
-from twinkle_jupyter.service.tinker.client_adapters import ALPHA, ClientAdapters
 from twinkle_jupyter.service.tinker.future_names import FutureName
-from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S
-from twinkle_jupyter.service.tinker.readable_weights import find_readable
-from twinkle_jupyter.service.tinker.saved_weights import WeightsPath
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SavedWeightsRow, WeightsToLoad
 from twinkle_jupyter.wire.tinker_bodies import LoadWeightsBody
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from twinkle_jupyter.errors import InvalidDataError, NotFoundError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import (
     AdamWSettings,
@@ -13,15 +10,12 @@ from twinkle_jupyter.runtime.handles import (
     OptimStep,
     Refusal,
 )
-from twinkle_jupyter.service.patience import patiently
-from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
+from twinkle_jupyter.service.clients.client_adapters import ClientAdapters
+from twinkle_jupyter.service.clients.handing_over import hand_over
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.wire.tinker_bodies import OptimStepBody
 from twinkle_jupyter.wire.tinker_codec import LossRequest
-
-#: How long a client is kept before it is told to send an op again.
-ACCEPT_WAIT_S = 25.0
 
 
 async def accept(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> None:
@@ -42,37 +36,6 @@ async def accept(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> Non
     if adapters.queue.counts(row.owner, op):
         adapters.queue.watch(admission, await adapters.trainer_of(made), op, made.id_offset)
     await adapters.used(made)
-
-
-async def hand_over(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> ClientAdapterRow:
-    """Hand an op that was let in to the trainer; return the adapter as it is there.
-
-    Raises:
-        InvalidDataError: As in `accept`, and so are the next two.
-        ServiceUnavailableError: See there.
-        ConflictError: See there.
-    """
-
-    async def once() -> ClientAdapterRow:
-        made = await adapters.made(await adapters.get(row.owner, row.adapter_id))
-        sequence_id = op.sequence_id - made.id_offset
-        if sequence_id < 1:
-            raise InvalidDataError(
-                f"seq_id={op.sequence_id} of model {row.adapter_id!r} was before its weights were"
-                " loaded."
-            )
-        await (await adapters.trainer_of(made)).accept(replace(op, sequence_id=sequence_id))
-        return made
-
-    async def once_found() -> ClientAdapterRow:
-        try:
-            return await once()
-        except NotFoundError:
-            if not await adapters.found_again(row):
-                raise
-            return await once()
-
-    return await patiently(once_found, ACCEPT_WAIT_S)
 
 
 async def accept_loss(

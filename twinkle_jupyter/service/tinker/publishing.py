@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from twinkle_jupyter.service.clients.saved_weights import WeightsPath, find_saved
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.share_rows import end_share, share_of_saved, write_share
-from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, find_saved
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.shares import ShareRow
 

@@ -19,10 +19,10 @@ from twinkle_jupyter.errors import (
     TwinkleError,
 )
 from twinkle_jupyter.runtime.handles import SamplerHandle
+from twinkle_jupyter.service.clients.presence import Presence
 from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.quotas import Admission, Quotas
 from twinkle_jupyter.service.tinker.completions import Completions
-from twinkle_jupyter.service.tinker.presence import Presence
 from twinkle_jupyter.service.tinker.reply import Reply
 from twinkle_jupyter.service.tinker.sample_news import SampleKey, SampleNews
 from twinkle_jupyter.service.tinker.sample_outcomes import answered, failed, reply_of

@@ -7,10 +7,10 @@ from pydantic import JsonValue
 
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.service.asker import CurrentAsker, Owner
+from twinkle_jupyter.service.clients.handing_over import ACCEPT_WAIT_S
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.patience import patiently
 from twinkle_jupyter.service.tinker.future_names import FutureName
-from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S
 from twinkle_jupyter.service.tinker.route import TinkerRoute
 from twinkle_jupyter.service.tinker.sample_requests import read_order
 from twinkle_jupyter.service.tinker.state import State

@@ -11,9 +11,9 @@ from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import SaveCheckpoint
 from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.base_model_names import check_name
+from twinkle_jupyter.service.clients.readable_weights import find_readable
+from twinkle_jupyter.service.clients.saved_weights import WeightsPath
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.readable_weights import find_readable
-from twinkle_jupyter.service.tinker.saved_weights import WeightsPath
 from twinkle_jupyter.store.artifacts import delete_folder
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SamplingSessionRow
 

@@ -7,14 +7,14 @@ from typing import Annotated, Self, cast
 
 from fastapi import Depends, Request
 
+from twinkle_jupyter.service.clients.client_adapters import ClientAdapters
+from twinkle_jupyter.service.clients.row_cleanup import RowCleanup
+from twinkle_jupyter.service.clients.session_keeper import SessionKeeper
+from twinkle_jupyter.service.clients.sessions import Sessions
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
 from twinkle_jupyter.service.tinker.futures import Futures
-from twinkle_jupyter.service.tinker.row_cleanup import RowCleanup
 from twinkle_jupyter.service.tinker.samples import Samples
 from twinkle_jupyter.service.tinker.sampling_sessions import SamplingSessions
-from twinkle_jupyter.service.tinker.session_keeper import SessionKeeper
-from twinkle_jupyter.service.tinker.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)

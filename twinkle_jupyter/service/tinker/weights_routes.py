@@ -12,16 +12,8 @@ from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import Refusal
 from twinkle_jupyter.service.asker import CurrentAsker, Owner
-from twinkle_jupyter.service.parts import Parts, ServiceParts
-from twinkle_jupyter.service.tinker import copying
-from twinkle_jupyter.service.tinker.future_names import FutureName
-from twinkle_jupyter.service.tinker.ops import accept
-from twinkle_jupyter.service.tinker.paging import Limit, Offset, cursor
-from twinkle_jupyter.service.tinker.publishing import publish as publish_weights
-from twinkle_jupyter.service.tinker.publishing import unpublish as unpublish_weights
-from twinkle_jupyter.service.tinker.readable_weights import find_readable
-from twinkle_jupyter.service.tinker.route import TinkerRoute
-from twinkle_jupyter.service.tinker.saved_weights import (
+from twinkle_jupyter.service.clients.readable_weights import find_readable
+from twinkle_jupyter.service.clients.saved_weights import (
     SavedWeights,
     WeightsPath,
     change_saved,
@@ -30,7 +22,16 @@ from twinkle_jupyter.service.tinker.saved_weights import (
     moment_after,
     plan_save,
 )
+from twinkle_jupyter.service.parts import Parts, ServiceParts
+from twinkle_jupyter.service.tinker import copying
+from twinkle_jupyter.service.tinker.future_names import FutureName
+from twinkle_jupyter.service.tinker.ops import accept
+from twinkle_jupyter.service.tinker.paging import Limit, Offset, cursor
+from twinkle_jupyter.service.tinker.publishing import publish as publish_weights
+from twinkle_jupyter.service.tinker.publishing import unpublish as unpublish_weights
+from twinkle_jupyter.service.tinker.route import TinkerRoute
 from twinkle_jupyter.service.tinker.state import State, TinkerState
+from twinkle_jupyter.store.audit import note_act
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsKind
 from twinkle_jupyter.wire.tinker_bodies import (
     CopyWeightsBody,
@@ -221,6 +222,7 @@ async def delete_checkpoint(
 ) -> dict[str, JsonValue]:
     """Delete saved weights."""
     await delete_saved(parts, owner, _path(model_id, checkpoint_id))
+    await note_act(parts.store, owner, "checkpoint_deleted", f"{model_id}/{checkpoint_id}")
     return {}
 
 

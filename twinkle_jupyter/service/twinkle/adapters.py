@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from twinkle_jupyter.errors import ConflictError, InvalidConfigError, NotFoundError
+from twinkle_jupyter.service.clients.client_adapters import ClientAdapters
+from twinkle_jupyter.service.clients.sessions import Sessions
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
-from twinkle_jupyter.service.tinker.sessions import Sessions
 from twinkle_jupyter.service.twinkle.base_models import need_base_model
 from twinkle_jupyter.service.twinkle.route import need_session
 from twinkle_jupyter.store.client_rows import ClientAdapterRow

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query
 from pydantic import JsonValue
 
 from twinkle_jupyter.service.asker import CurrentAsker, Owner
+from twinkle_jupyter.service.clients.saved_weights import SavedWeights, list_saved
 from twinkle_jupyter.service.parts import Parts
-from twinkle_jupyter.service.tinker.saved_weights import SavedWeights, list_saved
 from twinkle_jupyter.service.twinkle.route import TwinkleRoute
 from twinkle_jupyter.service.twinkle.state import State
 from twinkle_jupyter.service.twinkle.weights import (
@@ -19,6 +19,7 @@ from twinkle_jupyter.service.twinkle.weights import (
     folder_for_client,
     twinkle_path,
 )
+from twinkle_jupyter.store.audit import note_act
 from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.wire.twinkle_bodies import WeightsBody
 
@@ -65,6 +66,7 @@ async def delete_checkpoint(
 ) -> dict[str, JsonValue]:
     """Delete saved weights."""
     await delete_one(parts, owner, run_id, checkpoint_id)
+    await note_act(parts.store, owner, "checkpoint_deleted", f"{run_id}/{checkpoint_id}")
     return {"success": True, "message": f"Checkpoint {checkpoint_id} is deleted."}
 
 

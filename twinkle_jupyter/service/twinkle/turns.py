@@ -18,9 +18,9 @@ from twinkle_jupyter.errors import (
 )
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import Op, OpAnswer, TrainerHandle
+from twinkle_jupyter.service.clients.client_adapters import ClientAdapters
+from twinkle_jupyter.service.clients.handing_over import ACCEPT_WAIT_S, hand_over
 from twinkle_jupyter.service.patience import patiently
-from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
-from twinkle_jupyter.service.tinker.ops import ACCEPT_WAIT_S, hand_over
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsToLoad
 
 #: Its client waits for 600 s, for a base model that is being fetched as for an answer.

@@ -11,10 +11,8 @@ from twinkle_jupyter.errors import InvalidDataError, NotFoundError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.service.adapter_files import is_loopback
 from twinkle_jupyter.service.asker import Asker
-from twinkle_jupyter.service.parts import ServedModel, ServiceParts
-from twinkle_jupyter.service.sampling import SampleSource
-from twinkle_jupyter.service.tinker.readable_weights import find_readable
-from twinkle_jupyter.service.tinker.saved_weights import (
+from twinkle_jupyter.service.clients.readable_weights import find_readable
+from twinkle_jupyter.service.clients.saved_weights import (
     SavedWeights,
     WeightsPath,
     delete_saved,
@@ -23,6 +21,8 @@ from twinkle_jupyter.service.tinker.saved_weights import (
     list_saved,
     plan_save,
 )
+from twinkle_jupyter.service.parts import ServedModel, ServiceParts
+from twinkle_jupyter.service.sampling import SampleSource
 from twinkle_jupyter.service.twinkle.state import TwinkleState
 from twinkle_jupyter.service.weights_by_path import find_weights_of_path
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SavedWeightsRow, WeightsKind

@@ -44,7 +44,7 @@ function factsOfModel(one: Fields): string {
   return [
     `${count(one, 'num_active_adapters')} of ${count(one, 'num_slots')} slots`,
     `${formatCount(count(one, 'tokens_per_minute'))} tokens a minute`,
-    `${formatCount(count(one, 'queued_ops'))} requests wait`
+    `${formatCount(count(one, 'queued_ops'))} ${count(one, 'queued_ops') === 1 ? 'request waits' : 'requests wait'}`
   ].join(' · ');
 }
 

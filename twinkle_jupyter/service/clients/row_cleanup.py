@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
+from twinkle_jupyter.service.clients.sessions import Sessions
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.sessions import Sessions
 from twinkle_jupyter.store.artifacts import delete_folder
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SamplingSessionRow, SessionRow
 

@@ -998,7 +998,7 @@
   gap: 6px;
   box-sizing: border-box;
   width: 100%;
-  padding: 6px 12px;
+  padding: 6px 4px 6px 10px;
   font-size: var(--jp-ui-font-size1);
   font-weight: 400;
   letter-spacing: normal;

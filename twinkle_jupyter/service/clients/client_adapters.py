@@ -29,9 +29,9 @@ from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.runtime.handles import AdapterSpec, TrainerHandle
 from twinkle_jupyter.service.base_model_names import check_name
+from twinkle_jupyter.service.clients.op_quota import OpQuota
+from twinkle_jupyter.service.clients.sessions import reopen
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.op_quota import OpQuota
-from twinkle_jupyter.service.tinker.sessions import reopen
 from twinkle_jupyter.store.artifacts import delete_folder, has_folder
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsToLoad
 from twinkle_jupyter.store.hold import held

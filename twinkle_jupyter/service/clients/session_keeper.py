@@ -6,9 +6,9 @@ import logging
 
 from twinkle_jupyter.errors import NotFoundError, TwinkleError
 from twinkle_jupyter.runs.base_model_wishes import read_base_model
+from twinkle_jupyter.service.clients.client_adapters import ClientAdapters
+from twinkle_jupyter.service.clients.sessions import Sessions
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.client_adapters import ClientAdapters
-from twinkle_jupyter.service.tinker.sessions import Sessions
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SessionRow
 
 _LOGGER = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from twinkle_jupyter.errors import NotFoundError
 from twinkle_jupyter.service.asker import Asker
+from twinkle_jupyter.service.clients.saved_weights import WeightsPath, find_saved
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.saved_weights import WeightsPath, find_saved
 from twinkle_jupyter.store.artifacts import has_folder
 from twinkle_jupyter.store.client_rows import SavedWeightsRow
 from twinkle_jupyter.store.shares import ShareRow

@@ -12,13 +12,13 @@ from typing import cast
 from twinkle_jupyter.config.model_folder import read_json_object
 from twinkle_jupyter.errors import ConflictError, ServiceUnavailableError
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.service.tinker.saved_weights import (
+from twinkle_jupyter.service.clients.saved_weights import (
     SavedWeights,
     WeightsPath,
     delete_saved,
     list_saved,
 )
+from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.store.artifacts import has_folder
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SessionRow
 from twinkle_jupyter.store.training_setups import LastPassRow, TrainingSetupRow

@@ -1,0 +1,1 @@
+"""What programs train that count their own steps, whichever protocol they speak."""
