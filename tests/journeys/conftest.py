@@ -121,17 +121,7 @@ class LabStarter:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
         token = secrets.token_hex(16)
-        environment = {
-            **os.environ,
-            "HOME": str(home),
-            "TWINKLE_HOME": str(home / "twinkle"),
-            "TWINKLE_CACHE": os.environ.get(
-                "TWINKLE_CACHE", str(platformdirs.user_cache_path("twinkle"))
-            ),
-            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-            "JUPYTER_CONFIG_DIR": str(home / "config"),
-            "JUPYTER_DATA_DIR": str(home / "data"),
-        }
+        environment = _environment(home)
         with (home / "lab.log").open("wb") as log:
             process = subprocess.Popen(
                 [
@@ -172,6 +162,20 @@ class LabStarter:
                 lab.process.wait(30)
             for process in lab.processes():
                 process.kill()
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Return this process's own with every folder of Jupyter and Twinkle below a home."""
+    cache = os.environ.get("TWINKLE_CACHE", str(platformdirs.user_cache_path("twinkle")))
+    return {
+        **os.environ,
+        "HOME": str(home),
+        "TWINKLE_HOME": str(home / "twinkle"),
+        "TWINKLE_CACHE": cache,
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+    }
 
 
 def _disable(config: Path, labextension: str) -> None:

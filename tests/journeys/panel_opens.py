@@ -15,9 +15,9 @@ from tests.journeys.conftest import Lab
 
 #: Displays each bundle in the notebook's first cell until its panel is there, and clears it again.
 _OPEN = """
-async ({ bundles, count }) => {
+async ({ bundles, count, selector }) => {
   const outputs = () => window.jupyterapp.shell.currentWidget.content.widgets[0].outputArea.model;
-  const panels = () => document.querySelectorAll('.jp-OutputArea [role=region][class*=jp-twinkle]');
+  const panels = () => document.querySelectorAll(selector);
   const until = async (what, check) => {
     const end = performance.now() + 10000;
     while (!check()) {
@@ -30,7 +30,8 @@ async ({ bundles, count }) => {
     outputs().add({ output_type: 'display_data', data: bundles[i % bundles.length], metadata: {} });
     await until(`no panel ${i}`, () => panels().length === 1);
     // Some live on until they are connected, others end on the way there.
-    const way = () => panels()[0]?.dataset.connection ?? 'waiting';
+    const isPanel = selector.includes('region');
+    const way = () => panels()[0]?.dataset.connection ?? (isPanel ? 'waiting' : '');
     if (i % 2 === 0) await until(`not connected ${i}`, () => way() !== 'waiting');
     outputs().clear();
     await until(`still there ${i}`, () => panels().length === 0);
@@ -67,7 +68,15 @@ class PanelOpens:
 
     def __call__(self, bundles: Sequence[Mapping[str, object]], count: int) -> None:
         """Open and close so many, the bundles in turn."""
-        self._page.evaluate(_OPEN, {"bundles": list(bundles), "count": count})
+        self._open(bundles, count, ".jp-OutputArea [role=region][class*=jp-twinkle]")
+
+    def texts(self, count: int) -> None:
+        """Open and close so many outputs of plain text: what JupyterLab itself leaves."""
+        self._open([{"text/plain": "nothing"}], count, ".jp-OutputArea-output")
+
+    def _open(self, bundles: Sequence[Mapping[str, object]], count: int, selector: str) -> None:
+        asked = {"bundles": list(bundles), "count": count, "selector": selector}
+        self._page.evaluate(_OPEN, asked)
 
     def held(self) -> Held:
         """Count once things have come to rest."""
@@ -88,7 +97,7 @@ class PanelOpens:
     def _note(self, socket: WebSocket) -> None:
         if "/twinkle-jupyter/" in socket.url:
             self._sockets.add(socket)
-            socket.on("close", self._sockets.discard)
+            socket.on("close", lambda _: self._sockets.discard(socket))
 
 
 async def _num_tasks() -> int:

@@ -173,7 +173,7 @@ class Subscription implements Disposable {
     clearTimeout(this.timer);
     window.removeEventListener('online', this.onOnline);
     if (this.socket !== null) {
-      this.socket.onmessage = null;
+      this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
       this.socket.close();
       this.socket = null;
     }
