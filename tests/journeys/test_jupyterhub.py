@@ -262,7 +262,7 @@ def test_a_run_goes_on_over_a_restart_of_the_hub(
 
 def test_no_token_is_in_any_log_or_file(hub: RealHub) -> None:
     secrets = [token for token in hub.tokens if token]
-    assert len(secrets) > 8
+    assert len(secrets) >= 8
     files = [path for path in (hub.home / "twinkle").rglob("*") if path.is_file()]
     assert any(path.suffix == ".log" for path in files)
     for path in (*files, hub.home / "hub.log"):
