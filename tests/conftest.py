@@ -14,11 +14,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are the workers' already
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n`: what needs the machine goes first and alone, beside the rest, file by file."""
+    """With `-n`: what has a browser or the real model goes first, one after another.
+
+    The rest runs beside it, file by file.
+    """
     first: list[pytest.Item] = []
     rest: list[pytest.Item] = []
     for item in items:
-        needs_machine = "journeys" in item.path.parts or item.get_closest_marker("browser")
+        is_real = "journeys" in item.path.parts and item.get_closest_marker("model")
+        needs_machine = is_real or item.get_closest_marker("browser")
         group = "machine" if needs_machine else item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))
         (first if needs_machine else rest).append(item)
