@@ -16,6 +16,8 @@ STORE = "store.sqlite3"
 _KEPT = ("local.key", "config.yaml")
 #: Larger files are written once and never changed: they may be linked.
 _SMALL_BYTES = 65_536
+#: Written to where it lies: a link would change with it.
+_GROWING = {"reference.bin"}
 
 
 def back_up(home: Path, target: Path) -> None:
@@ -50,7 +52,7 @@ def copy_new(source: Path, target: Path) -> None:
             file, copy = Path(place, name), there / name
             try:
                 is_small = file.stat().st_size < _SMALL_BYTES
-                if is_small:
+                if is_small or name in _GROWING:
                     shutil.copy2(file, copy)
                 elif not copy.exists():
                     os.link(file, copy)

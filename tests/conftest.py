@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+
+from tests.two_at_a_time import TwoAtATime, needs_machine
 
 # Before torch is loaded anywhere: its threads shall sleep, not spin, while others compute.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -14,19 +17,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are the workers' already
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n`: what has a browser or the real model goes first, one after another.
+    """Put first what runs longest, where there are several workers."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: not needs_machine(item.nodeid.partition("::")[0]))
 
-    The rest runs beside it, file by file.
-    """
-    first: list[pytest.Item] = []
-    rest: list[pytest.Item] = []
-    for item in items:
-        is_real = "journeys" in item.path.parts and item.get_closest_marker("model")
-        needs_machine = is_real or item.get_closest_marker("browser")
-        group = "machine" if needs_machine else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-        (first if needs_machine else rest).append(item)
-    items[:] = first + rest
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TwoAtATime:
+    """Deal the tests out as `two_at_a_time` says."""
+    return TwoAtATime(config, log)
 
 
 @pytest.fixture(scope="session")

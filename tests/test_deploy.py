@@ -89,7 +89,12 @@ def test_pods_volumes_services_and_policies_name_each_other() -> None:
         assert claim == by_kind["PersistentVolumeClaim"]["metadata"]["name"]
         for probe in ("readinessProbe", "livenessProbe"):
             assert container[probe]["httpGet"]["path"] in OPEN_PATHS
-        _check_settings({one["name"]: one.get("value", "x") for one in container["env"]})
+        settings = {one["name"]: one.get("value", "x") for one in container["env"]}
+        _check_settings(settings)
+        # Else Kubernetes would say where the Service is, as `TWINKLE_PORT`.
+        assert not pod["enableServiceLinks"]
+        assert pod["shareProcessNamespace"], "somebody has to clear away what Ray leaves"
+        assert settings["TWINKLE_HTTP__PREFIX"] == "/services/twinkle/"
     assert by_kind["StatefulSet"]["spec"]["replicas"] == 1
 
 

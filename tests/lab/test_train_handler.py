@@ -61,6 +61,12 @@ async def test_a_bad_row_is_named_before_anything_is_sent(
     assert "line 2" in error["message"]
 
 
+@pytest.mark.parametrize("body", ["[1]", "null", '"a"', "{}"])
+async def test_a_body_that_is_no_request_is_told_so(jp_fetch: Fetch, body: str) -> None:
+    answer = await jp_fetch("twinkle-jupyter", "train", method="POST", body=body, raise_error=False)
+    assert (answer.code, json.loads(answer.body)["error"]["code"]) == (422, "invalid_config")
+
+
 @pytest.mark.parametrize(
     "path", ["../outside.jsonl", "/../outside.jsonl", "a/../../outside.jsonl", ".hidden.jsonl",
              "nothing.jsonl", "", "a\0b"],

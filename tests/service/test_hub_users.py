@@ -19,6 +19,7 @@ from tests.service.conftest import RECORDS, not_loaded, only_tiny
 from tests.service.jupyterhub_stand_in import ADMIN, SERVICE_TOKEN, USE, JupyterHubStandIn
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import ForbiddenError, ServiceUnavailableError
+from twinkle_jupyter.service.admin_notices import drain
 from twinkle_jupyter.service.app import create_app
 from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.auth import create_key
@@ -32,6 +33,7 @@ from twinkle_jupyter.store.client_rows import SessionRow
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.records import RunRow
 from twinkle_jupyter.store.sqlite import SqliteStore
+from twinkle_jupyter.wire.admin import DrainBody
 
 
 @pytest.fixture
@@ -142,6 +144,12 @@ async def test_everything_is_found_below_the_prefix_too(beside: HubService) -> N
         "runs": []
     }
     assert (await beside.ask("GET", "/services/twinkler/healthz", "of-ben")).status_code == 404
+    # What stands before the routes sees the path that they are found by.
+    await drain(beside.store, "root", DrainBody(message="Disks."))
+    body = {"config": {"adapter": "pirate", "base_model": "tiny"}, "records": RECORDS}
+    for prefix in ("", "/services/twinkle", "/services/twinkle/services/twinkle"):
+        path = f"{prefix}/api/v1/runs"
+        assert (await beside.ask("POST", path, "of-ben", body=body)).status_code == 503, path
 
 
 async def test_a_revoked_token_is_refused_within_the_time_and_a_hub_that_is_down_refuses_nobody(
@@ -157,7 +165,7 @@ async def test_a_revoked_token_is_refused_within_the_time_and_a_hub_that_is_down
     hub.broken = 503
     assert await beside.status("of-ben") == 200
     await asyncio.sleep(0.45)
-    for broken in (503, 404, 200, 302):
+    for broken in (503, 404, 403, 401, 200, 302):
         hub.broken = broken
         answer = await beside.ask("GET", "/api/v1/runs", "of-ben")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2"), answer.text

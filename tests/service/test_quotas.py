@@ -116,6 +116,19 @@ async def test_what_a_request_counts_against_is_its_askers_and_holds_for_what_go
     assert not await refused(quotas.admit_tokens("anna", 1)), "out of the group"
 
 
+async def test_what_was_queued_leaves_the_queue_when_the_limit_is_gone_meanwhile(
+    replicas: Replicas,
+) -> None:
+    (quotas, *_) = replicas.of(queued_tokens=10)
+    admission = await quotas.admit_tokens("anna", 10)
+    limits = quotas.book
+    (other, *_) = replicas.of()
+    quotas.book = other.book
+    await admission.finish()
+    quotas.book = limits
+    assert not await refused(quotas.admit_tokens("anna", 10))
+
+
 async def test_requests_at_once_on_two_replicas_are_let_in_up_to_the_limit_exactly(
     replicas: Replicas,
 ) -> None:

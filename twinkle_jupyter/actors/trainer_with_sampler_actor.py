@@ -103,7 +103,7 @@ class TrainerWithSamplerActor(TrainerActor):
         self._shared = base.share()
 
     def _take_base(self) -> BaseModel:
-        shared, self._shared = self._shared, None
-        if shared is None:
+        if self._shared is None:
             raise ServiceUnavailableError("The trainer has no base model to share.")
-        return shared
+        # Modules of its own each time: one that could not be put to use may have changed them.
+        return self._shared.share()

@@ -34,8 +34,9 @@ AUTH_RESOURCE = "twinkle"
 #: What a browser asks of a run is short; data sets go to the service directly.
 MAX_BODY_BYTES = 8 * 2**20
 
-#: Segments of ids and names only: no `..`, no `//`, no encoded slash, no other host.
-_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+#: Segments of ids and names only: no `..`, no `//`, no encoded slash, no other host. The ids of
+#: what clients of other protocols train have colons.
+_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._:-]*)*")
 #: Jupyter's own secrets in a query, which are none of the service's business.
 _JUPYTER_QUERY = frozenset({"token", "_xsrf"})
 _STATUS = {

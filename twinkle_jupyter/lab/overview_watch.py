@@ -34,7 +34,12 @@ GRACE_S = 8.0
 RETRY_S = 0.5
 REFUSED_S = 3.0
 
+#: Between an answer and the next question: runs at full speed are news all the time.
+PAUSE_S = 0.4
+
 OverviewBody = Mapping[str, object]
+#: Of the service itself.
+_TOLD = ("version", "phase", "message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +133,14 @@ class OverviewWatch:
             return self._be_without("starting", "The service does not answer")
         except httpx.TransportError:
             return self._be_away()
-        if not answer.is_success:
+        overview = _overview_of(answer) if answer.is_success else None
+        if overview is None:
             return self._be_refused(answer)
-        overview = cast("OverviewBody", answer.json())
         if not self._seen:
             self._is_admin = await self._ask_for_admin(connection)
         self._seen = str(overview["tag"])
-        told = ("version", "phase", "message")
-        self._publish({name: overview[name] for name in told}, overview)
-        return 0.0
+        self._publish({name: overview[name] for name in _TOLD}, overview)
+        return PAUSE_S
 
     async def _ask_for_admin(self, connection: Connection) -> bool:
         """Tell whether the service takes us for an admin; asked when it has come."""
@@ -176,3 +180,13 @@ class OverviewWatch:
             reason = f"The service answered {answer.status_code}."
         self._be_without("failed", reason)
         return REFUSED_S
+
+
+def _overview_of(answer: httpx.Response) -> OverviewBody | None:
+    """Return what the service says; None where it is something else that answers."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return None
+    is_whole = isinstance(body, dict) and all(name in body for name in ("tag", *_TOLD))
+    return cast("OverviewBody", body) if is_whole else None

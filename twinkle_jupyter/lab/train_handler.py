@@ -67,8 +67,9 @@ class TrainHandler(TwinkleHandler):
             await self.finish(answer.content)
 
     def _read_body(self) -> tuple[str, dict[str, object]]:
-        body = self.get_json_body() or {}
-        path, config = body.get("path"), body.get("config")
+        body = self.get_json_body()
+        fields = body if isinstance(body, dict) else {}
+        path, config = fields.get("path"), fields.get("config")
         if not isinstance(path, str) or not path or not isinstance(config, dict):
             raise InvalidConfigError("`path` and `config` are needed: a file, and settings.")
         return path, cast("dict[str, object]", config)

@@ -113,9 +113,17 @@ def read_rows(records: Path, model_folder: Path, config: RunConfig) -> tuple[Cha
 
     Raises as `Batches.build`.
     """
-    lines = records.read_text(encoding="utf-8").splitlines()
+    rows = read_lines(records)
     template = ChatTemplate.load(model_folder)
-    return template, Batches.build([json.loads(line) for line in lines if line], template, config)
+    return template, Batches.build(rows, template, config)
+
+
+def read_lines(records: Path) -> list[Record]:
+    """Return the records as they were written, one a line.
+
+    A line ends with a newline only: JSON may hold U+2028 and its like as they are.
+    """
+    return [json.loads(line) for line in records.read_text(encoding="utf-8").split("\n") if line]
 
 
 def mean_weighted(examples: Sequence[Example]) -> tuple[Example, ...]:

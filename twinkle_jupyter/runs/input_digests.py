@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from collections.abc import Mapping
 from functools import lru_cache
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from twinkle_jupyter.config.run_record import RecordedBaseModel, RecordedData
 from twinkle_jupyter.datasets.records import fingerprint
+from twinkle_jupyter.runs.batches import read_lines
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 
 _PACKAGES = ("twinkle-jupyter", "torch", "transformers", "tokenizers", "numpy", "safetensors")
@@ -23,8 +23,7 @@ _MAX_KEPT = 16
 
 def digest_data(records: Path) -> RecordedData:
     """Return the digest of a run's rows."""
-    lines = records.read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines if line]
+    rows = read_lines(records)
     return RecordedData(sha256=fingerprint(rows), num_rows=len(rows))
 
 

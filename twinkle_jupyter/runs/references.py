@@ -32,7 +32,7 @@ _HEAD = struct.Struct("<16sI")
 
 
 class References:
-    """The reference of one run.
+    """The reference of one run; made, and `take` called, on a thread.
 
     Args:
         folder: Of the run.
@@ -48,6 +48,7 @@ class References:
         )
         self._known = dict(self._read()) if self._wanted else {}
         self._pending = deque(key for key in self._wanted if key not in self._known)
+        self._with_references = self._build()
 
     @property
     def num_wanted(self) -> int:
@@ -66,9 +67,7 @@ class References:
 
     def batches(self) -> Batches:
         """Return the rows, with their references once these are whole."""
-        if not self._wanted or self._pending:
-            return self._batches
-        return self._batches.with_examples(self._with_reference)
+        return self._with_references
 
     def next_examples(self) -> tuple[Example, ...]:
         """Return what is to be scored next; empty where nothing is missing."""
@@ -101,7 +100,14 @@ class References:
         self._known |= scored
         for _ in scored:
             self._pending.popleft()
+        self._with_references = self._build()
         return self.is_whole
+
+    def _build(self) -> Batches:
+        """Put references to all rows, which takes a while; built once, wherever `take` runs."""
+        if not self._wanted or self._pending:
+            return self._batches
+        return self._batches.with_examples(self._with_reference)
 
     def _with_reference(self, example: Example) -> Example:
         learned = iter(self._known[_digest(example)])

@@ -57,14 +57,14 @@ class HubApi:
         """
         answer = await self._get("/user", token)
         # It says 403 of a token that it does not know, as of one that may not ask.
-        if answer.status_code in (401, 403):
+        if _says(answer, 401, 403):
             return None
         return _user_of(_body_of(answer))
 
     async def user_of_name(self, name: str) -> HubUser | None:
         """Return the user of this name; None where the Hub says that there is none."""
         answer = await self._get(f"/users/{quote(name, safe='')}", self._token)
-        return None if _says_not_there(answer) else _user_of(_body_of(answer))
+        return None if _says(answer, 404) else _user_of(_body_of(answer))
 
     async def list_names(self) -> frozenset[str]:
         """Return the names of all users, whole: one that is cut short raises.
@@ -131,15 +131,15 @@ def _body_of(answer: httpx.Response) -> Mapping[str, object]:
     return body
 
 
-def _says_not_there(answer: httpx.Response) -> bool:
-    """Whether the Hub itself says 404, and not something on the way to it."""
-    if answer.status_code != 404:
+def _says(answer: httpx.Response, *statuses: int) -> bool:
+    """Whether the Hub itself says one of these, and not something on the way to it."""
+    if answer.status_code not in statuses:
         return False
     try:
         body = answer.json()
     except ValueError:
         return False
-    return isinstance(body, dict) and body.get("status") == 404
+    return isinstance(body, dict) and body.get("status") == answer.status_code
 
 
 def _user_of(body: Mapping[str, object]) -> HubUser:

@@ -52,7 +52,8 @@ class Admission:
 
     quotas: Quotas
     owner: str
-    work: str
+    #: As it is queued; empty for what is not counted there.
+    work: str = ""
 
     async def finish(self, written: int = 0) -> None:
         """It is answered, with so many tokens."""
@@ -159,10 +160,9 @@ class Quotas:
             InvalidDataError: They are more than anybody may ever have at once.
         """
         work = work or uuid4().hex
-        admission = Admission(self, owner, work)
         limits = self.limits_of(owner)
         if not (limits.tokens_per_minute or limits.queued_tokens) or not amount:
-            return admission
+            return Admission(self, owner)
         self.check_possible(owner, amount)
         now = self._clock()
 
@@ -184,13 +184,15 @@ class Quotas:
         except QuotaExceededError as error:
             self._note_refusal(owner, now, error)
             raise
-        return admission
+        return Admission(self, owner, work if limits.queued_tokens else "")
 
     async def finish(self, owner: str, work: str, written: int = 0) -> None:
-        """The work is answered: it is queued no longer, and what it wrote counts."""
-        limits = self.limits_of(owner)
-        counts_written = bool(limits.tokens_per_minute and written)
-        if not limits.queued_tokens and not counts_written:
+        """The work is answered: it is queued no longer, and what it wrote counts.
+
+        What was queued under a limit leaves the queue, also when there is none any more.
+        """
+        counts_written = bool(self.limits_of(owner).tokens_per_minute and written)
+        if not work and not counts_written:
             return
         now = self._clock()
 

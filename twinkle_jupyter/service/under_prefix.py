@@ -22,8 +22,10 @@ class UnderPrefix:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on as the service's own path."""
-        path = scope.get("path", "")
-        if f"{path}/".startswith(self._prefix):
-            root = self._prefix.rstrip("/")
-            scope = {**scope, "path": path.removeprefix(root) or "/", "root_path": root}
+        path, root = scope.get("path", ""), self._prefix.rstrip("/")
+        # Each time that it is there: routes are found by what is behind all of them, and so must
+        # be what stands before the routes.
+        while root and f"{path}/".startswith(self._prefix):
+            path = path.removeprefix(root) or "/"
+            scope = {**scope, "path": path, "root_path": root}
         await self._app(scope, receive, send)

@@ -24,7 +24,7 @@ from twinkle_jupyter.store.interface import StateStore
 EXPORTED_FILES = ("adapter_config.json", "adapter_model.safetensors")
 LIFE = timedelta(minutes=15)
 #: Longer ones are nobody's.
-_MAX_LINK = 2000
+_MAX_LINK = 16_000
 _KEY = "download-signing-key"
 
 

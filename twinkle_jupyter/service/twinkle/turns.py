@@ -85,19 +85,20 @@ class Turns:
             TwinkleError: What the op fails with.
         """
         place = place or await self._remembered(row) or await self.next(row)
-        op = op_of(place.number)
-        try:
-            answer = await _run_new(place, op)
-        except ConflictError as error:
-            if error.code != SENT_BEFORE:
-                raise
-            # Another replica sent something meanwhile: nothing was done.
-            place = await self.next(row)
+        while True:
             op = op_of(place.number)
-            answer = await _run_new(place, op)
-        except (NotFoundError, ServiceUnavailableError):
-            # Taken in, or not: under the same id it is carried out once.
-            answer = await self._send_again(row, op)
+            try:
+                answer = await _run_new(place, op)
+            except ConflictError as error:
+                if error.code != SENT_BEFORE:
+                    raise
+                # Another replica sent something meanwhile: nothing was done.
+                place = await self.next(row)
+                continue
+            except (NotFoundError, ServiceUnavailableError):
+                # Taken in, or not: under the same id it is carried out once.
+                answer = await self._send_again(row, op)
+            break
         self._remember(place)
         await self._adapters.used(place.row)
         return answer
@@ -143,7 +144,11 @@ class Turns:
         row = await self._adapters.get(row.owner, row.adapter_id)
         if not row.is_made or row.to_load or row.id_offset != offset:
             return None
-        return Place(row, await self._adapters.trainer_of(row), next_id + offset)
+        try:
+            trainer = await self._adapters.trainer_of(row)
+        except ServiceUnavailableError:
+            return None  # whoever asks for the position waits for it
+        return Place(row, trainer, next_id + offset)
 
     def _remember(self, place: Place) -> None:
         row = place.row
