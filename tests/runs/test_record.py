@@ -15,7 +15,8 @@ from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.config.run_record import RunRecord, read_record
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.ids import RunId
-from twinkle_jupyter.runs.input_digests import digest_base_model
+from twinkle_jupyter.runs.batches import read_lines
+from twinkle_jupyter.runs.input_digests import digest_base_model, digest_data
 from twinkle_jupyter.service.repeats import repeating_fields
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.records import RunRow
@@ -139,3 +140,12 @@ def test_the_digest_of_a_base_model_is_that_of_its_numbers(
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "rope_theta": 1.0}))
     assert digest_base_model("a", tmp_path, template) != first
+
+
+def test_a_row_is_a_line_whatever_characters_it_has(tmp_path: Path) -> None:
+    """JSON may hold what Unicode calls the end of a line, as texts from the web do."""
+    rows = [{"prompt": "one\u2028two\u0085three", "completion": "a\r\nb"}, {"prompt": "x"}]
+    path = tmp_path / "records.jsonl"
+    path.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), "utf-8")
+    assert read_lines(path) == rows
+    assert digest_data(path).num_rows == 2
