@@ -12,7 +12,6 @@ import pytest
 from tests.service.conftest import Service
 from tests.service.jupyterhub_stand_in import SERVICE_TOKEN, JupyterHubStandIn
 from twinkle_jupyter.config.hub_section import HubSection
-from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import ServiceUnavailableError
 from twinkle_jupyter.service.departed_users import DepartedUsers
 from twinkle_jupyter.service.hub_api import HubApi
@@ -120,9 +119,9 @@ async def test_one_user_who_cannot_be_removed_yet_keeps_nobody_else(
         RunRow.key(second.run_id), second.changed(config=cast("Row", config)).to_row()
     )
     loaded = await _load(service)
-    section = HubSection(api_url=hub.url, api_token=SERVICE_TOKEN, grace_days=0)  # type: ignore[arg-type]
+    section = HubSection(api_url=hub.url, api_token=SERVICE_TOKEN, grace_days=0)
     parts: ServiceParts = service.app.state.parts
-    beside = cast("ServiceConfig", parts.config.model_copy(update={"hub": section}))
+    beside = parts.config.model_copy(update={"hub": section})
     api = HubApi(section)
     departed = DepartedUsers(replace(parts, config=beside), api)
     await departed.look()

@@ -35,5 +35,5 @@ async def test_whoever_looks_deletes_each_once(tmp_path: Path) -> None:
     left = [row["name"] for _, row in await store.list_rows(SavedWeightsRow.PREFIX)]
     assert left == ["kept", "new"]
     # With what they were of, but not what has come after it under its name.
-    shared = [row["name"] for _, row in await store.list_rows(ShareRow.PREFIX)]
-    assert shared == ["kept", "new", "older"]
+    still = [row["name"] for _, row in await store.list_rows(ShareRow.PREFIX)]
+    assert still == ["kept", "new", "older"]
