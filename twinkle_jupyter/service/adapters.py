@@ -11,9 +11,10 @@ import shutil
 from dataclasses import asdict
 from typing import cast
 
-from twinkle_jupyter.errors import ConflictError, NotFoundError, ServiceUnavailableError
+from twinkle_jupyter.errors import ConflictError, NotFoundError
 from twinkle_jupyter.runs.sweep_row import SweepRow, get_sweep
 from twinkle_jupyter.service.adapter_row import AdapterRow
+from twinkle_jupyter.service.compute_removal import remove_from_compute
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.share_rows import forget_shares
 from twinkle_jupyter.store.interface import Row, StateStore
@@ -78,6 +79,7 @@ async def delete_adapter(parts: ServiceParts, owner: str, name: str) -> None:
     Raises:
         NotFoundError: There is no such adapter.
         ConflictError: It is being trained.
+        ServiceUnavailableError: The trainer is away; doing it again deletes what is left.
     """
     store = parts.store
     seen = await store.get(AdapterRow.key(owner, name))
@@ -89,12 +91,20 @@ async def delete_adapter(parts: ServiceParts, owner: str, name: str) -> None:
             f"Adapter {name!r} is being trained by run {run.run_id}.",
             f"End that first with `%twinkle stop-run {name}`.",
         )
+    rows = [RunRow.from_row(row) for _, row in await store.list_rows(RunRow.key(""))]
+    runs = [one for one in rows if (one.owner, one.adapter) == (owner, name) and one.is_over]
+    for one in runs:  # before anything can fail
+        await forget_shares(store, owner, one.run_id)
+    for one in runs:
+        await _delete_weights(parts, one)
+    for one in runs:
+        await remove_from_compute(parts, str(one.config["base_model"]), one.adapter_id)
+    # The name last: what is cut short is found again.
     if not await _swap(store, seen, AdapterRow(owner, name, run_id="")):
-        raise ConflictError(f"A new run of adapter {name!r} has just been started.")
-    for _, row in await store.list_rows(RunRow.key("")):
-        old = RunRow.from_row(row)
-        if (old.owner, old.adapter) == (owner, name) and old.is_over:
-            await _delete_weights(parts, old)
+        raise ConflictError(
+            f"A new run of adapter {name!r} has just been started.",
+            "The weights of those before it are deleted.",
+        )
 
 
 async def _delete_weights(parts: ServiceParts, run: RunRow) -> None:
@@ -103,17 +113,10 @@ async def _delete_weights(parts: ServiceParts, run: RunRow) -> None:
             raise NotFoundError(f"Run {run.run_id} is gone.")
         return RunRow.from_row(row).changed(checkpoint="").to_row()
 
-    await forget_shares(parts.store, run.owner, run.run_id)
     await parts.store.update(RunRow.key(run.run_id), forget)
     folder = parts.config.run_folder(run.run_id) / "checkpoints"
     if folder.exists():
         await asyncio.to_thread(shutil.rmtree, folder)
-    try:
-        compute = await parts.compute(str(run.config["base_model"]))
-    except ServiceUnavailableError:
-        return  # nothing is loaded, so nothing holds the weights
-    await compute.trainer.remove_adapter(run.adapter_id)
-    await compute.sampler.remove_adapter(run.adapter_id)
 
 
 async def _get_run(store: StateStore, run_id: str) -> RunRow | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.service.hub_api import HubApi
 from twinkle_jupyter.service.hub_users import OWNER_PREFIX
 from twinkle_jupyter.service.owner_removal import list_owners, remove_owner
@@ -52,9 +53,17 @@ class DepartedUsers:
         since = str((await self.parts.store.update(_key(owner), _noted))["since"])
         if datetime.fromisoformat(since) + grace > datetime.now(tz=UTC):
             _LOGGER.info("%s is gone from the JupyterHub since %s at the latest", owner, since)
-        elif await remove_owner(self.parts, owner):
+        elif await self._remove(owner):
             _LOGGER.warning("%s is gone for good: all that was theirs is removed", owner)
             await self.parts.store.delete(_key(owner))
+
+    async def _remove(self, owner: str) -> bool:
+        """Remove what is theirs; what stands in the way keeps nobody else's from being removed."""
+        try:
+            return await remove_owner(self.parts, owner)
+        except TwinkleError as error:
+            _LOGGER.warning("what %s has left is not all removed yet: %s", owner, error)
+            return False
 
 
 def _key(owner: str) -> str:

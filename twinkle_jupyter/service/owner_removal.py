@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import shutil
 from urllib.parse import quote
 
-from twinkle_jupyter.errors import ServiceUnavailableError
-from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.runs.sweep_row import SweepRow
 from twinkle_jupyter.service.clients.client_models import delete_client_adapter
 from twinkle_jupyter.service.clients.sessions import Sessions
+from twinkle_jupyter.service.compute_removal import remove_from_compute
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.runs import list_runs, steer_run
 from twinkle_jupyter.service.share_rows import forget_shares
@@ -20,8 +17,6 @@ from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import CheckpointLabel, KeyRow, RunRow
 from twinkle_jupyter.store.shares import ShareRow
-
-_LOGGER = logging.getLogger(__name__)
 
 #: Kinds of rows whose keys go on with their owner.
 _KINDS = (
@@ -47,6 +42,9 @@ async def remove_owner(parts: ServiceParts, owner: str) -> bool:
     """Remove what a user has; false where a run has to end first, and it is to be done again.
 
     May be cut short anywhere, and be done by several at once.
+
+    Raises:
+        ServiceUnavailableError: A trainer is away; it is to be done again.
     """
     store = parts.store
     await _remove_owned(store, KeyRow.key(""), owner)
@@ -85,20 +83,12 @@ async def _remove_client_adapters(parts: ServiceParts, owner: str) -> None:
 
 
 async def _remove_run(parts: ServiceParts, run: RunRow) -> None:
-    base_model = str(run.config["base_model"])
-    known = await read_base_model(parts.store, base_model)
-    if known is not None and known.phase == "ready":  # asking for another one would load it
-        try:
-            compute = await parts.compute(base_model)
-            await compute.trainer.remove_adapter(AdapterId(run.adapter_id))
-            await compute.sampler.remove_adapter(AdapterId(run.adapter_id))
-        except ServiceUnavailableError as error:
-            _LOGGER.info("adapter %s may still be in memory: %s", run.adapter_id, error)
     await forget_shares(parts.store, run.owner, run.run_id)
     await asyncio.to_thread(shutil.rmtree, parts.config.run_folder(run.run_id), ignore_errors=True)
     log = RunRow.log(run.run_id)
     await parts.store.truncate(log, await parts.store.last_position(log))
     for key, _ in await parts.store.list_rows(CheckpointLabel.key(run.run_id, "")):
         await parts.store.delete(key)
+    await remove_from_compute(parts, str(run.config["base_model"]), run.adapter_id)
     # The row last: what is cut short is found again.
     await parts.store.delete(RunRow.key(run.run_id))

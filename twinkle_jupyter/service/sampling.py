@@ -142,7 +142,7 @@ async def open_sample(parts: ServiceParts, asker: Asker, body: SampleBody) -> Op
 async def _find_client_weights(parts: ServiceParts, row: ClientAdapterRow) -> SampleSource:
     """Return the weights that its trainer has now, or else the newest on disk."""
     compute, adapter_id = await parts.compute(row.base_model), AdapterId(row.adapter_id)
-    if not row.to_load:
+    if not row.is_put_away:  # while it waits to become other weights, it is what it was
         try:
             version = await compute.sampler.hold_newest(compute.trainer, adapter_id)
             return SampleSource(compute, row.owner, adapter_id, version)

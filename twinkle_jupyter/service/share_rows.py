@@ -26,6 +26,14 @@ async def forget_shares(store: StateStore, who: str, source: str, checkpoint: st
             await end_share(store, who, found)
 
 
+async def forget_share_of(store: StateStore, saved: SavedWeightsRow) -> None:
+    """Take back what is shared of saved weights that are gone, not of what has come after them."""
+    key = ShareRow.key(saved.adapter_id, saved.kind, saved.name)
+    row = await store.get(key)
+    if row is not None and ShareRow.from_row(row).folder in (saved.folder, saved.replaces):
+        await store.replace(key, row, row, ttl_s=0.0)
+
+
 async def write_share(store: StateStore, who: str, row: ShareRow) -> ShareRow:
     """Let those read it whom it names, and nobody else, from the next request on."""
     await store.put(ShareRow.key(row.source, row.kind, row.name), row.to_row())
@@ -50,4 +58,5 @@ def share_of_saved(saved: SavedWeightsRow) -> ShareRow:
         alpha=cast("float", config.get("lora_alpha", 0.0)),
         step=cast("int", state.get("step", 0)),
         is_of_run=False,
+        folder=saved.folder,
     )

@@ -93,10 +93,12 @@ class WeightsToLoad:
     with_optimizer: bool
     #: The client's op that asks for it; 0 for what an adapter begins with.
     sequence_id: int = 0
+    #: Of whoever asked: whether it is shared with them is looked up again when it is loaded.
+    groups: Sequence[str] = ()
 
     def to_row(self) -> Row:
         """Return it as JSON."""
-        return cast("Row", asdict(self))
+        return cast("Row", {**asdict(self), "groups": sorted(self.groups)})
 
 
 @dataclass(frozen=True, slots=True)

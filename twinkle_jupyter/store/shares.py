@@ -33,6 +33,9 @@ class ShareRow:
     step: int
     #: Whether a run made it, and not a client.
     is_of_run: bool
+    #: What a client saved, absolute: what it saves later under that name is shared anew, or not at
+    #: all. Empty for a run's checkpoint, which is written once.
+    folder: str = ""
     #: Who may read it beside its owner.
     groups: Sequence[str] = ()
     is_public: bool = False

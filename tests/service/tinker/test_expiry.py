@@ -9,6 +9,7 @@ from twinkle_jupyter.service.clients.expiry import delete_expired
 from twinkle_jupyter.store.artifacts import commit_folder, has_folder
 from twinkle_jupyter.store.client_rows import SavedWeightsRow
 from twinkle_jupyter.store.memory import MemoryStore
+from twinkle_jupyter.store.shares import ShareRow
 
 PAST, FUTURE = "2026-01-01T00:00:00.000+00:00", "2999-01-01T00:00:00.000+00:00"
 
@@ -23,8 +24,16 @@ async def test_whoever_looks_deletes_each_once(tmp_path: Path) -> None:
             "anna", "a", "weights", name, "tiny", 4, (), str(folder), 1, expires_at=moment
         )
         await store.put(SavedWeightsRow.key("anna", "a", "weights", name), row.to_row())
+        shared = "later" if name == "older" else str(folder)
+        share = ShareRow(
+            "anna", "a", "weights", name, "a", "tiny", 4, 8.0, 1, is_of_run=False, folder=shared
+        )
+        await store.put(ShareRow.key("a", "weights", name), share.to_row())
     counts = await asyncio.gather(*(delete_expired(store) for _ in range(4)))
     assert sum(counts) == 2
     assert {name for name in moments if has_folder(tmp_path / name)} == {"new", "kept"}
     left = [row["name"] for _, row in await store.list_rows(SavedWeightsRow.PREFIX)]
     assert left == ["kept", "new"]
+    # With what they were of, but not what has come after it under its name.
+    still = [row["name"] for _, row in await store.list_rows(ShareRow.PREFIX)]
+    assert still == ["kept", "new", "older"]

@@ -30,6 +30,7 @@ from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.runtime.handles import AdapterSpec, TrainerHandle
 from twinkle_jupyter.service.base_model_names import check_name
 from twinkle_jupyter.service.clients.op_quota import OpQuota
+from twinkle_jupyter.service.clients.readable_weights import check_readable
 from twinkle_jupyter.service.clients.sessions import reopen
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.store.artifacts import delete_folder, has_folder
@@ -247,11 +248,10 @@ class ClientAdapters:
         # Whatever was sent before is carried out before.
         position = await trainer.position(adapter_id)
         try:
+            await check_readable(self._parts, row.owner, weights)
+            is_fresh = not weights.with_optimizer
             await trainer.load_adapter(
-                adapter_id,
-                weights.folder,
-                user=row.owner,
-                fresh_optimizer=not weights.with_optimizer,
+                adapter_id, weights.folder, user=row.owner, fresh_optimizer=is_fresh
             )
         except ServiceUnavailableError:
             raise

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import cast
 
 from twinkle_jupyter.config.model_folder import read_json_object
-from twinkle_jupyter.errors import ConflictError, ServiceUnavailableError
-from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.errors import ConflictError
 from twinkle_jupyter.service.clients.saved_weights import (
     SavedWeights,
     WeightsPath,
     delete_saved,
     list_saved,
 )
+from twinkle_jupyter.service.compute_removal import remove_from_compute
 from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.share_rows import forget_shares
 from twinkle_jupyter.store.artifacts import has_folder
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SessionRow
 from twinkle_jupyter.store.training_setups import LastPassRow, TrainingSetupRow
@@ -80,6 +81,7 @@ async def delete_client_adapter(parts: ServiceParts, row: ClientAdapterRow) -> N
 
     Raises:
         ConflictError: Its client is still there.
+        ServiceUnavailableError: The trainer is away; doing it again deletes what is left.
     """
     store = parts.store
     session = await store.get(SessionRow.key(row.owner, row.session_id))
@@ -95,21 +97,19 @@ async def delete_client_adapter(parts: ServiceParts, row: ClientAdapterRow) -> N
     # An adapter of the same name that is made later begins anew.
     await store.delete(TrainingSetupRow.key(row.owner, row.adapter_id))
     await store.delete(LastPassRow.key(row.owner, row.adapter_id))
-    # Last: what is cut short is found again.
-    await store.delete(ClientAdapterRow.key(row.owner, row.adapter_id))
+    await forget_shares(store, row.owner, row.adapter_id)
+    await remove_from_compute(parts, row.base_model, row.adapter_id)
     folder = parts.config.client_weights_folder(row.adapter_id, "-", "-").parents[1]
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-    try:
-        compute = await parts.compute(row.base_model)
-    except ServiceUnavailableError:
-        return  # nothing is loaded, so nothing holds the weights
-    await compute.trainer.remove_adapter(AdapterId(row.adapter_id))
-    await compute.sampler.remove_adapter(AdapterId(row.adapter_id))
+    # Last: what is cut short is found again.
+    await store.delete(ClientAdapterRow.key(row.owner, row.adapter_id))
 
 
 def _look(row: ClientAdapterRow, saved: list[SavedWeights]) -> ClientModel:
     """Find the newest weights on disk: what it was put away as, or else what was saved last."""
-    away = [Path(str(where["folder"])) for where in (row.to_load, row.parked) if where]
+    # What it is to become by a path may be another user's, and not shared any more.
+    places = (row.to_load if row.is_put_away else {}, row.parked)
+    away = [Path(str(where["folder"])) for where in places if where]
     folders = [*away, *(Path(one.row.folder) for one in saved)]
     folder = next((one for one in folders if has_folder(one)), None)
     if folder is None:

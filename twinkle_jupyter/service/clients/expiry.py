@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from twinkle_jupyter.service.share_rows import forget_share_of
 from twinkle_jupyter.store.artifacts import delete_folder
 from twinkle_jupyter.store.client_rows import SavedWeightsRow
 from twinkle_jupyter.store.interface import StateStore
@@ -22,6 +23,7 @@ async def delete_expired(store: StateStore) -> int:
         # The row first: a crash in between leaves a folder that nobody can name.
         if row.has_expired and await store.replace(key, stored, stored, ttl_s=0.0):
             count += 1
+            await forget_share_of(store, row)
             for folder in filter(None, (row.folder, row.replaces)):
                 await asyncio.to_thread(delete_folder, Path(folder))
     return count

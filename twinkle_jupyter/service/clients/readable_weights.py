@@ -13,7 +13,7 @@ from twinkle_jupyter.service.asker import Asker
 from twinkle_jupyter.service.clients.saved_weights import WeightsPath, find_saved
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.store.artifacts import has_folder
-from twinkle_jupyter.store.client_rows import SavedWeightsRow
+from twinkle_jupyter.store.client_rows import SavedWeightsRow, WeightsToLoad
 from twinkle_jupyter.store.shares import ShareRow
 
 
@@ -49,11 +49,27 @@ async def weights_of(parts: ServiceParts, share: ShareRow) -> tuple[ShareRow, Sa
     """Return what is shared with its weights; raises NotFoundError where they are gone."""
     path = WeightsPath(share.source, share.kind, share.name)
     if not share.is_of_run:
-        return share, await find_saved(parts, share.owner, path)
+        saved = await find_saved(parts, share.owner, path)
+        if saved.folder != share.folder:  # other weights have its name by now
+            raise NotFoundError(f"There is no checkpoint {share.path!r}.")
+        return share, saved
     folder = parts.config.checkpoint_folder(share.source, share.name)
     if not await asyncio.to_thread(has_folder, folder):
         raise NotFoundError(f"There is no checkpoint {share.path!r}.")
     return share, _as_saved(share, folder)
+
+
+async def check_readable(parts: ServiceParts, owner: str, weights: WeightsToLoad) -> None:
+    """See that what an adapter is to become may still be read by whoever asked for it.
+
+    Raises:
+        NotFoundError: It is gone, or is not shared with them any more.
+    """
+    if weights.path:  # an adapter that was put away is its owner's
+        asker = Asker(owner, frozenset(weights.groups))
+        found = await find_readable(parts, asker, WeightsPath.parse(weights.path))
+        if found.owner != owner and found.folder != weights.folder:
+            raise NotFoundError(f"There is no checkpoint {weights.path!r} any more.")
 
 
 def _as_saved(share: ShareRow, folder: Path) -> SavedWeightsRow:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast, get_args
 
+from twinkle_jupyter.config.model_folder import read_json_object
 from twinkle_jupyter.errors import InvalidDataError, NotFoundError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import Op, Refusal, SaveCheckpoint
@@ -130,7 +131,8 @@ async def list_saved(parts: ServiceParts, owner: str, adapter_id: str = "") -> l
     """
     prefix = SavedWeightsRow.prefix(owner, adapter_id)
     shares = await parts.store.list_rows(ShareRow.PREFIX)
-    public = {key for key, share in shares if share["is_public"] and share["owner"] == owner}
+    own = {key: ShareRow.from_row(share) for key, share in shares if share["owner"] == owner}
+    public = {key: share.folder for key, share in own.items() if share.is_public}
     found = []
     for key, stored in await parts.store.list_rows(prefix):
         row = SavedWeightsRow.from_row(stored)
@@ -138,7 +140,7 @@ async def list_saved(parts: ServiceParts, owner: str, adapter_id: str = "") -> l
             await _delete(parts.store, key, row)
         elif folder := await _whole_folder(row):
             manifest = await asyncio.to_thread(read_manifest, Path(folder))
-            is_public = ShareRow.key(row.adapter_id, row.kind, row.name) in public
+            is_public = public.get(ShareRow.key(row.adapter_id, row.kind, row.name)) == folder
             found.append(SavedWeights(row.changed(folder=folder), manifest.size_bytes, is_public))
     return sorted(found, key=lambda one: one.row.created_at, reverse=True)
 
@@ -156,6 +158,18 @@ async def change_saved(parts: ServiceParts, owner: str, path: WeightsPath, **cha
     await find_saved(parts, owner, path)
     key = SavedWeightsRow.key(owner, path.adapter_id, path.kind, path.name)
     await _change(parts.store, key, **changes)
+
+
+def read_alpha(saved: SavedWeightsRow) -> float:
+    """Return what an adapter that becomes these weights has as its alpha; reads a file.
+
+    Raises:
+        NotFoundError: They have just been deleted.
+    """
+    config = read_json_object(Path(saved.folder) / "adapter_config.json")
+    if "lora_alpha" not in config:
+        raise NotFoundError(f"There is no checkpoint {saved.path!r} any more.")
+    return float(cast("float", config["lora_alpha"]))
 
 
 def moment_after(seconds: int | None) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.service.asker import Asker
-from twinkle_jupyter.service.clients.client_adapters import ALPHA, ClientAdapters
+from twinkle_jupyter.service.clients.client_adapters import ClientAdapters
 from twinkle_jupyter.service.clients.readable_weights import find_readable
-from twinkle_jupyter.service.clients.saved_weights import WeightsPath, moment_after
+from twinkle_jupyter.service.clients.saved_weights import WeightsPath, moment_after, read_alpha
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.store.artifacts import MANIFEST_FILE, commit_folder, link_or_copy
 from twinkle_jupyter.store.client_rows import ClientAdapterRow, SavedWeightsRow, WeightsToLoad
@@ -35,7 +35,9 @@ async def copy_weights(
     owner = asker.owner
     source = await find_readable(parts, asker, WeightsPath.parse(body.source_path))
     folder = parts.config.client_weights_folder(model_id, source.kind, f"{source.name}-0")
-    begins_with = WeightsToLoad(source.path, str(folder), with_optimizer=True)
+    # Of the copy: what it was made of may go.
+    path = f"tinker://{model_id}/{source.kind}/{source.name}"
+    begins_with = WeightsToLoad(path, str(folder), with_optimizer=True)
     await adapters.write(
         ClientAdapterRow(
             owner,
@@ -43,7 +45,7 @@ async def copy_weights(
             model_id.partition(":")[0],
             source.base_model,
             source.rank,
-            ALPHA,
+            await asyncio.to_thread(read_alpha, source),
             0,
             trains=source.trains,
             # Weights to sample from have nothing to train on with.
@@ -57,6 +59,8 @@ async def copy_weights(
         folder=str(folder),
         sequence_id=0,
         replaces="",
+        # What somebody else noted beside their weights is theirs.
+        user_metadata=source.user_metadata if source.owner == owner else {},
         expires_at=moment_after(body.ttl_seconds),
     )
     key = SavedWeightsRow.key(owner, model_id, copy.kind, copy.name)

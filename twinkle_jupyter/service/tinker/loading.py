@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.service.asker import Asker
-from twinkle_jupyter.service.clients.client_adapters import ALPHA, ClientAdapters
+from twinkle_jupyter.service.clients.client_adapters import ClientAdapters
 from twinkle_jupyter.service.clients.handing_over import ACCEPT_WAIT_S
 from twinkle_jupyter.service.clients.readable_weights import find_readable
-from twinkle_jupyter.service.clients.saved_weights import WeightsPath
+from twinkle_jupyter.service.clients.saved_weights import WeightsPath, read_alpha
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.patience import patiently
 from twinkle_jupyter.service.tinker.future_names import FutureName
@@ -34,7 +36,8 @@ async def load_new(
             f"Checkpoint {body.path!r} is of base model {saved.base_model!r}, not"
             f" {body.base_model!r}."
         )
-    weights = WeightsToLoad(body.path, saved.folder, body.optimizer)
+    groups = tuple(asker.groups)
+    weights = WeightsToLoad(body.path, saved.folder, body.optimizer, groups=groups)
     await adapters.write(
         ClientAdapterRow(
             asker.owner,
@@ -42,7 +45,7 @@ async def load_new(
             adapter_id.partition(":")[0],
             saved.base_model,
             saved.rank,
-            ALPHA,
+            await asyncio.to_thread(read_alpha, saved),
             0,
             trains=saved.trains,
             to_load=weights.to_row(),
@@ -73,7 +76,8 @@ async def load_into(
             f"Checkpoint {body.path!r} is of base model {saved.base_model!r}, not"
             f" {row.base_model!r}."
         )
-    weights = WeightsToLoad(body.path, saved.folder, body.optimizer, body.seq_id)
+    groups = tuple(asker.groups)
+    weights = WeightsToLoad(body.path, saved.folder, body.optimizer, body.seq_id, groups)
     await patiently(lambda: adapters.begin_load(row, weights), ACCEPT_WAIT_S)
     return FutureName("load_weights", body.seq_id, row.adapter_id, body.path)
 

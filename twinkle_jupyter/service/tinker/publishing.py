@@ -16,18 +16,18 @@ async def publish(parts: ServiceParts, owner: str, path: WeightsPath) -> None:
     """Let everyone read it; raises NotFoundError where this user has saved none there."""
     saved = await find_saved(parts, owner, path)
     row = await _get(parts.store, owner, path)
-    if row is None:
+    if row is None or row.folder != saved.folder:
         row = await asyncio.to_thread(share_of_saved, saved)
     await write_share(parts.store, owner, replace(row, is_public=True))
 
 
 async def unpublish(parts: ServiceParts, owner: str, path: WeightsPath) -> None:
     """Let groups alone read it, if any; raises NotFoundError where this user has none there."""
-    await find_saved(parts, owner, path)
+    saved = await find_saved(parts, owner, path)
     known = await _get(parts.store, owner, path)
     if known is None or not known.is_public:
         return
-    if known.groups:
+    if known.groups and known.folder == saved.folder:
         await write_share(parts.store, owner, replace(known, is_public=False))
     else:
         await end_share(parts.store, owner, known)

@@ -103,16 +103,14 @@ class Turns:
         await self._adapters.used(place.row)
         return answer
 
-    async def load(
-        self, row: ClientAdapterRow, path: str, folder: str, *, with_optimizer: bool
-    ) -> None:
+    async def load(self, row: ClientAdapterRow, weights: WeightsToLoad) -> None:
         """Put a checkpoint into the adapter; within a turn.
 
         Raises:
             InvalidDataError: It cannot be loaded.
         """
         place = await self.next(row)
-        weights = WeightsToLoad(path, folder, with_optimizer, place.number)
+        weights = replace(weights, sequence_id=place.number)
         await patiently(lambda: self._adapters.begin_load(place.row, weights), ACCEPT_WAIT_S)
 
         async def loaded() -> ClientAdapterRow:

@@ -25,7 +25,12 @@ from twinkle_jupyter.service.parts import ServedModel, ServiceParts
 from twinkle_jupyter.service.sampling import SampleSource
 from twinkle_jupyter.service.twinkle.state import TwinkleState
 from twinkle_jupyter.service.weights_by_path import find_weights_of_path
-from twinkle_jupyter.store.client_rows import ClientAdapterRow, SavedWeightsRow, WeightsKind
+from twinkle_jupyter.store.client_rows import (
+    ClientAdapterRow,
+    SavedWeightsRow,
+    WeightsKind,
+    WeightsToLoad,
+)
 from twinkle_jupyter.store.interface import JSON, Row
 from twinkle_jupyter.store.training_setups import TrainingSetupRow
 from twinkle_jupyter.wire.tinker_bodies import SaveWeightsBody, is_name
@@ -102,7 +107,9 @@ async def load(
         )
     kept = cast("Row", saved.user_metadata.get("optimizer", {}))
     async with state.turns.of(row):
-        await state.turns.load(row, name, saved.folder, with_optimizer=with_optimizer)
+        groups = tuple(asker.groups)
+        weights = WeightsToLoad(saved.path, saved.folder, with_optimizer, groups=groups)
+        await state.turns.load(row, weights)
 
         def change(setup: TrainingSetupRow) -> TrainingSetupRow:
             changed = setup.without_gradient()
