@@ -144,7 +144,8 @@ def test_the_digest_of_a_base_model_is_that_of_its_numbers(
 
 def test_a_row_is_a_line_whatever_characters_it_has(tmp_path: Path) -> None:
     """JSON may hold what Unicode calls the end of a line, as texts from the web do."""
-    rows: list[object] = [{"prompt": "one\u2028two\u0085three", "completion": "a\r\nb"}, {"prompt": "x"}]
+    text = "one\u2028two\u0085three"
+    rows: list[object] = [{"prompt": text, "completion": "a\r\nb"}, {"prompt": "x"}]
     path = tmp_path / "records.jsonl"
     path.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), "utf-8")
     assert list[object](read_lines(path)) == rows
