@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from twinkle_jupyter.notebook.ask_feed import AskFeed
+from twinkle_jupyter.notebook.ask_feed import Answer, AskFeed
 from twinkle_jupyter.notebook.panel_answers import keep
 
 Message = Mapping[str, object]
@@ -39,7 +39,12 @@ def sent() -> queue.Queue[Message]:
 
 @pytest.fixture
 def feed(sent: queue.Queue[Message]) -> AskFeed:
-    answers = {"samples": _short, "endless": _endless, "keep": keep, "broken": _broken}
+    answers: dict[str, Answer] = {
+        "samples": _short,
+        "endless": _endless,
+        "keep": keep,
+        "broken": _broken,
+    }
     return AskFeed(answers, sent.put)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from collections import deque
 from collections.abc import Mapping
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.client.live_service import LiveService
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.notebook import asking_widget
-from twinkle_jupyter.notebook.asking_widget import asking_widget_view
+from twinkle_jupyter.notebook.asking_widget import AskingWidget, asking_widget_view
 
 ASKED = {"type": "ask", "id": "1", "question": "adapters", "body": {}}
 
@@ -19,7 +20,8 @@ def test_a_newer_cell_brings_its_client_and_content_and_is_kept_longest(
     live: LiveService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: queue.Queue[Mapping[str, object]] = queue.Queue()
-    monkeypatch.setattr(asking_widget, "_WIDGETS", widgets := asking_widget.deque())
+    widgets: deque[AskingWidget] = deque()
+    monkeypatch.setattr(asking_widget, "_WIDGETS", widgets)
     with Client(live.connection) as older:
         asking_widget_view(older, {"name": "old"}, "sweep_a")
         asking_widget_view(older, {}, "sweep_b")
