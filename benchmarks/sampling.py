@@ -201,12 +201,13 @@ def main() -> int:
 def _vllm_rows(
     environment: Path, folder: Path, dtype: str, counts: Sequence[int], num_tokens: int, rounds: int
 ) -> list[Row]:
-    """In a process of its own, after ours: nobody can have both in one environment here."""
+    """In a process of its own, after ours, with as many threads: both fit into no environment."""
     root = Path(__file__).parents[1]
     command = [str(environment / "bin" / "python"), "-m", "benchmarks.vllm_side", str(folder)]
     command += ["--counts", *map(str, counts), "--tokens", str(num_tokens), "--dtype", dtype]
+    command += ["--rounds", str(rounds), "--threads", str(torch.get_num_threads())]
     done = subprocess.run(
-        [*command, "--rounds", str(rounds)],
+        command,
         capture_output=True,
         text=True,
         cwd=root,

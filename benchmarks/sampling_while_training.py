@@ -4,10 +4,10 @@ Trainer and sampler are the actors of the service, on a Ray of their own; snapsh
 object store. One adapter of rank 8 trains on real chat rows without a pause.
 
 *Freshness*: optimizer steps that were taken between the one whose weights answer and its first
-token. *Slowdown*: what a step takes beside four streams, against alone and stretched by the share
-of the processors that the sampler used meanwhile. *Hand-over*: from asking the trainer for a
-snapshot until the sampler has it. *Base weights* are mapped from one file by both, where the file
-has the number type that is computed in; with `--placement with_trainer` both are one process.
+token, at worst. *Slowdown*: what a step takes beside four streams, against alone and stretched by
+the share of the processors that the sampler used meanwhile. *Hand-over*: from asking the trainer
+for a snapshot until the sampler has it. *Base weights* are mapped from one file by both, where the
+file has the number type that is computed in; with `--placement with_trainer` both are one process.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import psutil
-
+from benchmarks.actor_processes import cpu_seconds, find_sampler, measure_memory
 from benchmarks.chat_rows import load_chat_rows, to_examples
 from benchmarks.number_type import add_dtype_option, decide
 from benchmarks.report import Bar, Row, build_parser, finish
@@ -158,7 +157,7 @@ async def measure_freshness(
 
 
 async def measure_beside(
-    training: Training, prompt: tuple[int, ...], num_steps: int
+    training: Training, prompt: tuple[int, ...], num_steps: int, placement: SamplerPlacement
 ) -> tuple[float, float, float]:
     """Return seconds of a step beside four streams, the sampler's share of all cores, tokens/s."""
     num_tokens = 0
@@ -172,39 +171,44 @@ async def measure_beside(
                 async for _ in one:
                     num_tokens += 1
 
-    # In the trainer's process nobody tells whose time it is.
-    sampler = _find_actors("ray::SamplerActor")
+    sampler = find_sampler(placement)
     streams = [asyncio.create_task(stream()) for _ in range(_STREAMS)]
     await training.run(2)
-    num_tokens, started, before = 0, time.perf_counter(), _cpu_seconds(sampler)
+    num_tokens, started, before = 0, time.perf_counter(), cpu_seconds(sampler)
     seconds = await training.run(num_steps)
-    wall, used = time.perf_counter() - started, _cpu_seconds(sampler) - before
+    wall, used = time.perf_counter() - started, cpu_seconds(sampler) - before
     for task in streams:
         task.cancel()
     await asyncio.gather(*streams, return_exceptions=True)
     return seconds, used / (_CORES * wall), num_tokens / wall
 
 
-def _find_actors(*names: str) -> list[psutil.Process]:
-    actors = [one for one in psutil.process_iter() if "Actor" in " ".join(one.cmdline())]
-    return [one for one in actors if any(name in " ".join(one.cmdline()) for name in names)]
+def freshness_row(ages: Sequence[float]) -> Row:
+    """Return how old the weights were at worst: one stale answer is one too many."""
+    spread = (min(ages), max(ages))
+    return Row("largest age of a first token", max(ages), "steps", spread, bar=_FRESH)
 
 
-def _cpu_seconds(processes: Sequence[psutil.Process]) -> float:
-    times = [one.cpu_times() for one in processes]
-    return sum(one.user + one.system for one in times)
-
-
-def measure_memory() -> tuple[int, int, int]:
-    """Return the bytes of trainer and sampler, and of weights mapped by them: once, and twice."""
-    total = once = twice = 0
-    for process in _find_actors("ray::TrainerActor", "ray::SamplerActor", "ray::TrainerWith"):
-        for mapping in process.memory_maps():
-            total += mapping.pss
-            if mapping.path.endswith(".safetensors"):
-                once += mapping.pss
-                twice += mapping.rss
-    return total, once, twice
+def slowdown_row(
+    alone: Sequence[float],
+    beside: Sequence[float],
+    shares: Sequence[float],
+    placement: SamplerPlacement,
+) -> Row:
+    """Return a step's time beside streams against alone at the cores left, where they are known."""
+    expected = [a / (1 - share) for a, share in zip(alone, shares, strict=True)]
+    ratios = [b / e for b, e in zip(beside, expected, strict=True)]
+    is_apart = placement == "apart"
+    return Row(
+        f"step beside 4 streams / alone{' at the cores left' if is_apart else ''}",
+        1e3 * statistics.median(beside),
+        "ms",
+        (1e3 * min(beside), 1e3 * max(beside)),
+        1e3 * statistics.median(expected),
+        statistics.median(ratios),
+        (min(ratios), max(ratios)),
+        _SLOWDOWN if is_apart else None,
+    )
 
 
 async def measure(
@@ -223,7 +227,7 @@ async def measure(
         alone, beside, shares, rates = [], [], [], []
         for _ in range(1 if is_quick else 3):
             alone.append(await training.run(num_steps))
-            seconds, share, rate = await measure_beside(training, prompt, num_steps)
+            seconds, share, rate = await measure_beside(training, prompt, num_steps, placement)
             beside.append(seconds)
             shares.append(share)
             rates.append(rate)
@@ -233,20 +237,9 @@ async def measure(
         await large.begin(64)
         await large.hand_over()
         handed_large = [await large.hand_over() for _ in range(rounds)]
-    expected = [a / (1 - share) for a, share in zip(alone, shares, strict=True)]
-    ratios = [b / e for b, e in zip(beside, expected, strict=True)]
     told = [
-        Row.of_samples("age of a first token", ages, "steps", _FRESH),
-        Row(
-            f"step beside 4 streams / alone{' at the cores left' if any(shares) else ''}",
-            1e3 * statistics.median(beside),
-            "ms",
-            (1e3 * min(beside), 1e3 * max(beside)),
-            1e3 * statistics.median(expected),
-            statistics.median(ratios),
-            (min(ratios), max(ratios)),
-            _SLOWDOWN if any(shares) else None,
-        ),
+        freshness_row(ages),
+        slowdown_row(alone, beside, shares, placement),
         Row.of_samples("step alone", [1e3 * one for one in alone], "ms", None),
         Row.of_samples("share of the cores that the sampler used", shares, "", None),
         Row.of_samples("4 streams beside training", rates, "tokens/s", None),

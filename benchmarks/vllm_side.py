@@ -27,9 +27,11 @@ RANK, ALPHA = 8, 16.0
 PROMPT_TOKENS = 32
 
 
-async def _measure(
-    folder: Path, dtype: Dtype, counts: list[int], num_tokens: int, rounds: int, scratch: Path
-) -> dict[int, list[float]]:
+async def _measure(options: argparse.Namespace, scratch: Path) -> dict[int, list[float]]:
+    folder: Path = options.folder
+    dtype: Dtype = options.dtype
+    counts: list[int] = options.counts
+    num_tokens: int = options.tokens
     found = find_sites(folder)
     random = np.random.default_rng(0)
     spec = AdapterSpec(RANK, ALPHA)
@@ -37,7 +39,7 @@ async def _measure(
     loop = VllmLoop(
         folder,
         base_model_name=folder.name,
-        num_threads=2,
+        num_threads=options.threads,
         settings=SamplerSettings(dtype=dtype, scratch=str(scratch)),
     )
     await loop.start()
@@ -54,7 +56,7 @@ async def _measure(
             pass
 
     seconds: dict[int, list[float]] = {count: [] for count in counts}
-    for number in range(rounds + 1):
+    for number in range(options.rounds + 1):
         for count in counts:
             started = time.perf_counter()
             await asyncio.gather(*(write(stream) for stream in range(count)))
@@ -71,18 +73,10 @@ def main() -> int:
     parser.add_argument("--dtype", required=True)
     parser.add_argument("--tokens", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--threads", type=int, required=True)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        seconds = asyncio.run(
-            _measure(
-                options.folder,
-                options.dtype,
-                options.counts,
-                options.tokens,
-                options.rounds,
-                Path(scratch) / "adapters",
-            )
-        )
+        seconds = asyncio.run(_measure(options, Path(scratch) / "adapters"))
     print(f"\n{json.dumps(seconds)}")
     return 0
 

@@ -23,7 +23,7 @@ CASES = {
     ],
     "sampling.py --tokens 4": ["1 stream / generate, float32", "16 adapters / 1 stream, float32"],
     "sampling_while_training.py": [
-        "age of a first token, float32, apart",
+        "largest age of a first token, float32, apart",
         "hand-over, rank 64, float32, apart",
     ],
     "sweep.py": ["a sweep of 8, 3 steps, batch size 1: over one run"],

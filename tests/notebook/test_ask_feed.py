@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from twinkle_jupyter.notebook.ask_feed import AskFeed
+from twinkle_jupyter.notebook.ask_feed import Answer, AskFeed
 from twinkle_jupyter.notebook.panel_answers import keep
 
 Message = Mapping[str, object]
@@ -28,6 +28,10 @@ def _short(_: Message) -> Generator[str, None, Message]:
     return {"num_tokens": 2}
 
 
+def _broken(_: Message) -> Message:
+    raise RuntimeError("the client has been closed")
+
+
 @pytest.fixture
 def sent() -> queue.Queue[Message]:
     return queue.Queue()
@@ -35,7 +39,13 @@ def sent() -> queue.Queue[Message]:
 
 @pytest.fixture
 def feed(sent: queue.Queue[Message]) -> AskFeed:
-    return AskFeed({"samples": _short, "endless": _endless, "keep": keep}, sent.put)
+    answers: dict[str, Answer] = {
+        "samples": _short,
+        "endless": _endless,
+        "keep": keep,
+        "broken": _broken,
+    }
+    return AskFeed(answers, sent.put)
 
 
 def _ask(feed: AskFeed, question: str, body: object) -> None:
@@ -68,6 +78,16 @@ def test_an_unknown_question_is_refused(
     error = sent.get(timeout=5)["error"]
     assert isinstance(error, Mapping)
     assert error["code"] == "invalid_data"
+
+
+def test_whatever_goes_wrong_is_told_and_printed_nowhere(
+    feed: AskFeed, sent: queue.Queue[Message], capfd: pytest.CaptureFixture[str]
+) -> None:
+    _ask(feed, "broken", {})
+    error = sent.get(timeout=5)["error"]
+    assert isinstance(error, Mapping)
+    assert error["message"] == "The kernel could not answer: RuntimeError."
+    assert capfd.readouterr() == ("", "")
 
 
 def test_preferences_are_appended_as_lines(

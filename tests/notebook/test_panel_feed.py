@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import queue
+from collections.abc import Mapping
+from typing import cast
 
 import httpx
 import pytest
 
+from tests.client.live_service import RECORDS, LiveService
+from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.client.commands import RunCommands
 from twinkle_jupyter.errors import InvalidDataError
-from twinkle_jupyter.notebook.panel_feed import obey
+from twinkle_jupyter.notebook.panel_feed import PanelFeed, obey
+from twinkle_jupyter.notebook.run_handle import RunHandle
+from twinkle_jupyter.notebook.session import Face
+from twinkle_jupyter.runs.events import EvalDone
 from twinkle_jupyter.wire.native import CheckpointBody, RunBody
 
 RUN = RunBody(
@@ -89,3 +97,35 @@ def test_what_is_no_command_is_refused(command: str, body: object) -> None:
     with pytest.raises(InvalidDataError, match=command):
         obey(told, "run_a", command, body)
     assert told.calls == []
+
+
+def test_views_of_several_pages_are_fed_from_the_position_of_the_one_furthest_behind(
+    live: LiveService,
+) -> None:
+    sent: queue.Queue[Mapping[str, object]] = queue.Queue()
+    with Client(live.connection) as client:
+        run_id = client.start_run({"adapter": "pirate", "steps": 40}, RECORDS).run_id
+        live.append(run_id, *(EvalDone(step=step, loss=1.0) for step in range(1, 5)))
+        feed = PanelFeed(RunHandle(client, run_id, "pirate", cast("Face", None)), sent.put)
+
+        feed.take({"type": "subscribe", "after": 0})
+        assert _fed(sent) == ([1, 2, 3, 4, 5], 0)
+        feed.take({"type": "unsubscribe"})
+        assert sent.get(timeout=5) == {"type": "closed"}
+        feed.take({"type": "subscribe", "after": 2})
+        feed.take({"type": "subscribe", "after": 4})
+        ids, after = _fed(sent)
+        assert (ids[0], after) == (3, 2)
+        feed.close()
+
+
+def _fed(sent: queue.Queue[Mapping[str, object]]) -> tuple[list[int], object]:
+    """Return the ids of events up to the fifth, and after which position they begin."""
+    ids: list[int] = []
+    begin: object = None
+    while not ids or ids[-1] < 5:
+        batch = sent.get(timeout=10)
+        frames = cast("list[dict[str, object]]", batch["frames"])
+        begin = batch["after"] if begin is None else begin
+        ids += [cast("int", frame["id"]) for frame in frames if frame["type"] == "event"]
+    return ids, begin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 
@@ -11,6 +12,7 @@ Message = Mapping[str, object]
 #: Yields pieces of text while it answers, and returns the answer.
 Answer = Callable[[Message], Iterator[str] | Message]
 
+_LOGGER = logging.getLogger(__name__)
 #: Questions at once; a panel has at most four columns.
 MAX_ASKED = 8
 
@@ -19,12 +21,12 @@ class AskFeed:
     """Takes `ask` and `cancel`, sends `part` and `reply`.
 
     Args:
-        answers: By question.
+        answers: By question; may be exchanged, which questions under way do not notice.
         send: Sends a message to the front end; called from threads.
     """
 
     def __init__(self, answers: Mapping[str, Answer], send: Callable[[Message], None]) -> None:
-        self._answers = answers
+        self.answers = answers
         self._send = send
         self._asked: dict[str, threading.Event] = {}
 
@@ -52,18 +54,27 @@ class AskFeed:
 
     def _answer(self, asked: str, message: Message) -> None:
         try:
-            answer = self._answers.get(str(message.get("question")))
-            body = message.get("body")
-            if answer is None or not isinstance(body, Mapping):
-                raise InvalidDataError(f"The panel cannot ask for {message.get('question')!r}.")
-            said = answer(body)
-            result = said if isinstance(said, Mapping) else self._tell(asked, said)
+            result = self._result(asked, message)
         except TwinkleError as error:
             self._reply(asked, None, error)
+        except Exception as error:
+            # Below the level that Python prints where nobody has configured logging.
+            _LOGGER.info("%s was not answered", message.get("question"), exc_info=True)
+            kind = type(error).__name__
+            told = TwinkleError(f"The kernel could not answer: {kind}.", "Run the cell again.")
+            self._reply(asked, None, told)
         else:
             self._reply(asked, result, None)
         finally:
             self._asked.pop(asked, None)
+
+    def _result(self, asked: str, message: Message) -> Message:
+        answer = self.answers.get(str(message.get("question")))
+        body = message.get("body")
+        if answer is None or not isinstance(body, Mapping):
+            raise InvalidDataError(f"The panel cannot ask for {message.get('question')!r}.")
+        said = answer(body)
+        return said if isinstance(said, Mapping) else self._tell(asked, said)
 
     def _tell(self, asked: str, parts: Iterator[str]) -> Message:
         """Send the pieces as they come; what the iterator returns is the answer."""

@@ -36,6 +36,11 @@ class AskingWidget(anywidget.AnyWidget):
         self._feed = AskFeed(panel_answers(client), self.send)
         self.on_msg(self._take)
 
+    def renew(self, client: Client, content: Mapping[str, object]) -> None:
+        """Show what a newer cell has, and ask its client; views that there are go on."""
+        self._feed.answers = panel_answers(client)
+        self.content = dict(content)
+
     def close(self) -> None:
         """End what is being answered, and the widget."""
         feed = getattr(self, "_feed", None)
@@ -54,10 +59,15 @@ _MAX_WIDGETS = 64
 
 def asking_widget_view(client: Client, content: object, key: str = "") -> object:
     """Return a widget's entry for a bundle; with a key, the one that was made for it before."""
+    shown = cast("Mapping[str, object]", content)
     known = (one for one in _WIDGETS if key and one.key == key and one.comm is not None)
-    widget = next(known, None) or AskingWidget(client, cast("Mapping[str, object]", content), key)
-    if widget not in _WIDGETS:
-        _WIDGETS.append(widget)
+    widget = next(known, None)
+    if widget is None:
+        widget = AskingWidget(client, shown, key)
+    else:
+        widget.renew(client, shown)
+        _WIDGETS.remove(widget)
+    _WIDGETS.append(widget)
     while len(_WIDGETS) > _MAX_WIDGETS:
         _WIDGETS.popleft().close()
     view = widget._repr_mimebundle_()

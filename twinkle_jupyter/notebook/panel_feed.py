@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from twinkle_jupyter.errors import InvalidDataError, TwinkleError
 
@@ -45,12 +45,11 @@ class PanelFeed:
         """Take a message of the front end; returns at once."""
         if message.get("type") == "subscribe":
             after = message.get("after")
-            self.close()
-            self._subscription = _Subscription(
-                self.run, after if isinstance(after, int) else 0, self._send
-            )
+            self._subscribe(after if isinstance(after, int) else 0)
         elif message.get("type") == "unsubscribe":
             self.close()
+            # A page counts its own views only: one that still has some subscribes again.
+            self._send({"type": "closed"})
         elif message.get("type") == "command":
             threading.Thread(
                 target=self._command,
@@ -64,6 +63,13 @@ class PanelFeed:
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None
+
+    def _subscribe(self, after: int) -> None:
+        """Feed whoever asks from there on, and no later than where all the others are."""
+        if self._subscription is not None:
+            after = min(after, self._subscription.position)
+        self.close()
+        self._subscription = _Subscription(self.run, after, self._send)
 
     def _command(self, command: str, body: object) -> None:
         error = None
@@ -102,9 +108,14 @@ def obey(client: RunCommands, run_id: str, command: str, body: object) -> None:
 
 
 class _Subscription:
-    """One reader of the run's events and one sender of batches."""
+    """One reader of the run's events and one sender of batches.
+
+    Attributes:
+        position: The last one that was sent.
+    """
 
     def __init__(self, run: RunHandle, after: int, send: Callable[[Frame], None]) -> None:
+        self.position = after
         self._send = send
         self._frames: queue.Queue[Frame | None] = queue.Queue(MAX_WAITING)
         self._closed = threading.Event()
@@ -153,5 +164,7 @@ class _Subscription:
                     break
                 frames.append(frame)
             if frames:
-                self._send({"type": "batch", "frames": frames})
+                self._send({"type": "batch", "after": self.position, "frames": frames})
+                sent = [one["id"] for one in frames if one["type"] == "event"]
+                self.position = cast("int", sent[-1]) if sent else self.position
             self._closed.wait(max(0.0, BATCH_S - (time.monotonic() - began)))

@@ -178,6 +178,15 @@ describe('the feed', () => {
     expect([feed.current.link, Socket.all.length]).toEqual(['no-extension', 1]);
   });
 
+  it('has one socket, also where somebody looks while the route is asked for', async () => {
+    const feed = feedWith();
+    feed.use();
+    newest().onclose?.();
+    feed.use();
+    await vi.advanceTimersByTimeAsync(260);
+    expect(Socket.all).toHaveLength(2);
+  });
+
   it('is closed a while after nobody looks, and opened again', async () => {
     const feed = feedWith();
     feed.use();

@@ -2,7 +2,7 @@
 
 import type { Asker } from '../panels/asker';
 import type { SweepTransport } from '../panels/sweep/transport';
-import { CommandFailedError } from '../panels/transport';
+import { CommandFailedError, isGone } from '../panels/transport';
 import { parseSweep, type MemberAction, type SweepAction, type SweepReading } from '../sweepWire';
 import type { ActionBody } from '../wire';
 
@@ -23,8 +23,7 @@ export class CommSweep implements SweepTransport {
       const sweep = parseSweep(raw);
       return sweep === null ? { type: 'waiting', message: NO_KERNEL } : { type: 'sweep', sweep, raw };
     } catch (error) {
-      const isGone = error instanceof CommandFailedError && error.reason.code === 'not_found';
-      return isGone ? { type: 'unavailable', error: error.reason } : { type: 'waiting', message: NO_KERNEL };
+      return error instanceof CommandFailedError && isGone(error) ? { type: 'unavailable', error: error.reason } : { type: 'waiting', message: NO_KERNEL };
     } finally {
       clearTimeout(timer);
     }

@@ -1,6 +1,6 @@
 /** A run's frames and commands over the kernel's comm, for front ends without the extension. */
 
-import { isFields, list } from '../fields';
+import { isFields, list, number } from '../fields';
 import { CommandFailedError, type Disposable, type Notice, type Transport } from '../panels/transport';
 import { parseCommandResult, parseFrame, type CommandResult } from '../parsing';
 import type { ActionBody, ActionName, RunFacts } from '../wire';
@@ -14,25 +14,35 @@ export interface WidgetModel {
 }
 
 const PATIENCE_MS = 15_000;
-/** Views that listen to a model: the kernel is asked to stop when the last one goes. */
+/** Views that listen to a model in this page: the kernel is asked to stop when the last one goes. */
 const viewsOf = new WeakMap<WidgetModel, number>();
 
+/**
+ * The kernel feeds all views of all pages at once. A view leaves out what begins beyond its own
+ * position, which was on its way to others when it subscribed, and subscribes again where a page
+ * without views has closed the feed.
+ */
 export class CommTransport implements Transport {
   constructor(private readonly model: WidgetModel) {}
 
   subscribe(after: number, onNotice: (notice: Notice) => void): Disposable {
     let last = after;
+    let hasEnded = false;
     const onFrame = (message: unknown): void => {
       const frame = parseFrame(message);
       if (frame === null || (frame.type === 'event' && frame.id <= last)) {
         return;
       }
       last = frame.type === 'event' ? frame.id : last;
+      hasEnded = frame.type === 'end';
       onNotice(frame);
     };
     const onMessage = (message: unknown): void => {
-      if (isFields(message) && message['type'] === 'batch') {
-        list(message['frames']).forEach(onFrame);
+      const fields = isFields(message) ? message : {};
+      if (fields['type'] === 'batch' && (number(fields['after']) ?? 0) <= last) {
+        list(fields['frames']).forEach(onFrame);
+      } else if (fields['type'] === 'closed' && !hasEnded) {
+        this.model.send({ type: 'subscribe', after: last });
       }
     };
     this.model.on('msg:custom', onMessage);

@@ -32,6 +32,11 @@ export interface Transport {
   facts(): Promise<RunFacts | null>;
 }
 
+/** Whether asking again is of no use: what was asked for is not there, or nobody who could know. */
+export function isGone(error: unknown): boolean {
+  return error instanceof CommandFailedError && error.reason.code === 'not_found';
+}
+
 /** A command that was not taken: one sentence for the person who clicked. */
 export class CommandFailedError extends Error {
   constructor(readonly reason: WireError) {

@@ -4,13 +4,16 @@ import { PathExt, URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection, type Contents } from '@jupyterlab/services';
 import type { Asker, Question } from '../panels/asker';
 import { CommandFailedError } from '../panels/transport';
-import { list, text } from '../fields';
+import { isFields, list, text } from '../fields';
 import { parseErrorBody } from '../parsing';
 import { SseReader } from '../sse';
-import type { ActionBody } from '../wire';
-import { NAMESPACE, NO_SERVER, parseJson } from './routes';
+import type { ActionBody, WireError } from '../wire';
+import { NAMESPACE, NO_EXTENSION, NO_SERVER, parseJson } from './routes';
 
 export const PREFERENCES_FILE = 'preferences.jsonl';
+
+/** The newest of what is being appended: files are read and saved whole, by all chats of the page. */
+let keeping: Promise<unknown> = Promise.resolve();
 
 export class RestAsker implements Asker {
   constructor(
@@ -25,7 +28,7 @@ export class RestAsker implements Asker {
     }
     const response = await this.request(question, body, signal);
     if (!response.ok) {
-      throw new CommandFailedError(parseErrorBody(parseJson(await response.text())));
+      throw new CommandFailedError(reasonOf(response.status, parseJson(await response.text())));
     }
     if (question !== 'samples' || response.body === null) {
       return parseJson(await response.text());
@@ -45,18 +48,43 @@ export class RestAsker implements Asker {
     }
   }
 
-  /** Append rows to the file beside the notebook and return its path. */
-  private async keep(rows: readonly unknown[]): Promise<string> {
+  /** Append rows to the file beside the notebook and return its path; one call after another. */
+  private keep(rows: readonly unknown[]): Promise<string> {
+    const kept = keeping.then(() => this.append(rows));
+    keeping = kept.catch(() => undefined);
+    return kept;
+  }
+
+  private async append(rows: readonly unknown[]): Promise<string> {
     const path = PathExt.join(PathExt.dirname(this.notebookPath()), PREFERENCES_FILE);
     const added = rows.map(row => `${JSON.stringify(row)}\n`).join('');
-    const known = await this.contents.get(path, { type: 'file', format: 'text', content: true }).then(
-      model => String(model.content),
-      () => ''
-    );
-    const gap = known === '' || known.endsWith('\n') ? '' : '\n';
-    await this.contents.save(path, { type: 'file', format: 'text', content: known + gap + added });
+    try {
+      const known = await this.contents.get(path, { type: 'file', format: 'text', content: true }).then(
+        model => String(model.content),
+        textOfNothing
+      );
+      const gap = known === '' || known.endsWith('\n') ? '' : '\n';
+      await this.contents.save(path, { type: 'file', format: 'text', content: known + gap + added });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new CommandFailedError({ code: 'service_unavailable', message: `${path} is as it was: ${why}`, hint: '' });
+    }
     return path;
   }
+}
+
+/** Nothing is kept yet only where there is no file: what cannot be read now must not be replaced. */
+function textOfNothing(error: unknown): string {
+  if (error instanceof ServerConnection.ResponseError && error.response.status === 404) {
+    return '';
+  }
+  throw error;
+}
+
+/** What the service says, or that there is no such route. */
+function reasonOf(status: number, body: unknown): WireError {
+  const isOurs = isFields(body) && isFields(body['error']);
+  return status === 404 && !isOurs ? { code: 'not_found', message: NO_EXTENSION, hint: '' } : parseErrorBody(body);
 }
 
 async function readAnswer(body: ReadableStream<Uint8Array>, onPart: (text: string) => void): Promise<unknown> {

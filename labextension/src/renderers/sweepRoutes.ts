@@ -29,9 +29,11 @@ export class SweepRoutes implements SweepTransport {
       return { type: 'sweep', sweep, raw: body };
     }
     const error = parseErrorBody(body);
-    return response.status < 500
-      ? { type: 'unavailable', error }
-      : { type: 'waiting', message: 'The service is away; the runs are safe' };
+    if (response.status === 404) {
+      return { type: 'unavailable', error };
+    }
+    const isAway = response.status >= 500;
+    return { type: 'waiting', message: isAway ? 'The service is away; the runs are safe' : error.message };
   }
 
   command(action: SweepAction, body: ActionBody): Promise<void> {

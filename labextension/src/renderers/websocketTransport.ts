@@ -8,12 +8,10 @@ import { ServerConnection } from '@jupyterlab/services';
 import { CommandFailedError, type Disposable, type Notice, type Transport } from '../panels/transport';
 import { parseErrorBody, parseFrame, parseRunFacts } from '../parsing';
 import type { ActionBody, ActionName, Frame, RunFacts } from '../wire';
-import { NAMESPACE, NO_SERVER, parseJson } from './routes';
+import { NAMESPACE, NO_EXTENSION, NO_SERVER, parseJson } from './routes';
 
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 2000;
-
-const NO_EXTENSION = 'The Jupyter server runs without twinkle_jupyter';
 
 export class WebsocketTransport implements Transport {
   constructor(

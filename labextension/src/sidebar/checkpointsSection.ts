@@ -6,6 +6,7 @@ import { iconButton, nameButton } from './buttons';
 import { attempt, confirmDeletion } from './dialogs';
 import { Commands } from './ids';
 import { KeyedList, type Row } from './keyedList';
+import { KeyedReading } from './keyedReading';
 import type { Overview, Run } from './model';
 import type { Checkpoint, Requests } from './requests';
 import { Section, type SectionContext } from './section';
@@ -21,8 +22,22 @@ export class CheckpointsSection extends Section {
   private readonly list: KeyedList<Kept>;
   private readonly note = element('p', 'jp-twinkle-side-words');
   private runs: readonly Run[] = [];
-  /** The run and its newest checkpoint that the list is of. */
-  private shown = '';
+  /** By the run and its newest checkpoint. */
+  private readonly reading = new KeyedReading<readonly Kept[]>({
+    found: found => {
+      this.list.show(found);
+      setText(this.note, found.length === 0 ? 'None of them is on disk any more.' : '');
+    },
+    failed: message => {
+      this.list.show([]);
+      setText(this.note, message);
+    },
+    again: () => {
+      if (this.isVisible) {
+        this.read();
+      }
+    }
+  });
 
   constructor(
     context: SectionContext,
@@ -32,6 +47,11 @@ export class CheckpointsSection extends Section {
     this.list = new KeyedList('Checkpoints', kept => `${kept.run.run_id}/${kept.checkpoint.name}`, kept => new CheckpointRow(kept, context, kept => void this.remove(kept)));
     this.choice.onchange = () => this.read();
     this.body.append(this.choice, this.list.node, this.note);
+  }
+
+  override dispose(): void {
+    this.reading.forget();
+    super.dispose();
   }
 
   protected override count(overview: Overview): number {
@@ -57,24 +77,12 @@ export class CheckpointsSection extends Section {
 
   private read(): void {
     const run = this.runs.find(one => one.run_id === this.choice.value);
-    const wanted = run === undefined ? '' : `${run.run_id} ${run.checkpoint} ${run.state}`;
-    if (run === undefined || wanted === this.shown || !this.isOpen) {
-      return;
+    if (run !== undefined && this.isOpen) {
+      this.reading.read(`${run.run_id} ${run.checkpoint} ${run.state}`, async () => {
+        const found = await this.requests.checkpoints(run.run_id);
+        return found.map(checkpoint => ({ run, checkpoint })).reverse();
+      });
     }
-    this.shown = wanted;
-    this.requests.checkpoints(run.run_id).then(
-      found => {
-        if (this.shown === wanted) {
-          this.list.show([...found].reverse().map(checkpoint => ({ run, checkpoint })));
-          setText(this.note, found.length === 0 ? 'None of them is on disk any more.' : '');
-        }
-      },
-      (error: unknown) => {
-        this.shown = '';
-        this.list.show([]);
-        setText(this.note, error instanceof Error ? error.message : String(error));
-      }
-    );
   }
 
   private async remove({ run, checkpoint }: Kept): Promise<void> {
@@ -82,7 +90,7 @@ export class CheckpointsSection extends Section {
       return;
     }
     if (await attempt(() => this.requests.deleteCheckpoint(run.run_id, checkpoint.name))) {
-      this.shown = '';
+      this.reading.forget();
       this.read();
     }
   }

@@ -20,6 +20,8 @@ export class OverviewFeed {
   private retry: ReturnType<typeof setTimeout> | undefined;
   private end: ReturnType<typeof setTimeout> | undefined;
   private wait = FIRST_RETRY_MS;
+  /** It was closed, and what then is not decided yet. */
+  private isDeciding = false;
   private numUsers = 0;
   private readonly signal = new Signal<this, Overview>(this);
 
@@ -37,7 +39,7 @@ export class OverviewFeed {
   use(): void {
     this.numUsers += 1;
     clearTimeout(this.end);
-    if (this.socket === null && this.retry === undefined) {
+    if (this.socket === null && this.retry === undefined && !this.isDeciding) {
       this.connect();
     }
   }
@@ -70,8 +72,10 @@ export class OverviewFeed {
 
   private async onClose(wasOpen: boolean): Promise<void> {
     this.socket = null;
+    this.isDeciding = true;
     const isThere = wasOpen || (await this.hasRoute());
     this.publish(withoutLink(this.overview, isThere ? 'lost' : 'no-extension'));
+    this.isDeciding = false;
     if (this.numUsers === 0 || !isThere) {
       return;
     }

@@ -3,7 +3,7 @@
  * it and to go on in code. It knows neither JupyterLab nor the kernel.
  */
 
-import { parseAdapterLines, type AdapterLine, type AdaptersBundle } from '../../adaptersWire';
+import type { AdapterLine, AdaptersBundle } from '../../adaptersWire';
 import type { Asker } from '../asker';
 import { button } from '../button';
 import { copyText } from '../clipboard';
@@ -13,8 +13,8 @@ import type { Disposable } from '../transport';
 import { adaptersLine, byLineage, COLUMNS, sortedLines, type Placed } from './cells';
 import { adapterCode } from './code';
 import { ExportForm } from './exportForm';
+import { AdaptersReader, type AdaptersReading } from './reader';
 
-const REFRESH_MS = 5000;
 const EMPTY = 'There is no adapter yet: %twinkle train DATA makes one.';
 
 export class AdaptersPanel implements Disposable {
@@ -26,21 +26,20 @@ export class AdaptersPanel implements Disposable {
   private readonly body = element('tbody', '');
   private readonly said = element('div', 'jp-twinkle-steer-said', { role: 'status' });
   private readonly form: ExportForm;
+  private readonly reader: AdaptersReader;
   private readonly seeing: IntersectionObserver;
   private adapters: readonly AdapterLine[];
   private drawn = '';
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private isVisible = true;
-  private isDisposed = false;
   private isLive = false;
 
   constructor(
     bundle: AdaptersBundle,
-    private readonly asker: Asker
+    asker: Asker
   ) {
     this.adapters = bundle.adapters;
     this.form = new ExportForm(asker, bundle.exportFolder);
-    this.refresh.onclick = () => void this.read();
+    this.reader = new AdaptersReader(asker, reading => this.take(reading), () => document.visibilityState === 'hidden');
+    this.refresh.onclick = () => void this.reader.read();
     this.head.show(COLUMNS.map(column => column.heading), 1);
     const table = element('table', 'jp-twinkle-ranking', {}, element('thead', '', {}, this.head.node), this.body);
     const title = element('span', 'jp-twinkle-title', {}, 'Adapters');
@@ -54,59 +53,24 @@ export class AdaptersPanel implements Disposable {
       this.said
     );
     this.draw();
-    this.seeing = new IntersectionObserver(entries => this.onSeen(entries.at(-1)?.isIntersecting ?? true));
+    this.seeing = new IntersectionObserver(entries => this.reader.see(entries.at(-1)?.isIntersecting ?? true));
     this.seeing.observe(this.node);
-    void this.read();
+    void this.reader.read();
   }
 
   dispose(): void {
-    this.isDisposed = true;
-    clearTimeout(this.timer);
+    this.reader.dispose();
     this.seeing.disconnect();
     this.form.dispose();
     this.node.remove();
   }
 
-  private async read(): Promise<void> {
-    clearTimeout(this.timer);
-    try {
-      const found = parseAdapterLines(await this.asker.ask('list-adapters', {}));
-      this.isLive = true;
-      this.adapters = found;
-      setText(this.connection, 'Live');
-    } catch (error) {
-      this.isLive = false;
-      setText(this.connection, `Saved list; ${error instanceof Error ? error.message : String(error)}`);
-    }
-    if (this.isDisposed) {
-      return;
-    }
+  private take(reading: AdaptersReading): void {
+    this.isLive = !(reading instanceof Error);
+    this.adapters = reading instanceof Error ? this.adapters : reading;
+    setText(this.connection, reading instanceof Error ? `Saved list; ${reading.message}` : 'Live');
     setAttribute(this.node, 'data-connection', this.isLive ? 'live' : 'saved');
     this.draw();
-    if (this.isLive) {
-      this.schedule();
-    }
-  }
-
-  private schedule(): void {
-    clearTimeout(this.timer);
-    if (!this.isDisposed && this.isVisible && this.isLive) {
-      this.timer = setTimeout(() => {
-        if (document.visibilityState === 'hidden') {
-          this.schedule();
-        } else {
-          void this.read();
-        }
-      }, REFRESH_MS);
-    }
-  }
-
-  private onSeen(isVisible: boolean): void {
-    const comesBack = isVisible && !this.isVisible;
-    this.isVisible = isVisible;
-    if (comesBack && this.isLive) {
-      void this.read();
-    }
   }
 
   /** Rows are made anew only where something has changed: what is focused stays so otherwise. */
