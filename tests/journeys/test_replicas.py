@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -40,7 +41,9 @@ def test_two_samplers_answer_alike_and_one_stands_in_for_the_other(
         assert before == before[:2] * 4
         samplers = service.find("ray::SamplerActor")
         assert len(samplers) == 2
-        _check_shared_pages([*samplers, *service.find("ray::TrainerActor")])
+        processes = [*samplers, *service.find("ray::TrainerActor")]
+        wait_until(lambda: len(_weights_of(processes)) == 3, 60, "the second sampler's weights")
+        _check_shared_pages(processes)
         # While Ray starts it again, and when it is back without any adapter.
         samplers[0].kill()
         assert list(threads.map(answer, [1, 2] * 4)) == before
@@ -50,11 +53,16 @@ def test_two_samplers_answer_alike_and_one_stands_in_for_the_other(
 
 def _check_shared_pages(processes: list[psutil.Process]) -> None:
     """All three map the base model's file: of what they read of it, memory has one copy."""
-    maps = [one for process in processes for one in process.memory_maps(grouped=False)]
-    weights = [one for one in maps if one.path.endswith(".safetensors")]
+    weights = _weights_of(processes)
     assert len(weights) == len(processes) == 3
     assert all(one.anonymous == 0 for one in weights)
     assert sum(one.pss for one in weights) < 1.1 * max(one.rss for one in weights)
+
+
+def _weights_of(processes: list[psutil.Process]) -> list[Any]:
+    """Return where the processes have a base model's file; psutil's own type has no name."""
+    maps = [one for process in processes for one in process.memory_maps(grouped=False)]
+    return [one for one in maps if one.path.endswith(".safetensors")]
 
 
 def _is_replaced(service: Service, pid: int) -> bool:

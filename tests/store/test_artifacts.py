@@ -127,3 +127,12 @@ def test_a_deleted_folder_is_gone(tmp_path: Path) -> None:
     commit_folder(tmp_path / "step", _write_hello)
     assert (delete_folder(tmp_path / "step"), delete_folder(tmp_path / "step")) == (True, False)
     assert _names(tmp_path) == []
+
+
+def test_a_folder_on_its_way_into_its_place_or_out_of_it_is_not_listed(tmp_path: Path) -> None:
+    """For a moment it has a manifest under its hidden name."""
+    commit_folder(tmp_path / "step-000010", _write_hello)
+    for hidden in (".step-000011.0123456789ab.partial", ".step-000009.0123456789ab.replaced"):
+        commit_folder(tmp_path / "other", _write_bye)
+        (tmp_path / "other").rename(tmp_path / hidden)
+    assert list_folders(tmp_path) == ["step-000010"]

@@ -112,7 +112,9 @@ def list_folders(root: Path) -> list[str]:
     """Return the names of the complete folders directly below `root`, in order."""
     if not root.is_dir():
         return []
-    return sorted(child.name for child in root.iterdir() if child.is_dir() and has_folder(child))
+    # One that is about to be moved into its place, or out of it, has a manifest, too.
+    named = (child for child in root.iterdir() if not child.name.startswith("."))
+    return sorted(child.name for child in named if child.is_dir() and has_folder(child))
 
 
 def delete_folder(folder: Path) -> bool:
