@@ -1,4 +1,7 @@
-/** For admins: who uses what. It asks by itself while it can be seen, and is not there for others. */
+/**
+ * For admins: who uses what; not there for others. Folded at first: who has a service alone is its admin, and has no use
+ * for it. It asks by itself while it is open and can be seen.
+ */
 
 import { Widget } from '@lumino/widgets';
 import { element, setAttribute, setText } from '../../panels/dom';
@@ -28,10 +31,11 @@ export class AdminSection extends Widget {
   private shown = '';
 
   constructor(private readonly context: SectionContext, private readonly requests: Requests) {
-    super({ node: element('details', 'jp-twinkle-side-section', { 'data-section': 'admin', open: '' }) });
+    super({ node: element('details', 'jp-twinkle-side-section', { 'data-section': 'admin' }) });
     this.models = new KeyedList('Base models of everybody', line => line.user, line => new Line(line, null));
     this.users = new KeyedList('Users', line => line.user, line => new Line(line, context));
     this.node.append(element('summary', 'jp-twinkle-side-title', {}, 'Everybody'), this.foot, this.models.node, this.users.node);
+    this.node.ontoggle = () => void this.read();
     void this.read().finally(() => this.poll());
   }
 
