@@ -171,7 +171,7 @@ def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
 def test_limits_are_none_unless_set_each_by_a_variable_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not ServiceConfig.load().limits.are_set
+    assert not any(ServiceConfig.load().limits.model_dump().values())
     assert all(
         "0 is no limit" in (one.description or "") for one in UserLimits.model_fields.values()
     )

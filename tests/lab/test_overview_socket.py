@@ -94,10 +94,10 @@ async def test_tabs_share_one_question_and_hear_what_changed_through_a_kill(
         await _close(socket)
 
 
-async def test_nobody_is_asked_when_nobody_listens(
+async def test_nobody_is_asked_when_nobody_listens_and_nothing_old_is_told_after_that(
     jp_fetch: Fetch, jp_serverapp: ServerApp, jp_ws_fetch: OpenSocket, until: Until
 ) -> None:
-    await _start(jp_fetch, jp_serverapp, until)
+    process = await _start(jp_fetch, jp_serverapp, until)
     socket = await _open(jp_ws_fetch)
     await _frame(socket)
 
@@ -108,3 +108,10 @@ async def test_nobody_is_asked_when_nobody_listens(
     await _close(socket)
 
     await until(lambda: not watching())
+
+    await process.stop()
+    socket = await _open(jp_ws_fetch)
+    first = await _frame(socket)
+
+    assert (first["service"]["phase"], "runs" in first) == ("stopped", False)
+    await _close(socket)

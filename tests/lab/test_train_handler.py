@@ -16,9 +16,12 @@ CONFIG = {"adapter": "pirate", "rank": 4}
 FULL = {"base_model": "small-model", **CONFIG}
 ROW = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Arr ☠"}]}
 
+#: Of another kind, for another loss.
+PAIR = '{"prompt": "Hi", "chosen": "Arr", "rejected": "No"}'
 
-async def _train(jp_fetch: Fetch, path: str) -> tuple[int, dict[str, Any]]:
-    body = json.dumps({"path": path, "config": CONFIG})
+
+async def _train(jp_fetch: Fetch, path: str, **settings: str) -> tuple[int, dict[str, Any]]:
+    body = json.dumps({"path": path, "config": CONFIG | settings})
     answer = await jp_fetch("twinkle-jupyter", "train", method="POST", body=body, raise_error=False)
     said = json.loads(answer.body)
     return answer.code, said.get("error", said)
@@ -50,10 +53,29 @@ async def test_the_rows_of_a_file_arrive_as_records(
     assert sent["records"] == [ROW] * 600
 
 
-async def test_a_bad_row_is_named_before_anything_is_sent(
-    jp_fetch: Fetch, jp_root_dir: Path
+async def test_pairs_of_answers_arrive_where_the_loss_wants_them(
+    jp_fetch: Fetch, jp_serverapp: ServerApp, jp_root_dir: Path, until: Until
 ) -> None:
-    (jp_root_dir / "bad.jsonl").write_text(f"{json.dumps(ROW)}\n{{}}\n", encoding="utf-8")
+    await _start(jp_fetch, jp_serverapp, until)
+    (jp_root_dir / "pairs.jsonl").write_text(f"{PAIR}\n", encoding="utf-8")
+
+    status, body = await _train(jp_fetch, "pairs.jsonl", loss="dpo")
+
+    sent = json.loads(body["body"])
+    assert (status, sent["config"]) == (201, FULL | {"loss": "dpo"})
+    [record] = sent["records"]
+    assert [record[side][0]["content"] for side in ("prompt", "chosen", "rejected")] == [
+        "Hi",
+        "Arr",
+        "No",
+    ]
+
+
+@pytest.mark.parametrize("bad", ["{}", PAIR])
+async def test_a_bad_row_is_named_before_anything_is_sent(
+    jp_fetch: Fetch, jp_root_dir: Path, bad: str
+) -> None:
+    (jp_root_dir / "bad.jsonl").write_text(f"{json.dumps(ROW)}\n{bad}\n", encoding="utf-8")
 
     status, error = await _train(jp_fetch, "bad.jsonl")
 

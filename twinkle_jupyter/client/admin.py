@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TypeVar
 
 import httpx
 from pydantic import BaseModel
 
+from twinkle_jupyter.client.asking import Params, ask
 from twinkle_jupyter.client.discovery import Connection
-from twinkle_jupyter.client.errors_from_wire import raise_for_answer, unreachable
 from twinkle_jupyter.wire.admin import (
     AuditBody,
     ChangedLimitsBody,
@@ -106,20 +105,7 @@ class AdminClient:
         method: str,
         path: str,
         body: object = None,
-        params: Mapping[str, str | int] | None = None,
+        params: Params | None = None,
     ) -> httpx.Response:
-        connection = self._connection
-        try:
-            answer = httpx.request(
-                method,
-                f"{connection.url}/api/v1/admin/{path}",
-                params=params,
-                json=body,
-                headers={"Authorization": f"Bearer {connection.api_key}"},
-                timeout=_ANSWER_S,
-                trust_env=not connection.is_local,
-            )
-        except httpx.TransportError as error:
-            raise unreachable(error, connection, _ANSWER_S) from error
-        raise_for_answer(answer, connection)
-        return answer
+        path = f"/admin/{path}"
+        return ask(self._connection, method, path, body, params=params, timeout_s=_ANSWER_S)

@@ -7,11 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
-from pydantic import BaseModel
-
+from twinkle_jupyter.client.asking import ask
 from twinkle_jupyter.client.discovery import Connection
-from twinkle_jupyter.client.errors_from_wire import raise_for_answer, unreachable
 from twinkle_jupyter.errors import RunFailedError
 from twinkle_jupyter.wire.exports import ExportBody, ImportBody, StartExportBody
 from twinkle_jupyter.wire.native import AdapterBody
@@ -26,7 +23,6 @@ __all__ = [
     "start_export",
 ]
 
-_ANSWER_S = 30.0
 #: Reading, checking and copying an adapter.
 _IMPORT_S = 120.0
 _POLL_S = 0.3
@@ -71,22 +67,19 @@ def export_adapter(
 def start_export(connection: Connection, adapter: str, wanted: StartExportBody) -> ExportBody:
     """Begin to write an adapter into a folder; raises as `export_adapter`, but at once."""
     path = f"/adapters/{quote(adapter, safe='')}/exports"
-    with _open(connection) as http:
-        answer = _send(http, connection, "POST", path, wanted)
+    answer = ask(connection, "POST", path, wanted.model_dump(mode="json"))
     return ExportBody.model_validate_json(answer.content)
 
 
 def get_export(connection: Connection, export_id: str) -> ExportBody:
     """Tell how far an export is; raises `NotFoundError` where there is none."""
-    with _open(connection) as http:
-        answer = _send(http, connection, "GET", f"/exports/{quote(export_id, safe='')}")
+    answer = ask(connection, "GET", f"/exports/{quote(export_id, safe='')}")
     return ExportBody.model_validate_json(answer.content)
 
 
 def cancel_export(connection: Connection, export_id: str) -> ExportBody:
     """End an export; nothing is left of it. Raises `NotFoundError` where there is none."""
-    with _open(connection) as http:
-        answer = _send(http, connection, "DELETE", f"/exports/{quote(export_id, safe='')}")
+    answer = ask(connection, "DELETE", f"/exports/{quote(export_id, safe='')}")
     return ExportBody.model_validate_json(answer.content)
 
 
@@ -107,34 +100,7 @@ def import_adapter(
         ConflictError: There is an adapter of that name.
         InvalidConfigError: The name cannot be one, or the base model cannot be had.
     """
-    body = ImportBody(folder=str(folder), base_model=base_model)
-    with _open(connection) as http:
-        path = f"/adapters/{quote(adapter, safe='')}/import"
-        return AdapterBody.model_validate_json(
-            _send(http, connection, "POST", path, body, timeout_s=_IMPORT_S).content
-        )
-
-
-def _open(connection: Connection) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {connection.api_key}"}
-    return httpx.Client(
-        base_url=f"{connection.url}/api/v1", headers=headers, trust_env=not connection.is_local
-    )
-
-
-def _send(
-    http: httpx.Client,
-    connection: Connection,
-    method: str,
-    path: str,
-    body: BaseModel | None = None,
-    *,
-    timeout_s: float = _ANSWER_S,
-) -> httpx.Response:
-    content = None if body is None else body.model_dump(mode="json")
-    try:
-        answer = http.request(method, path, json=content, timeout=timeout_s)
-    except httpx.TransportError as error:
-        raise unreachable(error, connection, timeout_s) from error
-    raise_for_answer(answer, connection)
-    return answer
+    body = ImportBody(folder=str(folder), base_model=base_model).model_dump(mode="json")
+    path = f"/adapters/{quote(adapter, safe='')}/import"
+    answer = ask(connection, "POST", path, body, timeout_s=_IMPORT_S)
+    return AdapterBody.model_validate_json(answer.content)

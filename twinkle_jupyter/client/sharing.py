@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
-from pydantic import BaseModel
-
+from twinkle_jupyter.client.asking import ask
 from twinkle_jupyter.client.discovery import Connection
-from twinkle_jupyter.client.errors_from_wire import raise_for_answer, unreachable
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.store.whole_folder import write_whole
 from twinkle_jupyter.wire.shares import ShareBody, SharedBody, SharedListBody
 
 __all__ = ["SharedBody", "download_weights", "list_shared", "share", "unshare"]
 
-_ANSWER_S = 30.0
 _DOWNLOAD_S = 300.0
-_Params = Mapping[str, str | int]
 
 
 def share(
@@ -39,7 +34,9 @@ def share(
         InvalidConfigError: Nobody was named, or a group that the user is not in.
     """
     body = ShareBody(adapter=adapter, step=step, groups=tuple(groups), everyone=everyone)
-    return SharedBody.model_validate_json(_send(connection, "PUT", "/shared", body=body).content)
+    return SharedBody.model_validate_json(
+        ask(connection, "PUT", "/shared", body.model_dump(mode="json")).content
+    )
 
 
 def unshare(connection: Connection, what: str) -> list[SharedBody]:
@@ -48,13 +45,13 @@ def unshare(connection: Connection, what: str) -> list[SharedBody]:
     Raises:
         NotFoundError: The user shares nothing under that name.
     """
-    answer = _send(connection, "DELETE", "/shared", params={"what": what})
+    answer = ask(connection, "DELETE", "/shared", params={"what": what})
     return list(SharedListBody.model_validate_json(answer.content).shared)
 
 
 def list_shared(connection: Connection) -> list[SharedBody]:
     """Return what the user may read, and what they share; newest first."""
-    answer = _send(connection, "GET", "/shared")
+    answer = ask(connection, "GET", "/shared")
     return list(SharedListBody.model_validate_json(answer.content).shared)
 
 
@@ -76,7 +73,7 @@ def download_weights(
     params: dict[str, str | int] = {"adapter": adapter}
     if step is not None:
         params["step"] = step
-    answer = _send(connection, "GET", "/weights", params=params, timeout_s=_DOWNLOAD_S)
+    answer = ask(connection, "GET", "/weights", params=params, timeout_s=_DOWNLOAD_S)
     files: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(answer.content)) as tar:
         for member in tar:
@@ -92,30 +89,3 @@ def download_weights(
 
     write_whole(folder, write)
     return int(answer.headers["X-Twinkle-Step"])
-
-
-def _send(
-    connection: Connection,
-    method: str,
-    path: str,
-    *,
-    params: _Params | None = None,
-    body: BaseModel | None = None,
-    timeout_s: float = _ANSWER_S,
-) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {connection.api_key}"}
-    content = None if body is None else body.model_dump(mode="json")
-    try:
-        answer = httpx.request(
-            method,
-            f"{connection.url}/api/v1{path}",
-            params=params,
-            json=content,
-            headers=headers,
-            timeout=timeout_s,
-            trust_env=not connection.is_local,
-        )
-    except httpx.TransportError as error:
-        raise unreachable(error, connection, timeout_s) from error
-    raise_for_answer(answer, connection)
-    return answer

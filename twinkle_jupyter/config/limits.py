@@ -39,11 +39,6 @@ class UserLimits(BaseModel):
         default=0, ge=0, le=_MOST, description="tokens of one row or prompt; 0 is no limit"
     )
 
-    @property
-    def are_set(self) -> bool:
-        """Whether there is any."""
-        return any(self.model_dump().values())
-
     def changed_by(self, other: UserLimits) -> UserLimits:
         """Return these with what the other one says."""
         return UserLimits(**{**self.model_dump(), **other.model_dump(exclude_unset=True)})

@@ -54,6 +54,11 @@ def purpose_of(loss: str) -> Purpose | None:
     return "preferences" if loss in PREFERENCE_LOSSES else None
 
 
+def kind_of_rows(loss: str) -> Purpose:
+    """Return what rows must be for this loss."""
+    return "preferences" if loss in PREFERENCE_LOSSES else "conversations"
+
+
 def check_rows(records: object, loss: str) -> Sequence[Mapping[str, object]]:
     """Return rows from outside, now known to be what a run of this loss can learn from.
 

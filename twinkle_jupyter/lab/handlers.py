@@ -23,7 +23,7 @@ from twinkle_jupyter.errors import (
     TwinkleError,
 )
 from twinkle_jupyter.lab.service_process import ServiceProcess
-from twinkle_jupyter.lab.upstream import ServiceBody, Upstream, authorization, service_body
+from twinkle_jupyter.lab.upstream import ServiceBody, Upstream, authorization
 
 if TYPE_CHECKING:
     import httpx
@@ -72,12 +72,7 @@ class TwinkleHandler(APIHandler):
     async def service(self) -> ServiceBody:
         """Return `Service`: its own words if it answers, else what we know of it."""
         said = await self.upstream.service()
-        if said is not None:
-            return said
-        phase, message = self.process.phase, self.process.message
-        if phase == "ready":  # it answered a moment ago: the watch restarts it
-            phase, message = "starting", "The service is being restarted"
-        return service_body(phase, message)
+        return said if said is not None else self.process.as_body()
 
     async def fail(self, error: TwinkleError, status: int | None = None) -> None:
         """Answer with the error body, and the status of its kind unless another is given."""

@@ -70,8 +70,7 @@ class OverviewWatch:
         self._num_listeners = 0
         self._task: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
-        self._watched = Watched(0, service_body("starting", ""), None)
-        self._seen = ""
+        self._forget()
         self._is_admin = False
 
     @contextmanager
@@ -96,7 +95,8 @@ class OverviewWatch:
         return self._watched
 
     def _forget(self) -> None:
-        """Nobody has looked meanwhile: whoever comes next waits for an answer."""
+        """Nobody looks any more: whoever comes next waits for an answer."""
+        self._watched = Watched(0, service_body("starting", ""), None)
         self._seen = ""
 
     def _publish(self, service: ServiceBody, overview: OverviewBody | None) -> None:
@@ -119,7 +119,7 @@ class OverviewWatch:
         try:
             connection = self._upstream.connection()
         except TwinkleError as error:
-            return self._be_without("failed", str(error))
+            return self._be_without(service_body("failed", str(error)))
         if connection is None:
             return self._be_away()
         try:
@@ -130,7 +130,7 @@ class OverviewWatch:
                 timeout=httpx.Timeout(WAIT_S + GRACE_S, connect=CONNECT_S),
             )
         except httpx.TimeoutException:
-            return self._be_without("starting", "The service does not answer")
+            return self._be_without(service_body("starting", "The service does not answer"))
         except httpx.TransportError:
             return self._be_away()
         overview = _overview_of(answer) if answer.is_success else None
@@ -157,16 +157,13 @@ class OverviewWatch:
         return answer.is_success
 
     def _be_away(self) -> float:
-        phase, message = self._process.phase, self._process.message
         if self._upstream.is_elsewhere:
-            phase, message = "starting", "The service does not answer"
-        elif phase == "ready":  # it answered a moment ago: the watch restarts it
-            phase, message = "starting", "The service is being restarted"
-        return self._be_without(phase, message)
+            return self._be_without(service_body("starting", "The service does not answer"))
+        return self._be_without(self._process.as_body())
 
-    def _be_without(self, phase: str, message: str) -> float:
+    def _be_without(self, service: ServiceBody) -> float:
         self._seen = ""
-        self._publish(service_body(phase, message), None)
+        self._publish(service, None)
         return RETRY_S
 
     def _be_refused(self, answer: httpx.Response) -> float:
@@ -178,7 +175,7 @@ class OverviewWatch:
             return REFUSED_S  # what is known stays; it says itself that it passes
         else:
             reason = f"The service answered {answer.status_code}."
-        self._be_without("failed", reason)
+        self._be_without(service_body("failed", reason))
         return REFUSED_S
 
 

@@ -21,7 +21,7 @@ from typing import BinaryIO, Literal
 
 from twinkle_jupyter.client.discovery import Connection, connection_path, is_running
 from twinkle_jupyter.errors import ConflictError, TwinkleError
-from twinkle_jupyter.lab.upstream import Upstream
+from twinkle_jupyter.lab.upstream import ServiceBody, Upstream, service_body
 
 Phase = Literal["stopped", "starting", "ready", "failed"]
 
@@ -72,6 +72,12 @@ class ServiceProcess:
     def pid(self) -> int | None:
         """Process id of the child, None while there is none."""
         return self._child.pid if self._child is not None else None
+
+    def as_body(self) -> ServiceBody:
+        """Return what is known of a service that does not answer."""
+        if self.phase == "ready":  # it answered a moment ago: the watch restarts it
+            return service_body("starting", "The service is being restarted")
+        return service_body(self.phase, self.message)
 
     def start(self) -> None:
         """Adopt or start a service and keep it running; returns at once.

@@ -17,8 +17,9 @@ from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import authorized
 from tornado.web import HTTPError, authenticated
 
-from twinkle_jupyter.datasets.record_checks import check_records, raise_faults
+from twinkle_jupyter.datasets.record_checks import raise_faults
 from twinkle_jupyter.datasets.records import convert_row, place_rows
+from twinkle_jupyter.datasets.run_rows import check_rows, kind_of_rows
 from twinkle_jupyter.errors import (
     InvalidConfigError,
     InvalidDataError,
@@ -45,7 +46,8 @@ class TrainHandler(TwinkleHandler):
         try:
             path, config = self._read_body()
             file = await self._find_file(path)
-            await asyncio.to_thread(_check, file, path)
+            loss = str(config.get("loss", "cross_entropy"))
+            await asyncio.to_thread(_check, file, path, loss)
             connection, service = self.upstream.connection(), await self.upstream.service()
             if connection is None or service is None:
                 raise not_running()
@@ -54,7 +56,7 @@ class TrainHandler(TwinkleHandler):
             config = ({"base_model": names[0]} if names else {}) | config
             answer = await self.upstream.client.post(
                 f"{connection.url}/api/v1/runs",
-                content=_body(file, path, config),
+                content=_body(file, path, config, loss),
                 headers={**authorization(connection), "Content-Type": "application/json"},
                 timeout=httpx.Timeout(UPLOAD_S, connect=CONNECT_S),
             )
@@ -94,26 +96,28 @@ class TrainHandler(TwinkleHandler):
         return file
 
 
-def _check(file: Path, name: str) -> None:
+def _check(file: Path, name: str, loss: str) -> None:
     """Read the whole file and keep nothing of it; raises for rows that cannot be learned from."""
     faults: list[str] = []
     for row in place_rows(file, name)[1]:
-        faults += convert_row(row)[2]
+        faults += convert_row(row, kind_of_rows(loss))[2]
     raise_faults(name, faults)
 
 
-async def _body(file: Path, name: str, config: dict[str, object]) -> AsyncIterator[bytes]:
+async def _body(
+    file: Path, name: str, config: dict[str, object], loss: str
+) -> AsyncIterator[bytes]:
     """Yield the request's body; rows are read on a thread, some at a time."""
     yield f'{{"config": {json.dumps(config)}, "records": ['.encode()
-    rows, separator = _records(file, name), ""
+    rows, separator = _records(file, name, loss), ""
     while some := await asyncio.to_thread(lambda: list(islice(rows, _ROWS_AT_ONCE))):
         yield (separator + ", ".join(some)).encode()
         separator = ", "
     yield b"]}"
 
 
-def _records(file: Path, name: str) -> Iterator[str]:
+def _records(file: Path, name: str, loss: str) -> Iterator[str]:
     for row in place_rows(file, name)[1]:
-        _, record, faults = convert_row(row)
+        _, record, faults = convert_row(row, kind_of_rows(loss))
         raise_faults(name, faults)  # it may have changed since it was checked
-        yield json.dumps(check_records([record], name)[0])
+        yield json.dumps(check_rows([record], loss)[0])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from twinkle_jupyter.errors import NotFoundError, TwinkleError
+from twinkle_jupyter.errors import NotFoundError
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.runtime.handles import Place
-from twinkle_jupyter.service.checkpoints import Checkpoint, list_checkpoints
+from twinkle_jupyter.service.checkpoints import list_checkpoints
 from twinkle_jupyter.service.clients.client_models import ClientModel
 from twinkle_jupyter.service.parts import ServiceParts
-from twinkle_jupyter.store.records import BaseModelRow, RunRow
+from twinkle_jupyter.service.trainer_status import ask_trainers
+from twinkle_jupyter.store.records import RunRow
 from twinkle_jupyter.wire.native import AdapterBody, AdapterDetailsBody
 
 #: A trainer that does not answer so soon is in a long step: a list does not wait for it.
@@ -25,7 +24,8 @@ async def with_details(
     models: Sequence[ClientModel],
 ) -> list[AdapterBody]:
     """Return the bodies, which are of the runs and then of the models, with their details."""
-    places = await _read_places(parts, {body.base_model for body in bodies})
+    statuses = await ask_trainers(parts, _STATUS_S)
+    places = {adapter: place for one in statuses for adapter, place in one.places.items()}
     details = [await _of_run(parts, run) for run in runs]
     details += [_of_model(model) for model in models]
     filled = []
@@ -34,21 +34,6 @@ async def with_details(
         told = one.model_copy(update={"place": place})
         filled.append(body.model_copy(update={"details": told}))
     return filled
-
-
-async def _read_places(parts: ServiceParts, base_models: set[str]) -> Mapping[AdapterId, Place]:
-    """Ask the trainers that are there; never has one loaded."""
-    rows = await parts.store.list_rows(BaseModelRow.PREFIX)
-    loaded = {str(row["name"]) for _, row in rows if row["phase"] == "ready"}
-    found: dict[AdapterId, Place] = {}
-    for name in base_models & loaded:
-        try:
-            compute = await parts.compute(name)
-            status = await asyncio.wait_for(compute.trainer.status(), _STATUS_S)
-        except (TwinkleError, TimeoutError):
-            continue
-        found.update(status.places)
-    return found
 
 
 async def _of_run(parts: ServiceParts, run: RunRow) -> AdapterDetailsBody:
@@ -61,7 +46,7 @@ async def _of_run(parts: ServiceParts, run: RunRow) -> AdapterDetailsBody:
         place="",
         size_bytes=sum(one.size_bytes for one in checkpoints),
         num_checkpoints=len(checkpoints),
-        expires_at=_first_end(checkpoints),
+        expires_at=_first_end(one.expires_at for one in checkpoints),
         parent=RunRow.from_row(parent).adapter if parent is not None else "",
         parent_step=run.parent_step,
         updated_at=run.updated_at,
@@ -73,14 +58,12 @@ def _of_model(model: ClientModel) -> AdapterDetailsBody:
         place="",
         size_bytes=sum(one.size_bytes for one in model.saved),
         num_checkpoints=len(model.saved),
-        expires_at=min(
-            (one.row.expires_at for one in model.saved if one.row.expires_at), default=""
-        ),
+        expires_at=_first_end(one.row.expires_at for one in model.saved),
         parent="",
         parent_step=0,
         updated_at=model.saved[0].row.created_at if model.saved else model.row.created_at,
     )
 
 
-def _first_end(checkpoints: Sequence[Checkpoint]) -> str:
-    return min((one.expires_at for one in checkpoints if one.expires_at), default="")
+def _first_end(ends: Iterable[str]) -> str:
+    return min(filter(None, ends), default="")

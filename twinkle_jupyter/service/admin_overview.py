@@ -7,20 +7,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.runtime.handles import ComputeStatus
 from twinkle_jupyter.service.adapter_row import AdapterRow
 from twinkle_jupyter.service.last_seen import read_last_seen
 from twinkle_jupyter.service.notice_bodies import broadcast_body, maintenance_body
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.storage_use import OwnedFolder, count_bytes
+from twinkle_jupyter.service.trainer_status import ask_trainers
 from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.store.notices import read_notices
-from twinkle_jupyter.store.records import BaseModelRow, RunRow
+from twinkle_jupyter.store.records import RunRow
 from twinkle_jupyter.wire.admin import ModelUseBody, OverviewBody, UserUseBody
-
-#: A trainer that takes longer is left out.
-_STATUS_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +53,6 @@ async def _read_rows(parts: ServiceParts) -> _Rows:
         ClientAdapterRow.from_row(row) for _, row in await store.list_rows(ClientAdapterRow.PREFIX)
     ]
     return _Rows(runs, [one for one in named if one.run_id], clients, await read_last_seen(store))
-
-
-async def ask_trainers(parts: ServiceParts) -> list[ComputeStatus]:
-    """Return what the trainers of all loaded base models say; one that is away is left out."""
-    rows = await parts.store.list_rows(BaseModelRow.PREFIX)
-    models = [BaseModelRow.from_row(row) for _, row in rows]
-
-    async def ask(name: str) -> ComputeStatus | None:
-        try:
-            async with asyncio.timeout(_STATUS_S):
-                return await (await parts.compute(name)).trainer.status()
-        except (TwinkleError, TimeoutError):
-            return None  # it is not there now, which everybody may know
-
-    told = await asyncio.gather(*(ask(one.name) for one in models if one.phase == "ready"))
-    return [status for status in told if status is not None]
 
 
 def _folders(parts: ServiceParts, rows: _Rows) -> list[OwnedFolder]:

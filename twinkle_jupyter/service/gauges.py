@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from twinkle_jupyter.service.admin_overview import ask_trainers
 from twinkle_jupyter.service.last_seen import read_last_seen
 from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.trainer_status import ask_trainers
 from twinkle_jupyter.store.interface import Row, StateStore
 from twinkle_jupyter.store.notices import MaintenanceRow
 from twinkle_jupyter.store.records import RunRow

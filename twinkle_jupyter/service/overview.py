@@ -1,7 +1,7 @@
 """What a sidebar shows: put together for many askers at little cost, and told when it has changed.
 
-Rows of runs are read once for everybody who asks within half a second. What changes seldom
-(adapters, limits, what a trainer holds) is looked up every other second for each user.
+Rows of runs and what trainers hold are read once for everybody who asks within half a second. What
+changes seldom (adapters, limits) is looked up every other second for each user.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 from twinkle_jupyter import __version__
-from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.service.adapter_row import AdapterRow
 from twinkle_jupyter.service.clients.client_models import list_client_models
 from twinkle_jupyter.service.notice_bodies import broadcast_body, maintenance_body
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.run_bodies import adapter_body, client_model_body
 from twinkle_jupyter.service.run_curves import RunCurve, RunCurves
+from twinkle_jupyter.service.trainer_status import ask_trainer
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.notices import read_notices
 from twinkle_jupyter.store.records import BaseModelRow, PhaseRow, RunRow
@@ -36,11 +36,13 @@ MAX_ENDED = 50
 MAX_ENDED_CURVES = 20
 #: Runs listed at most; who has more active ones sees the newest.
 MAX_RUNS = 200
-_ROWS_LAST_S = 0.5
+_LASTS_S = 0.5
 _SLOW_LASTS_S = 2.0
 #: A trainer that does not say what it holds within this is left out.
 _STATUS_S = 1.0
 _MAX_OWNERS = 256
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,30 @@ class _Slow:
     limits: tuple[LimitBody, ...]
 
 
+class _OfAll(Generic[_T]):
+    """What is everybody's: found once for all who ask within half a second."""
+
+    def __init__(self, find: Callable[[], Awaitable[_T]]) -> None:
+        self._find = find
+        self._finding = asyncio.Lock()
+        self._found: tuple[float, _T] | None = None
+
+    async def read(self) -> _T:
+        async with self._finding:
+            if self._found is None or time.monotonic() - self._found[0] > _LASTS_S:
+                found = await self._find()
+                self._found = time.monotonic(), found
+            return self._found[1]
+
+
 class Overview:
     """Answers `GET /overview` of all users."""
 
     def __init__(self, parts: ServiceParts) -> None:
         self._parts = parts
         self._curves = RunCurves(parts.store)
-        self._reading = asyncio.Lock()
-        self._read_at = 0.0
-        self._rows: list[RunRow] = []
+        self._rows = _OfAll(self._read_rows)
+        self._base_models = _OfAll(self._read_base_models)
         self._slow: OrderedDict[str, _Slow] = OrderedDict()
 
     async def wait(self, owner: str, seen: str, wait_s: float) -> UserOverviewBody:
@@ -79,7 +96,7 @@ class Overview:
     async def _read(self, owner: str) -> UserOverviewBody:
         store = self._parts.store
         own = sorted(
-            (run for run in await self._read_rows() if run.owner == owner),
+            (run for run in await self._rows.read() if run.owner == owner),
             key=lambda run: run.created_at,
             reverse=True,
         )
@@ -107,12 +124,8 @@ class Overview:
         return body.model_copy(update={"tag": _tag(body)})
 
     async def _read_rows(self) -> Sequence[RunRow]:
-        async with self._reading:
-            if time.monotonic() - self._read_at > _ROWS_LAST_S:
-                rows = await self._parts.store.list_rows(RunRow.key(""))
-                self._rows = [RunRow.from_row(row) for _, row in rows]
-                self._read_at = time.monotonic()
-            return self._rows
+        rows = await self._parts.store.list_rows(RunRow.key(""))
+        return [RunRow.from_row(row) for _, row in rows]
 
     async def _read_slow(self, owner: str, own: Sequence[RunRow]) -> _Slow:
         states = tuple(f"{run.run_id} {run.state} {run.checkpoint}" for run in own)
@@ -124,7 +137,7 @@ class Overview:
             time.monotonic(),
             states,
             await self._read_adapters(owner, own),
-            await self._read_base_models(),
+            await self._base_models.read(),
             tuple(LimitBody(**asdict(one)) for one in await self._parts.quotas.usage(owner)),
         )
         self._slow[owner] = slow
@@ -151,23 +164,15 @@ class Overview:
         return tuple(await asyncio.gather(*(self._loaded(model) for model in models)))
 
     async def _loaded(self, model: BaseModelRow) -> LoadedModelBody:
-        num_adapters = memory_bytes = None
-        if model.phase == "ready":
-            try:
-                async with asyncio.timeout(_STATUS_S):
-                    compute = await self._parts.compute(model.name)
-                    status = await compute.trainer.status()
-                num_adapters, memory_bytes = status.num_adapters, status.memory_bytes
-            except (TwinkleError, TimeoutError):
-                pass  # it is being restarted, or has a long step
+        status = await ask_trainer(self._parts, model, _STATUS_S)
         return LoadedModelBody(
             name=model.name,
             phase=model.phase,
             message=model.message,
             computed_in=model.computed_in if model.dtype else "",
-            num_adapters=num_adapters,
+            num_adapters=status.num_adapters if status else None,
             num_slots=self._parts.config.trainer_of(model.name).max_active_adapters,
-            memory_bytes=memory_bytes,
+            memory_bytes=status.memory_bytes if status else None,
         )
 
 

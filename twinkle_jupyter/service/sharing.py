@@ -75,9 +75,10 @@ async def list_readable(parts: ServiceParts, asker: Asker) -> list[ShareRow]:
     for row in await _all(parts.store):
         if row.is_readable(asker.owner, asker.groups):
             try:
-                found.append((await weights_of(parts, row))[0])
+                await weights_of(parts, row)
             except NotFoundError:
                 continue  # deleted, or expired
+            found.append(row)
     return sorted(found, key=lambda row: row.shared_at, reverse=True)
 
 

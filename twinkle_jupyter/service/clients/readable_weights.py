@@ -26,37 +26,25 @@ async def find_readable(parts: ServiceParts, asker: Asker, path: WeightsPath) ->
     try:
         return await find_saved(parts, asker.owner, path)
     except NotFoundError:
-        shared = await find_shared(parts, asker, path)
-        if shared is None:
+        row = await parts.store.get(ShareRow.key(path.adapter_id, path.kind, path.name))
+        share = None if row is None else ShareRow.from_row(row)
+        if share is None or not share.is_readable(asker.owner, asker.groups):
             raise
-        return (await weights_of(parts, shared))[1]
+        return await weights_of(parts, share)
 
 
-async def find_shared(parts: ServiceParts, asker: Asker, path: WeightsPath) -> ShareRow | None:
-    """Return what is shared under a path, if this asker may read it and it is still there."""
-    row = await parts.store.get(ShareRow.key(path.adapter_id, path.kind, path.name))
-    share = None if row is None else ShareRow.from_row(row)
-    if share is None or not share.is_readable(asker.owner, asker.groups):
-        return None
-    try:
-        await weights_of(parts, share)
-    except NotFoundError:
-        return None  # deleted, or expired
-    return share
-
-
-async def weights_of(parts: ServiceParts, share: ShareRow) -> tuple[ShareRow, SavedWeightsRow]:
-    """Return what is shared with its weights; raises NotFoundError where they are gone."""
+async def weights_of(parts: ServiceParts, share: ShareRow) -> SavedWeightsRow:
+    """Return the weights of what is shared; raises NotFoundError where they are gone."""
     path = WeightsPath(share.source, share.kind, share.name)
     if not share.is_of_run:
         saved = await find_saved(parts, share.owner, path)
         if saved.folder != share.folder:  # other weights have its name by now
             raise NotFoundError(f"There is no checkpoint {share.path!r}.")
-        return share, saved
+        return saved
     folder = parts.config.checkpoint_folder(share.source, share.name)
     if not await asyncio.to_thread(has_folder, folder):
         raise NotFoundError(f"There is no checkpoint {share.path!r}.")
-    return share, _as_saved(share, folder)
+    return _as_saved(share, folder)
 
 
 async def check_readable(parts: ServiceParts, owner: str, weights: WeightsToLoad) -> None:

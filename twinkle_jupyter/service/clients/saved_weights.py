@@ -129,20 +129,25 @@ async def list_saved(parts: ServiceParts, owner: str, adapter_id: str = "") -> l
 
     What has expired is deleted.
     """
-    prefix = SavedWeightsRow.prefix(owner, adapter_id)
-    shares = await parts.store.list_rows(ShareRow.PREFIX)
-    own = {key: ShareRow.from_row(share) for key, share in shares if share["owner"] == owner}
-    public = {key: share.folder for key, share in own.items() if share.is_public}
+    stored = await parts.store.list_rows(SavedWeightsRow.prefix(owner, adapter_id))
+    rows = [SavedWeightsRow.from_row(row) for _, row in stored]
+    shares = await parts.store.get_many(
+        [ShareRow.key(row.adapter_id, row.kind, row.name) for row in rows]
+    )
     found = []
-    for key, stored in await parts.store.list_rows(prefix):
-        row = SavedWeightsRow.from_row(stored)
+    for (key, _), row, shared in zip(stored, rows, shares, strict=True):
         if row.has_expired:
             await _delete(parts.store, key, row)
         elif folder := await _whole_folder(row):
             manifest = await asyncio.to_thread(read_manifest, Path(folder))
-            is_public = public.get(ShareRow.key(row.adapter_id, row.kind, row.name)) == folder
+            is_public = shared is not None and _is_public(ShareRow.from_row(shared), owner, folder)
             found.append(SavedWeights(row.changed(folder=folder), manifest.size_bytes, is_public))
     return sorted(found, key=lambda one: one.row.created_at, reverse=True)
+
+
+def _is_public(share: ShareRow, owner: str, folder: str) -> bool:
+    """Whether everyone may read these weights, and not those that had their name before."""
+    return share.is_public and (share.owner, share.folder) == (owner, folder)
 
 
 async def delete_saved(parts: ServiceParts, owner: str, path: WeightsPath) -> None:
