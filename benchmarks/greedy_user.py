@@ -13,36 +13,28 @@ import os
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 
 from benchmarks.first_point import start_service
 from benchmarks.report import Bar, Row, finish, parse_options
+from benchmarks.user_keys import make_keys
+from tests.journeys.conftest import wait_until
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.client.discovery import Connection
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
 from twinkle_jupyter.config.run_config import RunConfig
-from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.datasets.records import load_records
 from twinkle_jupyter.launch.model_fetch import ensure_base_model
-from twinkle_jupyter.service.auth import create_key
-from twinkle_jupyter.store.opening import open_store
 
 _BAR = Bar(1.3, "at most")
 _NUM_GREEDY = 8
 _NUM_USERS = 2
 #: Steps that are left out: the first ones load and measure.
 _WARM_UP = 4
-
-
-async def make_key(owner: str) -> str:
-    """Make a key of the service's home."""
-    store = open_store(ServiceConfig.load().store_address, 5.0)
-    key = await create_key(store, owner)
-    await store.close()
-    return key
+_READY_S = 120.0
 
 
 def train(client: Client, adapter: str, steps: int, batch_size: int) -> str:
@@ -70,14 +62,13 @@ def measure(steps: int) -> tuple[list[float], list[float], int]:
         os.environ["TWINKLE_HOME"] = f"{home}/twinkle"
         os.environ["JUPYTER_RUNTIME_DIR"] = f"{home}/runtime"
         service, connection = start_service()
-        users = [Connection(connection.url, asyncio.run(make_key(name))) for name in ("p", "g")]
+        keys = asyncio.run(make_keys(Path(home, "twinkle"), "p", "g"))
+        users = [Connection(connection.url, key) for key in keys]
         with Client(users[0]) as polite, Client(users[1]) as greedy:
-            while polite.service().phase != "ready":
-                time.sleep(0.2)
+            wait_until(lambda: polite.service().phase == "ready", _READY_S, "loading")
             alone = step_seconds(polite, train(polite, "alone", steps, 2))
             runs = [train(greedy, f"g{n}", 10_000, 8) for n in range(_NUM_GREEDY)]
-            while any(greedy.run(run).step < 1 for run in runs):
-                time.sleep(0.2)
+            wait_until(lambda: all(greedy.run(run).step for run in runs), _READY_S, "a first step")
             beside = step_seconds(polite, train(polite, "beside", steps, 2))
             done = sum(greedy.run(run).step for run in runs)
             for run in runs:

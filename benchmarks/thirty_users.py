@@ -31,11 +31,9 @@ import psutil
 
 from benchmarks.report import Bar, Row, build_parser, finish
 from benchmarks.service_overhead import run_service
+from benchmarks.user_keys import make_keys
 from tests.tiny_model import build_tiny_model
 from twinkle_jupyter.client.discovery import Connection
-from twinkle_jupyter.config.service_config import ServiceConfig
-from twinkle_jupyter.service.auth import create_key
-from twinkle_jupyter.store.sqlite import SqliteStore
 
 _FAIR = Bar(0.95, "at least", "value")
 _LAG = Bar(1000.0, "at most", "value")
@@ -178,14 +176,6 @@ def _records(name: str) -> list[dict[str, list[dict[str, str]]]]:
     return rows
 
 
-async def make_keys(home: Path, names: Sequence[str]) -> list[str]:
-    """Give everybody a key."""
-    store = SqliteStore.open(ServiceConfig.load(home=home).store_path)
-    keys = [await create_key(store, name) for name in names]
-    await store.close()
-    return keys
-
-
 def jain(amounts: Sequence[float]) -> float:
     """Return Jain's index: 1 where all have the same, 1/n where one has all."""
     return sum(amounts) ** 2 / (len(amounts) * sum(one * one for one in amounts))
@@ -227,7 +217,7 @@ async def measure(num_users: int, steps: int) -> list[Row]:
         os.environ["TWINKLE_BASE_MODELS"] = json.dumps({_MODEL: {"source": str(model)}})
         names = [f"user{number}" for number in range(num_users)]
         (home / "twinkle").mkdir()
-        keys = await make_keys(home / "twinkle", names)
+        keys = await make_keys(home / "twinkle", *names)
         async with run_service(home, Path(_MODEL)) as connection:
             await _until_ready(connection, keys[0])
             async with contextlib.AsyncExitStack() as stack:

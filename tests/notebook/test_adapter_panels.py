@@ -48,6 +48,9 @@ def test_children_stand_below_their_parents_and_a_circle_ends() -> None:
         ("ada", 1),
     ]
     assert {one.name for one, _ in by_lineage(circle)} == {"a", "b", "self"}
+    # Each went on from the one before: deeper than Python's own stack.
+    chain = [_adapter(f"v{n}", f"v{n - 1}") for n in range(2_000)]
+    assert [depth for _, depth in by_lineage(chain[::-1])] == list(range(2_000))
 
 
 def test_the_static_table_says_everything_and_has_the_code_folded_away() -> None:

@@ -69,6 +69,23 @@ def test_answers_in_company_are_those_of_transformers(kind: Kind, tmp_path: Path
     assert answers[0][0].logprobs != pytest.approx(answers[1][0].logprobs, abs=1e-3)
 
 
+def test_answers_read_the_weights_that_are_held_not_a_copy_each(tmp_path: Path) -> None:
+    folder = build_tiny_model(tmp_path / "base", "neox")
+    base = load_base_model(folder, "bfloat16")
+    sampler = TorchSampler(base, load_tokenizer(folder), SnapshotCache())
+    weights = np.zeros(sampler.count_parameters(SPEC), np.float32)
+    sampler.put_snapshot(AdapterSnapshot(KEY, AdapterVersion(1), SPEC, weights))
+    held = sampler.snapshots.get(KEY, None)
+    assert isinstance(sampler.decoder, SingleDecoder)
+    row, _ = sampler.decoder.open_row(held, PROMPT)
+
+    assert row.adapter is not None
+    pairs = [pair for pair in row.adapter.factors if pair is not None]
+    storage = held.weights.untyped_storage().data_ptr()
+    assert {matrix.untyped_storage().data_ptr() for matrix in sum(pairs, ())} == {storage}
+    assert pairs[0].down.dtype == base.dtype
+
+
 def _generate(folder: Path, adapter: Path | None, request: SampleRequest) -> list[int]:
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64)
     if adapter is not None:

@@ -7,7 +7,7 @@ another call ends it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -21,10 +21,18 @@ if TYPE_CHECKING:
 
 
 class SamplerShell:
-    """What an actor does with a loop that is not started yet."""
+    """What an actor does with a loop that is not started yet.
 
-    def __init__(self, loop: SampleLoop | VllmLoop) -> None:
+    Args:
+        loop: The sampler's.
+        prepare: Awaited before the loop is started; None where it needs nothing.
+    """
+
+    def __init__(
+        self, loop: SampleLoop | VllmLoop, prepare: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._loop = loop
+        self._prepare = prepare
         self._loading = asyncio.Lock()
         self._is_loaded = False
         #: Keys of streams that were not cancelled.
@@ -34,6 +42,8 @@ class SamplerShell:
         """Load the base model unless it is loaded; every call does, since Ray restarts actors."""
         async with self._loading:
             if not self._is_loaded:
+                if self._prepare is not None:
+                    await self._prepare()
                 await self._loop.start()
                 self._is_loaded = True
 

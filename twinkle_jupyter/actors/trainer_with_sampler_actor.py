@@ -59,17 +59,17 @@ class TrainerWithSamplerActor(TrainerActor):
                 num_threads=num_threads,
                 settings=for_sampler,
                 take_base=self._take_base,
-            )
+            ),
+            # Its base model is the trainer's.
+            prepare=self.start,
         )
 
     async def start_sampler(self) -> None:
         """Take the trainer's base model when it is loaded, unless that was done."""
-        await self.start()
         await self._sampler.start()
 
     async def put_snapshot(self, snapshot: AdapterSnapshot) -> int:
         """Hold these weights, the adapter's default from now on; return their version."""
-        await self.start_sampler()
         return await self._sampler.put_snapshot(snapshot)
 
     async def hold_newest(self, adapter_id: AdapterId) -> int:
@@ -79,7 +79,6 @@ class TrainerWithSamplerActor(TrainerActor):
 
     async def sample(self, key: str, request: SampleRequest) -> AsyncGenerator[SampleDelta]:
         """Stream the answer; `cancel(key)` ends it at once."""
-        await self.start_sampler()
         async with aclosing(self._sampler.sample(key, request)) as deltas:
             async for delta in deltas:
                 yield delta
@@ -90,12 +89,10 @@ class TrainerWithSamplerActor(TrainerActor):
 
     async def forget_versions(self, adapter_id: AdapterId) -> None:
         """Let the sampler forget the adapter; the trainer keeps it."""
-        await self.start_sampler()
         await self._sampler.remove_adapter(adapter_id)
 
     async def sampler_status(self) -> ComputeStatus:
         """Answer for the sampler; the base model is counted by the trainer."""
-        await self.start_sampler()
         return await self._sampler.status()
 
     @override

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -68,16 +69,16 @@ def live_adapters_bundle(client: Client, found: Sequence[AdapterBody], table: Ta
 def by_lineage(found: Sequence[AdapterBody]) -> list[tuple[AdapterBody, int]]:
     """Return each adapter below the one that it went on from, with how deep it stands."""
     names = {one.name for one in found}
+    children: defaultdict[str, list[AdapterBody]] = defaultdict(list)
+    for one in reversed(found):
+        parent = _parent(one)
+        children[parent if parent in names and parent != one.name else ""].append(one)
     placed: dict[str, tuple[AdapterBody, int]] = {}
-
-    def put(parent: str, depth: int) -> None:
-        for one in found:
-            over = _parent(one) if _parent(one) in names - {one.name} else ""
-            if over == parent and one.name not in placed:
-                placed[one.name] = (one, depth)
-                put(one.name, depth + 1)
-
-    put("", 0)
+    waiting = [(one, 0) for one in children.pop("", [])]
+    while waiting:
+        one, depth = waiting.pop()
+        placed.setdefault(one.name, (one, depth))
+        waiting += [(child, depth + 1) for child in children.pop(one.name, [])]
     # Two that went on from each other, as an adapter that was trained again can have.
     rest = [(one, 0) for one in found if one.name not in placed]
     return [*placed.values(), *rest]

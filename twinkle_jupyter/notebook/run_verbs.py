@@ -61,20 +61,17 @@ def add_train_arguments(parser: ArgumentParser) -> None:
 def train(session: Session, arguments: Namespace) -> RunHandle:
     """Check everything here, then start a run and show it; returns at once."""
     repeats: RunRecord | None = None
-    shape: Mapping[str, object] = {}
     if arguments.record:
         given = run_settings(arguments)
         if arguments.from_adapter:
             given = {"from_adapter": arguments.from_adapter, **given}
         has_data = arguments.data is not None or bool(session.body)
         repeats, data = load_record(session, arguments.record, given, has_data=has_data)
-        shape = repeats.config
+        config = read_config(arguments, repeats.config)
     else:
-        if arguments.from_adapter:
-            shape = _shape_of(session, arguments.from_adapter)
+        shape = _shape_of(session, arguments.from_adapter) if arguments.from_adapter else {}
         config = read_config(arguments, shape)
         data = load_run_rows(session, arguments.data, "train", config.loss)
-    config = read_config(arguments, shape)
     found = session.service.find()
     base_model = settle_base_model(config.base_model, found.connection if found else None)
     client = session.service.started(session.face)

@@ -54,13 +54,17 @@ class BatchedDecoder(Decoder[CacheRow]):
         self._base = base
         self._router = injection.router
         self._base_groups = base_groups
-        adapter_dtype = choose_adapter_dtype(base.dtype, base.device)
-        self._adapters = StackedAdapters(injection.sites, adapter_dtype, base.device)
+        self._adapters = StackedAdapters(injection.sites, self.adapter_dtype, base.device)
         prefix_bytes = int(_PREFIX_SHARE * max_bytes)
         shape = read_kv_shape(base)
         assert shape is not None, "asked before"  # noqa: S101
         self._slabs = KvSlabs(shape, max_bytes - prefix_bytes, base.max_positions)
         self._prefixes = PrefixCache(prefix_bytes)
+
+    @property
+    def adapter_dtype(self) -> torch.dtype:
+        """Number type in which it reads the weights of a `HeldAdapter`."""
+        return choose_adapter_dtype(self._base.dtype, self._base.device)
 
     @property
     def size_bytes(self) -> int:

@@ -50,6 +50,11 @@ class Decoder(Protocol[Row]):
     """A base model with room for the keys and values of many answers."""
 
     @property
+    def adapter_dtype(self) -> torch.dtype:
+        """Number type in which it reads the weights of a `HeldAdapter`."""
+        ...
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of what it keeps of the answers under way and before."""
         ...

@@ -52,6 +52,11 @@ class SingleDecoder(Decoder[OwnRow]):
         self._cache_argument = "cache" if "cache" in arguments else "past_key_values"
 
     @property
+    def adapter_dtype(self) -> torch.dtype:
+        """Number type in which it reads the weights of a `HeldAdapter`, without a copy a row."""
+        return self._base.dtype
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of keys and values; may be asked for from another thread."""
         return sum(row.length for row in list(self._rows)) * _bytes_per_token(self._base)
@@ -114,8 +119,7 @@ class SingleDecoder(Decoder[OwnRow]):
         if held is None:
             return None
         layout = AdapterLayout.of(self._injection.sites, held.spec)
-        weights = held.weights.to(self._base.dtype)
-        return SampledAdapter(layout.split_by_site(weights), held.spec.scale)
+        return SampledAdapter(layout.split_by_site(held.weights), held.spec.scale)
 
 
 def _bytes_per_token(base: BaseModel) -> int:

@@ -16,7 +16,6 @@ from twinkle_jupyter.engine.adapter_layout import AdapterLayout, group_sites
 from twinkle_jupyter.engine.allocator import give_back_freed_memory
 from twinkle_jupyter.engine.base_model import BaseModel
 from twinkle_jupyter.engine.checkpoint import load_weights
-from twinkle_jupyter.engine.compute_dtype import choose_adapter_dtype
 from twinkle_jupyter.engine.fused_decoder import FusedLayer, fuse_decoder
 from twinkle_jupyter.engine.injection import inject_adapters
 from twinkle_jupyter.engine.linear_kernel import choose_kernel
@@ -190,8 +189,8 @@ class TorchSampler:
                 f"A snapshot of rank {spec.rank} has {layout.num_parameters} numbers on this base"
                 f" model, not {tuple(weights.shape)}."
             )
-        dtype = choose_adapter_dtype(self._base.dtype, self._base.device)
-        return HeldAdapter(version, spec, weights.to(self._base.device, dtype))
+        weights = weights.to(self._base.device, self.decoder.adapter_dtype)
+        return HeldAdapter(version, spec, weights)
 
 
 def _pack(base: BaseModel) -> None:
