@@ -7,11 +7,11 @@ import {
   NOTHING_KNOWN,
   pendingWord,
   secondsLeft,
-  sparklinePath,
   withoutLink,
   type Overview,
   type Run
 } from '../sidebar/model';
+import { sparklinePath } from '../sidebar/sparkline';
 import { adapterNameFor, formatAge, isDataFile, quoted, trainCell, withLoading } from '../sidebar/words';
 import { Socket, settingsWithSockets } from './socket';
 
