@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.free_port import free_port
+
 PASSWORD = "open-sesame"  # noqa: S105 - of a server on loopback that ends with the test
 
 
@@ -22,9 +24,7 @@ class RedisServer:
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
 
     @property
     def url(self) -> str:

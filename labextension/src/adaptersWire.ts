@@ -13,7 +13,6 @@ export interface AdapterLine {
   readonly state: string;
   /** Absolute, of its newest weights; empty before the first. */
   readonly folder: string;
-  readonly isOfClient: boolean;
   readonly place: 'active' | 'resident' | 'stored' | '';
   readonly sizeBytes: number;
   readonly numCheckpoints: number;
@@ -29,13 +28,13 @@ export interface AdaptersBundle {
   readonly adapters: readonly AdapterLine[];
   /** Absolute: where exports go unless another folder is named. */
   readonly exportFolder: string;
-  /** When it was so; ISO 8601, UTC. */
-  readonly at: string;
 }
+
+const EXPORT_STATES = ['running', 'finished', 'failed', 'cancelled'] as const;
 
 export interface ExportState {
   readonly exportId: string;
-  readonly state: string;
+  readonly state: (typeof EXPORT_STATES)[number];
   readonly fraction: number;
   readonly folder: string;
   readonly sizeBytes: number;
@@ -55,7 +54,6 @@ export function parseAdapterLines(value: unknown): AdapterLine[] {
       step: number(fields['step']) ?? 0,
       state: text(fields['state']),
       folder: text(fields['folder']),
-      isOfClient: fields['origin'] === 'tinker',
       place: parsePlace(details['place']),
       sizeBytes: number(details['size_bytes']) ?? 0,
       numCheckpoints: number(details['num_checkpoints']) ?? 0,
@@ -72,14 +70,14 @@ export function parseAdaptersBundle(value: unknown): AdaptersBundle | null {
   if (!isFields(value) || !Array.isArray(value['adapters'])) {
     return null;
   }
-  return { adapters: parseAdapterLines(value), exportFolder: text(value['export_folder']), at: text(value['at']) };
+  return { adapters: parseAdapterLines(value), exportFolder: text(value['export_folder']) };
 }
 
 export function parseExportState(value: unknown): ExportState {
   const fields = isFields(value) ? value : {};
   return {
     exportId: text(fields['export_id']),
-    state: text(fields['state']),
+    state: EXPORT_STATES.find(state => state === fields['state']) ?? 'failed',
     fraction: number(fields['fraction']) ?? 0,
     folder: text(fields['folder']),
     sizeBytes: number(fields['size_bytes']) ?? 0,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
-import threading
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import uvicorn
 from fastapi import FastAPI, Request, Response
+
+from tests.served_app import served
 
 TOKEN = "hf_goodtoken"  # noqa: S105 - of no hub
 
@@ -25,17 +24,12 @@ class HubStandIn:
     _stored: dict[str, bytes] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
-        listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        self._server = uvicorn.Server(uvicorn.Config(self._app(), log_level="warning"))
-        self._thread = threading.Thread(target=self._server.run, args=([listening],))
-        self._thread.start()
+        self._served = served(self._app())
+        self.url = self._served.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join(30)
-        assert not self._thread.is_alive()
+        self._served.__exit__(None, None, None)
 
     def _app(self) -> FastAPI:
         app = FastAPI()

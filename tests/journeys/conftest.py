@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import platformdirs
 import psutil
 import pytest
 
+from tests.free_port import free_port
 from twinkle_jupyter.cli.tutorial import say_no_to_jupyter_news
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
 
@@ -117,9 +117,7 @@ class LabStarter:
         if without:
             _disable(home / "config", without)
         say_no_to_jupyter_news(home / "config" / "lab" / "user-settings")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
+        port = free_port()
         token = secrets.token_hex(16)
         environment = _environment(home)
         with (home / "lab.log").open("wb") as log:

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import uuid
@@ -21,6 +20,7 @@ import platformdirs
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+from tests.free_port import free_port
 from tests.journeys.conftest import processes_of, wait_until
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "jupyterhub" / "jupyterhub_config.py"
@@ -44,12 +44,6 @@ def proxy_command() -> list[str]:
     return [str(Path(sys.executable).with_name("configurable-http-proxy"))]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass
 class RealHub:
     """One Hub with the service as its own, in processes that end with it.
@@ -66,7 +60,7 @@ class RealHub:
 
     def __post_init__(self) -> None:
         self.port, self.hub_port, self.proxy_port, self.service_port = (
-            _free_port() for _ in range(4)
+            free_port() for _ in range(4)
         )
         self.process: subprocess.Popen[bytes] | None = None
         #: All that were made.

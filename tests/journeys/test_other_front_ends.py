@@ -7,7 +7,6 @@ They are not among what the tests need (`pip install notebook marimo`), hence on
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.client.live_service import LiveService
+from tests.free_port import free_port
 from tests.journeys.browser import open_browser, write_notebook
 from tests.journeys.conftest import LabStarter, wait_until
 from tests.journeys.saved_panels import begin_run, begin_sweep, step_events
@@ -86,9 +86,7 @@ def test_notebook_7(
 def test_marimo(service: LiveService, chromium: str, tmp_path: Path) -> None:
     run = _begin(service)
     (tmp_path / "run.py").write_text(_MARIMO, encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     command = [sys.executable, "-m", "marimo", "-q", "run", "run.py", "--headless", "--no-token"]
     marimo = subprocess.Popen([*command, "--port", str(port)], cwd=tmp_path)
     try:

@@ -191,11 +191,19 @@ def _check_chat_and_reload(page: Page) -> None:
     page.fill("[data-twinkle-chat] [data-entry='question']", "Who are you?")
     page.click("[data-twinkle-chat] [data-action='send']")
     page.wait_for_selector("[data-twinkle-chat] .jp-twinkle-answer:not(:empty)", timeout=20_000)
-    page.wait_for_timeout(1500)  # JupyterLab saves its layout after a second
+    wait_until(lambda: _num_kept_tabs(page) == 3, 20, "JupyterLab keeping its layout")
     page.reload()
     _show_sidebar(page)
     tabs = page.locator("li.lm-TabBar-tab[data-id^='twinkle-']:not([data-id='twinkle-sidebar'])")
     wait_until(lambda: tabs.count() == 3, 20, "the tabs being back")
+
+
+def _num_kept_tabs(page: Page) -> int:
+    """Return how many of our tabs are in the layout that a reload begins with."""
+    ask = "url => fetch(url).then(answer => answer.json())"
+    data = page.evaluate(ask, f"{BASE_URL}/lab/api/workspaces/default")["data"]
+    main = json.dumps(data.get("layout-restorer:data", {}).get("main", {}))
+    return len(set(re.findall(r"twinkle-(?:runs|chats):[^\"]+", main)))
 
 
 def _check_looks(page: Page) -> None:

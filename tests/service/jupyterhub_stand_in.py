@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Self
 
-import uvicorn
 from fastapi import FastAPI, Request, Response
+
+from tests.served_app import served
 
 SERVICE_TOKEN = "of-the-service"  # noqa: S105 - of no Hub
 USE, ADMIN = "custom:twinkle:use", "custom:twinkle:admin"
@@ -36,17 +35,12 @@ class JupyterHubStandIn:
     asked: Counter[str] = field(default_factory=Counter)
 
     def __enter__(self) -> Self:
-        listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/hub/api"
-        self._server = uvicorn.Server(uvicorn.Config(self._app(), log_level="warning"))
-        self._thread = threading.Thread(target=self._server.run, args=([listening],))
-        self._thread.start()
+        self._served = served(self._app())
+        self.url = f"{self._served.__enter__()}/hub/api"
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join(30)
-        assert not self._thread.is_alive()
+        self._served.__exit__(None, None, None)
 
     def _app(self) -> FastAPI:
         app = FastAPI()

@@ -6,7 +6,9 @@ import type { Asker } from '../panels/asker';
 import { CommandFailedError, isGone, type Notice } from '../panels/transport';
 import { RestAsker } from '../renderers/restAsker';
 import { SweepRoutes } from '../renderers/sweepRoutes';
+import { WebsocketTransport } from '../renderers/websocketTransport';
 import { KeyedReading, RETRY_MS } from '../sidebar/keyedReading';
+import { Socket, settingsWithSockets } from './socket';
 
 const BUSY = { code: 'quota_exceeded', message: 'Too much at once.', hint: '' };
 
@@ -78,6 +80,77 @@ describe('a view that the kernel feeds', () => {
     page.batch(0, 1, 2, 3);
     page.batch(2, 3, 4);
     expect(ids).toEqual([1, 2, 3, 4]);
+  });
+});
+
+describe("a run's websocket", () => {
+  beforeEach(() => {
+    Socket.all = [];
+    vi.useFakeTimers();
+    vi.stubGlobal('window', new EventTarget());
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  const watch = async (status = 200) => {
+    const notices: Notice[] = [];
+    const view = new WebsocketTransport('run 1', settingsWithSockets(status)).subscribe(2, notice => notices.push(notice));
+    await vi.advanceTimersByTimeAsync(0);
+    return { notices, view };
+  };
+  const event = (id: number) => ({ type: 'event', id, event: { kind: 'notice', at: '' } });
+  const ways = () => Socket.all.map(socket => socket.url.slice('ws://x/user/a/twinkle-jupyter/'.length));
+
+  it('comes back after what it has, at once where the browser is online again', async () => {
+    const { notices, view } = await watch();
+    Socket.newest.onopen?.();
+    [2, 3, 4, 4].forEach(id => Socket.newest.hear(event(id)));
+    Socket.newest.onclose?.();
+    await vi.advanceTimersByTimeAsync(240);
+    expect(ways()).toEqual(['runs/run%201/events?after=2']);
+    window.dispatchEvent(new Event('online'));
+    expect(ways().slice(1)).toEqual(['runs/run%201/events?after=4']);
+    expect(notices.map(notice => notice.type)).toEqual(['event', 'event', 'connection']);
+
+    view.dispose();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([Socket.all.length, Socket.newest.isClosed]).toEqual([2, true]);
+  });
+
+  it('waits longer after each error, and says what the service said', async () => {
+    const { notices } = await watch();
+    for (let time = 0; time < 2; time += 1) {
+      Socket.newest.onopen?.();
+      Socket.newest.hear({ type: 'error', error: { code: 'service_unavailable', message: 'It is being restarted.', hint: '' } });
+      Socket.newest.onclose?.();
+      await vi.advanceTimersByTimeAsync(260);
+    }
+    expect(Socket.all).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(260);
+    expect(Socket.all).toHaveLength(3);
+    expect(notices.at(-1)).toEqual({ type: 'connection', state: 'waiting', message: 'It is being restarted.' });
+  });
+
+  it.each([
+    [{ type: 'end' }],
+    [{ type: 'error', error: { code: 'not_found', message: 'There is no such run.', hint: '' } }]
+  ])('ends with %j', async last => {
+    const { notices } = await watch();
+    Socket.newest.hear(last);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([Socket.all.length, Socket.newest.isClosed, notices.length]).toEqual([1, true, 1]);
+  });
+
+  it('says once that there is no extension, and nothing to whom is gone meanwhile', async () => {
+    const { notices } = await watch(404);
+    Socket.newest.onclose?.();
+    const gone = await watch(404);
+    Socket.newest.onclose?.();
+    gone.view.dispose();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([notices.map(notice => notice.type), gone.notices, Socket.all.length]).toEqual([['unavailable'], [], 2]);
   });
 });
 

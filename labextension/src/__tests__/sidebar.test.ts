@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ServerConnection } from '@jupyterlab/services';
 import { parseUsage } from '../sidebar/admin/usage';
 import { OverviewFeed } from '../sidebar/feed';
 import {
@@ -8,12 +7,13 @@ import {
   NOTHING_KNOWN,
   pendingWord,
   secondsLeft,
-  sparklinePath,
   withoutLink,
   type Overview,
   type Run
 } from '../sidebar/model';
+import { sparklinePath } from '../sidebar/sparkline';
 import { adapterNameFor, formatAge, isDataFile, quoted, trainCell, withLoading } from '../sidebar/words';
+import { Socket, settingsWithSockets } from './socket';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -116,63 +116,43 @@ describe('words', () => {
   });
 });
 
-/** The browser's side of a socket, opened and closed by the test. */
-class Socket {
-  static all: Socket[] = [];
-  onopen: (() => void) | null = null;
-  onmessage: ((message: { data: unknown }) => void) | null = null;
-  onclose: (() => void) | null = null;
-  isClosed = false;
-
-  constructor(readonly url: string) {
-    Socket.all.push(this);
-  }
-
-  close(): void {
-    this.isClosed = true;
-  }
-}
-
 describe('the feed', () => {
-  const newest = () => Socket.all.at(-1) ?? new Socket('none');
-  const feedWith = (more: Json = {}) => {
-    const fetch = () => Promise.resolve(new Response('', { status: 200 }));
-    const settings = { baseUrl: 'http://x/user/a/', wsUrl: 'ws://x/user/a/', token: 'secret', appendToken: false, WebSocket: Socket, fetch, Request, Headers, init: {}, ...more };
-    return new OverviewFeed(settings as unknown as ServerConnection.ISettings);
-  };
+  const feedWith = (status = 200, more: Json = {}) => new OverviewFeed(settingsWithSockets(status, more));
 
   beforeEach(() => {
     Socket.all = [];
     vi.useFakeTimers();
+    vi.stubGlobal('window', new EventTarget());
   });
   afterEach(() => {
     vi.useRealTimers();
+    vi.unstubAllGlobals();
   });
 
   it('comes back by itself, later each time, and at once after an answer', async () => {
     const feed = feedWith();
     feed.use();
-    newest().onopen?.();
-    newest().onmessage?.({ data: JSON.stringify(frame({ runs: [run('a')], order: ['a'] })) });
+    Socket.newest.onopen?.();
+    Socket.newest.hear(frame({ runs: [run('a')], order: ['a'] }));
     expect(feed.current.runs).toHaveLength(1);
 
-    newest().onclose?.();
+    Socket.newest.onclose?.();
     await vi.advanceTimersByTimeAsync(260);
     expect([feed.current.link, feed.current.runs.length, Socket.all.length]).toEqual(['lost', 1, 2]);
-    newest().onopen?.();
-    newest().onclose?.();
+    Socket.newest.onopen?.();
+    Socket.newest.onclose?.();
     await vi.advanceTimersByTimeAsync(260);
     expect(Socket.all).toHaveLength(2);
     await vi.advanceTimersByTimeAsync(260);
     expect(Socket.all).toHaveLength(3);
-    newest().onmessage?.({ data: JSON.stringify(frame({ runs: [], order: [] })) });
+    Socket.newest.hear(frame({ runs: [], order: [] }));
     expect([feed.current.link, feed.current.runs.length]).toEqual(['live', 0]);
   });
 
   it('says that there is no extension, and asks no more', async () => {
-    const feed = feedWith({ fetch: () => Promise.resolve(new Response('', { status: 404 })) });
+    const feed = feedWith(404);
     feed.use();
-    newest().onclose?.();
+    Socket.newest.onclose?.();
     await vi.advanceTimersByTimeAsync(60_000);
 
     expect([feed.current.link, Socket.all.length]).toEqual(['no-extension', 1]);
@@ -181,7 +161,7 @@ describe('the feed', () => {
   it('has one socket, also where somebody looks while the route is asked for', async () => {
     const feed = feedWith();
     feed.use();
-    newest().onclose?.();
+    Socket.newest.onclose?.();
     feed.use();
     await vi.advanceTimersByTimeAsync(260);
     expect(Socket.all).toHaveLength(2);
@@ -193,19 +173,19 @@ describe('the feed', () => {
     feed.use();
     feed.release();
     await vi.advanceTimersByTimeAsync(20_000);
-    expect(newest().isClosed).toBe(false);
+    expect(Socket.newest.isClosed).toBe(false);
     feed.release();
     await vi.advanceTimersByTimeAsync(20_000);
-    expect(newest().isClosed).toBe(true);
+    expect(Socket.newest.isClosed).toBe(true);
     feed.use();
     expect(Socket.all).toHaveLength(2);
   });
 
   it('has the token in no address unless the page says that it must', () => {
     feedWith().use();
-    expect(newest().url).toBe('ws://x/user/a/twinkle-jupyter/overview');
-    feedWith({ appendToken: true }).use();
-    expect(newest().url).toContain('?token=secret');
+    expect(Socket.newest.url).toBe('ws://x/user/a/twinkle-jupyter/overview');
+    feedWith(200, { appendToken: true }).use();
+    expect(Socket.newest.url).toContain('?token=secret');
   });
 });
 

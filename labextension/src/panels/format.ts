@@ -83,3 +83,8 @@ export function formatProgress(step: number, totalSteps: number): string {
     ? `step ${formatCount(step)} of ${formatCount(totalSteps)}`
     : `step ${formatCount(step)}`;
 }
+
+/** The last part of a folder's or hub's name: `org/model` → `model`. */
+export function shortModelName(name: string): string {
+  return name.split('/').filter(part => part !== '').at(-1) ?? name;
+}

@@ -3,7 +3,7 @@
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { Widget } from '@lumino/widgets';
 import { createUplotPlot } from '../panels/chart/uplotPlot';
-import { isOver } from '../panels/sweep/cells';
+import { isOver } from '../panels/run/model';
 import { SweepPanel } from '../panels/sweep/panel';
 import { sweepHtml, sweepText } from '../panels/sweep/picture';
 import { parseSweepBundle, SWEEP_MIME_TYPE, type SweepBundle } from '../sweepWire';

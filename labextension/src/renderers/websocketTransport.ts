@@ -8,10 +8,8 @@ import { ServerConnection } from '@jupyterlab/services';
 import { CommandFailedError, type Disposable, type Notice, type Transport } from '../panels/transport';
 import { parseErrorBody, parseFrame, parseRunFacts } from '../parsing';
 import type { ActionBody, ActionName, Frame, RunFacts } from '../wire';
+import { LastingSocket } from './lastingSocket';
 import { NAMESPACE, NO_EXTENSION, NO_SERVER, parseJson } from './routes';
-
-const FIRST_RETRY_MS = 250;
-const LONGEST_RETRY_MS = 2000;
 
 export class WebsocketTransport implements Transport {
   constructor(
@@ -58,123 +56,52 @@ export class WebsocketTransport implements Transport {
 }
 
 class Subscription implements Disposable {
-  private socket: WebSocket | null = null;
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private wait = FIRST_RETRY_MS;
-  /** Nothing more is wanted: disposed, ended, or there is no route. */
-  private isOver = false;
-  /** It was open once, so that there is a route: what fails now is the way there. */
-  private wasOpen = false;
+  private readonly socket: LastingSocket;
+  private readonly opening: ReturnType<typeof setTimeout>;
   /** What the service said before it hung up. */
   private problem = '';
 
   constructor(
-    private readonly runId: string,
-    private readonly settings: ServerConnection.ISettings,
+    runId: string,
+    settings: ServerConnection.ISettings,
     private after: number,
     private readonly onNotice: (notice: Notice) => void
   ) {
-    window.addEventListener('online', this.onOnline);
+    this.socket = new LastingSocket(settings, {
+      path: URLExt.join('runs', encodeURIComponent(runId), 'events'),
+      query: () => ({ after: this.after }),
+      onMessage: data => this.onMessage(data),
+      onLost: hasRoute => this.onLost(hasRoute)
+    });
     // Only once the caller has what this constructor returns.
-    this.timer = setTimeout(() => this.connect(), 0);
+    this.opening = setTimeout(() => this.socket.open(), 0);
   }
 
   dispose(): void {
-    this.finish();
+    clearTimeout(this.opening);
+    this.socket.close();
   }
 
-  private connect(): void {
-    this.timer = undefined;
-    const { settings } = this;
-    const path = URLExt.join(NAMESPACE, 'runs', encodeURIComponent(this.runId), 'events');
-    const token = settings.appendToken && settings.token ? `&token=${encodeURIComponent(settings.token)}` : '';
-    const socket = new settings.WebSocket(`${URLExt.join(settings.wsUrl, path)}?after=${this.after}${token}`);
-    socket.onopen = () => {
-      this.wasOpen = true;
-    };
-    socket.onmessage = (message: MessageEvent<unknown>) => this.onMessage(message.data);
-    socket.onclose = () => void this.onClose();
-    this.socket = socket;
-  }
-
-  private onMessage(data: unknown): void {
+  private onMessage(data: unknown): boolean {
     const frame = typeof data === 'string' ? parseFrame(parseJson(data)) : null;
-    if (frame === null || this.isOver) {
-      return;
+    if (frame === null || (frame.type === 'event' && frame.id <= this.after)) {
+      return false;
     }
-    if (frame.type === 'event' && frame.id <= this.after) {
-      return;
-    }
-    this.note(frame);
+    this.problem = frame.type === 'error' ? frame.error.message : '';
+    this.after = frame.type === 'event' ? frame.id : this.after;
     if (isLast(frame)) {
-      this.finish();
+      this.socket.close();
     }
     this.onNotice(frame);
+    return frame.type !== 'error';
   }
 
-  private note(frame: Frame): void {
-    if (frame.type === 'error') {
-      this.problem = frame.error.message;
-      return;
-    }
-    this.problem = '';
-    this.wait = FIRST_RETRY_MS;
-    if (frame.type === 'event') {
-      this.after = frame.id;
-    }
-  }
-
-  private async onClose(): Promise<void> {
-    this.socket = null;
-    if (this.isOver) {
-      return;
-    }
-    if (!this.wasOpen && !(await this.hasRoute())) {
-      this.finish();
-      this.onNotice({ type: 'unavailable', message: NO_EXTENSION });
-      return;
-    }
-    this.retry();
-  }
-
-  private retry(): void {
-    // `finish` may have been called while the route was asked for.
-    if (this.isOver) {
-      return;
-    }
-    this.onNotice({ type: 'connection', state: 'waiting', message: this.problem || NO_SERVER });
-    this.timer = setTimeout(() => this.connect(), this.wait);
-    this.wait = Math.min(2 * this.wait, LONGEST_RETRY_MS);
-  }
-
-  /** A websocket that fails to open does not say why; a plain request does. */
-  private async hasRoute(): Promise<boolean> {
-    const url = URLExt.join(this.settings.baseUrl, NAMESPACE, 'service');
-    try {
-      const response = await ServerConnection.makeRequest(url, {}, this.settings);
-      return response.status !== 404;
-    } catch {
-      return true;
-    }
-  }
-
-  private readonly onOnline = (): void => {
-    if (this.timer !== undefined && this.socket === null) {
-      clearTimeout(this.timer);
-      this.wait = FIRST_RETRY_MS;
-      this.connect();
-    }
-  };
-
-  private finish(): void {
-    this.isOver = true;
-    clearTimeout(this.timer);
-    window.removeEventListener('online', this.onOnline);
-    if (this.socket !== null) {
-      this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
-      this.socket.close();
-      this.socket = null;
-    }
+  private onLost(hasRoute: boolean): void {
+    this.onNotice(
+      hasRoute
+        ? { type: 'connection', state: 'waiting', message: this.problem || NO_SERVER }
+        : { type: 'unavailable', message: NO_EXTENSION }
+    );
   }
 }
 

@@ -1,13 +1,12 @@
 /** The adapters of a user: to chat with, to take elsewhere, to delete. */
 
 import { element, setAttribute, setText } from '../panels/dom';
-import { formatCount } from '../panels/format';
+import { formatCount, shortModelName } from '../panels/format';
 import { iconButton, nameButton } from './buttons';
 import { Commands } from './ids';
 import { KeyedList, type Row } from './keyedList';
 import type { Adapter, Overview } from './model';
 import { Section, type SectionContext } from './section';
-import { shortModelName } from './words';
 
 export class AdaptersSection extends Section {
   private readonly list: KeyedList<Adapter>;

@@ -3,7 +3,7 @@
 import { element, setAttribute, setText } from '../panels/dom';
 import { formatCount, formatMemory } from '../panels/format';
 import { iconButton, nameButton } from './buttons';
-import { attempt, confirmDeletion } from './dialogs';
+import { attempt, isConfirmed } from './dialogs';
 import { Commands } from './ids';
 import { KeyedList, type Row } from './keyedList';
 import { KeyedReading } from './keyedReading';
@@ -86,7 +86,7 @@ export class CheckpointsSection extends Section {
   }
 
   private async remove({ run, checkpoint }: Kept): Promise<void> {
-    if (!(await confirmDeletion(`Delete step ${checkpoint.step} of ${run.adapter}?`, 'Nobody can go on from it afterwards.'))) {
+    if (!(await isConfirmed(`Delete step ${checkpoint.step} of ${run.adapter}?`, 'Nobody can go on from it afterwards.'))) {
       return;
     }
     if (await attempt(() => this.requests.deleteCheckpoint(run.run_id, checkpoint.name))) {

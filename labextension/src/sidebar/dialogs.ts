@@ -2,12 +2,8 @@
 
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 
-export async function confirmDeletion(title: string, body: string): Promise<boolean> {
-  const buttons = [Dialog.cancelButton(), Dialog.warnButton({ label: 'Delete' })];
-  return (await showDialog({ title, body, buttons, defaultButton: 0 })).button.accept;
-}
-
-export async function confirmStop(title: string, body: string, label: string): Promise<boolean> {
+/** @param label What the button says that does it. */
+export async function isConfirmed(title: string, body: string, label = 'Delete'): Promise<boolean> {
   const buttons = [Dialog.cancelButton(), Dialog.warnButton({ label })];
   return (await showDialog({ title, body, buttons, defaultButton: 0 })).button.accept;
 }

@@ -3,15 +3,11 @@
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import { Widget } from '@lumino/widgets';
+import type { ExportState } from '../adaptersWire';
+import { chosenFormat, formatChoice, type ExportFormat } from '../panels/adapters/formats';
 import { element } from '../panels/dom';
 import { attempt } from './dialogs';
-import type { Exported, ExportFormat, Requests } from './requests';
-
-const FORMATS: Readonly<Record<ExportFormat, string>> = {
-  peft: 'Adapter for PEFT and vLLM (small)',
-  gguf: 'Adapter for llama.cpp (GGUF)',
-  merged: 'Whole model with the adapter merged in (large)'
-};
+import type { Requests } from './requests';
 
 const POLL_MS = 1000;
 /** Of a large model to a slow disk; it goes on without being watched after that. */
@@ -36,7 +32,7 @@ export async function exportAdapter(requests: Requests, adapter: string, root: s
   });
 }
 
-async function watch(requests: Requests, begun: Exported): Promise<string> {
+async function watch(requests: Requests, begun: ExportState): Promise<string> {
   const until = Date.now() + WATCH_MS;
   let known = begun;
   while (known.state === 'running' && Date.now() < until) {
@@ -50,15 +46,13 @@ async function watch(requests: Requests, begun: Exported): Promise<string> {
 }
 
 class ExportForm extends Widget implements Dialog.IBodyWidget<{ format: ExportFormat; folder: string }> {
-  private readonly format: HTMLSelectElement;
+  private readonly format = formatChoice('jp-mod-styled');
   private readonly folder: HTMLInputElement;
   private isTouched = false;
 
   constructor(adapter: string, root: string) {
     super();
     this.addClass('jp-twinkle-form');
-    const options = Object.entries(FORMATS).map(([value, words]) => element('option', '', { value }, words));
-    this.format = element('select', 'jp-mod-styled', {}, ...options);
     this.folder = element('input', 'jp-mod-styled', { type: 'text', name: 'folder' });
     const suggest = () => {
       if (!this.isTouched) {
@@ -77,7 +71,6 @@ class ExportForm extends Widget implements Dialog.IBodyWidget<{ format: ExportFo
   }
 
   getValue() {
-    const formats = Object.keys(FORMATS) as ExportFormat[];
-    return { format: formats.find(one => one === this.format.value) ?? 'peft', folder: this.folder.value.trim() };
+    return { format: chosenFormat(this.format), folder: this.folder.value.trim() };
   }
 }

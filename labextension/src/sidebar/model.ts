@@ -4,8 +4,9 @@
  */
 
 import { isFields, isRunState, list, number, text, type Fields } from '../fields';
+import { isOver } from '../panels/run/model';
 import type { Schemas } from '../schemas';
-import type { Point, RunState } from '../wire';
+import type { RunState } from '../wire';
 
 export type Run = Schemas['RunSummaryBody'];
 export type Adapter = Schemas['AdapterBody'];
@@ -20,7 +21,6 @@ export interface Overview {
   readonly link: Link;
   readonly phase: Phase;
   readonly message: string;
-  readonly version: string;
   /** Whether this Jupyter server may start and stop the service. */
   readonly canStart: boolean;
   /** Whether the service takes this Jupyter server for an admin's. */
@@ -43,7 +43,6 @@ export const NOTHING_KNOWN: Overview = {
   link: 'connecting',
   phase: 'starting',
   message: '',
-  version: '',
   canStart: false,
   isAdmin: false,
   isKnown: false,
@@ -72,7 +71,6 @@ export function applyFrame(known: Overview, frame: unknown): Overview {
     link: 'live',
     phase: PHASES.find(phase => phase === service['phase']) ?? 'starting',
     message: text(service['message']),
-    version: text(service['version']),
     canStart: frame['can_start'] === true,
     isAdmin: frame['is_admin'] === true,
     isKnown: known.isKnown || isLive,
@@ -89,16 +87,12 @@ export function withoutLink(known: Overview, link: Link): Overview {
 
 /** Those that are not over first, in the order that the service has them. */
 export function inOrder(runs: readonly Run[]): readonly Run[] {
-  return [...runs.filter(run => !isOver(run)), ...runs.filter(isOver)];
-}
-
-export function isOver(run: Run): boolean {
-  return run.state === 'finished' || run.state === 'stopped' || run.state === 'failed';
+  return [...runs.filter(run => !isOver(run.state)), ...runs.filter(run => isOver(run.state))];
 }
 
 /** What the state is to become; a click shows at once that it was taken. */
 export function pendingWord(run: Run): string {
-  if (isOver(run)) {
+  if (isOver(run.state)) {
     return '';
   }
   if (run.wanted === 'stopped') {
@@ -186,18 +180,4 @@ function isBaseModel(value: unknown): value is BaseModel {
 
 function isLimit(value: unknown): value is Limit {
   return isFields(value) && text(value['name']) !== '' && typeof value['limit'] === 'number';
-}
-
-/** A sparkline's line as an SVG path within `width` × `height`; empty for fewer than two points. */
-export function sparklinePath(points: readonly Point[], width: number, height: number): string {
-  const [first, last] = [points[0], points.at(-1)];
-  if (first === undefined || last === undefined || last[0] <= first[0]) {
-    return '';
-  }
-  const losses = points.map(([, loss]) => loss);
-  const [low, high] = [Math.min(...losses), Math.max(...losses)];
-  const x = (step: number) => ((step - first[0]) / (last[0] - first[0])) * width;
-  const y = (loss: number) => (high > low ? (1 - (loss - low) / (high - low)) * height : height / 2);
-  const places = points.map(([step, loss]) => `${x(step).toFixed(1)} ${y(loss).toFixed(1)}`);
-  return `M${places.join('L')}`;
 }

@@ -2,27 +2,21 @@
 
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import { parseExportState, type ExportState } from '../adaptersWire';
 import { isFields, list, number, text } from '../fields';
+import type { ExportFormat } from '../panels/adapters/formats';
 import { CommandFailedError } from '../panels/transport';
 import { parseErrorBody } from '../parsing';
 import { NAMESPACE, parseJson } from '../renderers/routes';
 import type { Schemas } from '../schemas';
 
 export type Checkpoint = Schemas['CheckpointBody'];
-export type ExportFormat = Schemas['ExportBody']['format'];
 export type Json = Readonly<Record<string, unknown>>;
 
 /** Where a run began that was just started. */
 export interface Started {
   readonly runId: string;
   readonly adapter: string;
-}
-
-export interface Exported {
-  readonly exportId: string;
-  readonly state: Schemas['ExportBody']['state'];
-  readonly folder: string;
-  readonly message: string;
 }
 
 /** Every method rejects with a `CommandFailedError` that says what is wrong in a sentence. */
@@ -73,13 +67,13 @@ export class Requests {
     await this.ask('DELETE', `api/adapters/${encodeURIComponent(name)}`);
   }
 
-  async startExport(adapter: string, format: ExportFormat, folder: string): Promise<Exported> {
+  async startExport(adapter: string, format: ExportFormat, folder: string): Promise<ExportState> {
     const path = `api/adapters/${encodeURIComponent(adapter)}/exports`;
-    return parseExport(await this.ask('POST', path, { format, folder }));
+    return parseExportState(await this.ask('POST', path, { format, folder }));
   }
 
-  async readExport(exportId: string): Promise<Exported> {
-    return parseExport(await this.ask('GET', `api/exports/${encodeURIComponent(exportId)}`));
+  async readExport(exportId: string): Promise<ExportState> {
+    return parseExportState(await this.ask('GET', `api/exports/${encodeURIComponent(exportId)}`));
   }
 
   /** Ask any route of ours, with a body of JSON. */
@@ -105,17 +99,6 @@ export class Requests {
 function parseStarted(body: unknown): Started {
   const fields = isFields(body) ? body : {};
   return { runId: text(fields['run_id']), adapter: text(fields['adapter']) };
-}
-
-function parseExport(body: unknown): Exported {
-  const fields = isFields(body) ? body : {};
-  const states: readonly Exported['state'][] = ['running', 'finished', 'failed', 'cancelled'];
-  return {
-    exportId: text(fields['export_id']),
-    state: states.find(state => state === fields['state']) ?? 'failed',
-    folder: text(fields['folder']),
-    message: [text(fields['message']), text(fields['hint'])].filter(part => part !== '').join(' ')
-  };
 }
 
 function isCheckpoint(value: unknown): value is Checkpoint {

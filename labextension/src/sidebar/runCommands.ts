@@ -3,7 +3,7 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { InputDialog, Notification } from '@jupyterlab/apputils';
 import { argument, described, numberArgument } from './args';
-import { attempt, confirmDeletion, confirmStop } from './dialogs';
+import { attempt, isConfirmed } from './dialogs';
 import { exportAdapter } from './exporting';
 import { Commands } from './ids';
 import type { Requests } from './requests';
@@ -25,7 +25,7 @@ export function addRunCommands(app: JupyterFrontEnd, requests: Requests, folder:
     describedBy: described(RUN),
     execute: async args => {
       const name = argument(args, 'adapter') || argument(args, 'run');
-      if (await confirmStop(`Stop the run of ${name}?`, 'Its weights so far stay, and it can be forked.', 'Stop the run')) {
+      if (await isConfirmed(`Stop the run of ${name}?`, 'Its weights so far stay, and it can be forked.', 'Stop the run')) {
         await attempt(() => requests.steer(argument(args, 'run'), 'stop'));
       }
     }
@@ -56,7 +56,7 @@ export function addRunCommands(app: JupyterFrontEnd, requests: Requests, folder:
     describedBy: described({ adapter: 'its name' }),
     execute: async args => {
       const name = argument(args, 'adapter');
-      if (await confirmDeletion(`Delete adapter ${name}?`, 'Its weights and checkpoints are deleted; its runs keep their curves.')) {
+      if (await isConfirmed(`Delete adapter ${name}?`, 'Its weights and checkpoints are deleted; its runs keep their curves.')) {
         await attempt(() => requests.deleteAdapter(name));
       }
     }
@@ -75,7 +75,7 @@ function addServiceCommands({ commands }: JupyterFrontEnd, requests: Requests): 
     describedBy: described({}),
     execute: async () => {
       const body = 'Runs rest meanwhile, and go on by themselves when it is started again.';
-      if (await confirmStop('Stop the training service?', body, 'Stop the service')) {
+      if (await isConfirmed('Stop the training service?', body, 'Stop the service')) {
         await attempt(() => requests.service('stop'));
       }
     }

@@ -3,11 +3,13 @@
 import { element, setAttribute, setText } from '../panels/dom';
 import { formatDuration, formatLoss, formatProgress, STATE_WORDS } from '../panels/format';
 import { stateIcon } from '../panels/icons';
+import { isOver } from '../panels/run/model';
 import { iconButton, nameButton } from './buttons';
 import { Commands } from './ids';
 import type { Row } from './keyedList';
-import { isOver, pendingWord, secondsLeft, sparklinePath, type Run } from './model';
+import { pendingWord, secondsLeft, type Run } from './model';
 import type { MenuItem, SectionContext } from './section';
+import { sparklinePath } from './sparkline';
 import { formatAge } from './words';
 
 const WIDTH = 72;
@@ -61,7 +63,7 @@ export class RunRow implements Row<Run> {
   show(run: Run): void {
     this.run = run;
     const { adapter } = run;
-    const isDone = isOver(run);
+    const isDone = isOver(run.state);
     setAttribute(this.node, 'data-state', run.state);
     setAttribute(this.node, 'data-step', String(run.step));
     this.icon.show(run.state);
@@ -111,7 +113,7 @@ export class RunRow implements Row<Run> {
     const run = this.run;
     const args = { run: run.run_id, adapter: run.adapter };
     const going = [Commands.checkpoint];
-    const commands = [Commands.openRun, Commands.chat, Commands.insertShow, Commands.fork, ...(isOver(run) ? [] : going)];
+    const commands = [Commands.openRun, Commands.chat, Commands.insertShow, Commands.fork, ...(isOver(run.state) ? [] : going)];
     return commands.map(command => ({ command, args }));
   }
 

@@ -1,13 +1,13 @@
 /** The service: base models, what they hold, who waits, and the limits in use. */
 
 import { element, setAttribute, setText } from '../panels/dom';
-import { formatCount, formatMemory } from '../panels/format';
+import { formatCount, formatMemory, shortModelName } from '../panels/format';
 import { wordButton } from './buttons';
 import { Commands } from './ids';
 import { KeyedList, type Row } from './keyedList';
 import type { BaseModel, Limit, Overview } from './model';
 import { Section, type SectionContext } from './section';
-import { limitWord, shortModelName } from './words';
+import { limitWord } from './words';
 
 const PHASE_WORDS: Readonly<Record<string, string>> = {
   wanted: 'not loaded',

@@ -60,8 +60,3 @@ export function formatAge(at: string, now: number): string {
   }
   return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86_400)} d ago`;
 }
-
-/** The last part of a folder's or hub's name: `org/model` → `model`. */
-export function shortModelName(name: string): string {
-  return name.split('/').filter(part => part !== '').at(-1) ?? name;
-}

@@ -1,23 +1,17 @@
 /** An adapter as the cells of its row, and adapters in the order of their lineage. */
 
 import type { AdapterLine } from '../../adaptersWire';
-import { formatCount, formatMemory, NOTHING } from '../format';
-import { PLACE_WORDS } from './words';
+import { sortedBy, type Column } from '../columns';
+import { formatCount, formatMemory, NOTHING, shortModelName } from '../format';
 
-/** A column: its heading, what its cell says, and what it is sorted by. */
-export interface Column {
-  readonly heading: string;
-  readonly text: (one: AdapterLine) => string;
-  /** What is not known is null, and comes last whichever way it is sorted. */
-  readonly key: (one: AdapterLine) => number | string | null;
-}
+const PLACE_WORDS: Readonly<Record<AdapterLine['place'], string>> = { active: 'in a slot', resident: 'in memory', stored: 'on disk', '': '' };
 
 /** The first is the adapter's name, by which they stand in the order of their lineage. */
-export const COLUMNS: readonly Column[] = [
+export const COLUMNS: readonly Column<AdapterLine>[] = [
   { heading: 'adapter', text: one => one.name, key: () => null },
   { heading: 'from', text: parentOf, key: one => parentOf(one) || null },
   { heading: 'rank', text: one => String(one.rank), key: one => one.rank },
-  { heading: 'base model', text: one => shortModel(one.baseModel), key: one => one.baseModel },
+  { heading: 'base model', text: one => shortModelName(one.baseModel), key: one => one.baseModel },
   { heading: 'step', text: one => formatCount(one.step), key: one => one.step },
   { heading: 'state', text: one => one.state, key: one => one.state },
   { heading: 'where', text: one => PLACE_WORDS[one.place], key: one => one.place || null },
@@ -49,15 +43,8 @@ export function byLineage(adapters: readonly AdapterLine[]): readonly Placed[] {
 }
 
 /** In another order, and then flat. */
-export function sortedLines(adapters: readonly AdapterLine[], column: Column, isDescending: boolean): readonly Placed[] {
-  const sign = isDescending ? -1 : 1;
-  const ordered = [...adapters].sort((a, b) => {
-    const [one, other] = [column.key(a), column.key(b)];
-    if (one === null || other === null || one === other) {
-      return Number(one === null) - Number(other === null) || a.name.localeCompare(b.name);
-    }
-    return sign * (typeof one === 'number' && typeof other === 'number' ? one - other : String(one).localeCompare(String(other)));
-  });
+export function sortedLines(adapters: readonly AdapterLine[], column: Column<AdapterLine>, isDescending: boolean): readonly Placed[] {
+  const ordered = sortedBy(adapters, column, isDescending, (a, b) => a.name.localeCompare(b.name));
   return ordered.map(one => ({ one, depth: 0 }));
 }
 
@@ -70,11 +57,6 @@ export function adaptersLine(adapters: readonly AdapterLine[]): string {
 
 function parentOf(one: AdapterLine): string {
   return one.parent === '' ? '' : `${one.parent}@${one.parentStep}`;
-}
-
-/** A folder's name says more than where it is. */
-function shortModel(name: string): string {
-  return name.split('/').filter(part => part !== '').slice(-1)[0] ?? name;
 }
 
 function sizeOf(one: AdapterLine): string {

@@ -6,18 +6,14 @@ import { button } from '../button';
 import { element, setText } from '../dom';
 import { entry, labelled, onEnter } from '../entry';
 import { formatMemory } from '../format';
+import { formatChoice } from './formats';
 
-const FORMATS: readonly (readonly [name: string, what: string])[] = [
-  ['peft', 'the adapter alone (PEFT, vLLM)'],
-  ['merged', 'a whole model (transformers)'],
-  ['gguf', 'one file (llama.cpp)']
-];
 const POLL_MS = 400;
 
 export class ExportForm {
   readonly node: HTMLElement;
   private readonly title = element('span', 'jp-twinkle-steer-title');
-  private readonly format = element('select', 'jp-twinkle-entry', { 'data-entry': 'format' });
+  private readonly format = formatChoice('jp-twinkle-entry');
   private readonly folder = entry('folder', 'text');
   private readonly begin = button('export-begin', 'Export');
   private readonly end = button('export-cancel', 'Close');
@@ -31,7 +27,6 @@ export class ExportForm {
     private readonly asker: Asker,
     private readonly exportFolder: string
   ) {
-    this.format.append(...FORMATS.map(([name, what]) => element('option', '', { value: name }, `${name}: ${what}`)));
     this.format.onchange = () => this.suggest();
     this.format.onkeydown = event => event.stopPropagation();
     this.folder.oninput = () => {

@@ -45,12 +45,17 @@ export function linesOf(
   data: Pick<LossData, 'points' | 'evalPoints'>,
   smoothing = FIRST_SETTINGS.smoothing
 ): { readonly points: readonly Point[]; readonly smoothed: readonly Point[]; readonly evalPoints: readonly Point[] } {
-  const isSmoothed = smoothing > 0 && data.points.length >= MIN_SMOOTHED_POINTS;
+  const average = smoothed(data.points, smoothing);
   return {
     points: thin(data.points, MAX_DRAWN_POINTS),
-    smoothed: isSmoothed ? thin(smooth(data.points, smoothing * MOST_REACH), MAX_DRAWN_POINTS) : [],
+    smoothed: average === data.points ? [] : thin(average, MAX_DRAWN_POINTS),
     evalPoints: thin(data.evalPoints, MAX_DRAWN_POINTS)
   };
+}
+
+/** Their moving average; the points themselves where they are few, or none is wanted. */
+export function smoothed(points: readonly Point[], smoothing: number): readonly Point[] {
+  return smoothing > 0 && points.length >= MIN_SMOOTHED_POINTS ? smooth(points, smoothing * MOST_REACH) : points;
 }
 
 /** Centred moving average: unlike an exponential one it does not lag behind a falling loss. */

@@ -4,14 +4,12 @@ import type { Point } from '../../wire';
 import type { Chart, Curve } from '../chart/chart';
 import { formatLoss } from '../format';
 import type { RunView } from '../run/model';
-import { smooth } from '../run/lossChart';
+import { smoothed } from '../run/lossChart';
 import { lastStepOf } from '../svgFrame';
 import { lookOf } from '../sweep/looks';
 
 /** One row of steps for all curves, about as many as a plot has pixels. */
 const MAX_STEPS = 1000;
-const MIN_SMOOTHED_POINTS = 50;
-const MOST_REACH = 1 / 10;
 /** Runs whose numbers are in the sentence for those who do not see the drawing. */
 const MAX_TOLD = 8;
 
@@ -50,10 +48,6 @@ export function describeRuns(views: readonly RunView[]): string {
   const said = views.slice(0, MAX_TOLD).map(view => `${view.adapter} ${formatLoss(view.points.at(-1)?.[1])} at step ${view.step}`);
   const more = views.length > MAX_TOLD ? `, and ${views.length - MAX_TOLD} more` : '';
   return `Losses of ${views.length} runs over steps: ${said.join(', ')}${more}`;
-}
-
-function smoothed(points: readonly Point[], smoothing: number): readonly Point[] {
-  return smoothing > 0 && points.length >= MIN_SMOOTHED_POINTS ? smooth(points, smoothing * MOST_REACH) : points;
 }
 
 /** The points of every n-th step, the same steps for all curves, and the newest. */

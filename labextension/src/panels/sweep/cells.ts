@@ -1,22 +1,16 @@
 /** A member as the cells of its row: the same in the live table and in the saved picture. */
 
 import type { Sweep, SweepMember } from '../../sweepWire';
+import { sortedBy, type Column } from '../columns';
 import { formatCount, formatDuration, formatLearningRate, formatLoss, STATE_WORDS } from '../format';
+import { isOver } from '../run/model';
 
 const SHORT_HEADINGS: Readonly<Record<string, string>> = { learning_rate: 'learning rate', batch_size: 'batch' };
 
-/** A column: its heading, what its cell says of a member, and what it is sorted by. */
-export interface Column {
-  readonly heading: string;
-  readonly text: (one: SweepMember) => string;
-  /** What is not known is null, and comes last whichever way it is sorted. */
-  readonly key: (one: SweepMember) => number | string | null;
-}
-
 /** The columns, of which the second is the adapter's. */
-export function columnsOf(sweep: Sweep): readonly Column[] {
+export function columnsOf(sweep: Sweep): readonly Column<SweepMember>[] {
   const varied = sweep.varied.map(
-    (name): Column => ({
+    (name): Column<SweepMember> => ({
       heading: SHORT_HEADINGS[name] ?? name.replaceAll('_', ' '),
       text: one => formatSetting(one.settings[name]),
       key: one => settingKey(one.settings[name])
@@ -45,15 +39,8 @@ export function cells(sweep: Sweep, one: SweepMember): string[] {
 }
 
 /** The members in another order; of what is alike, the better one comes first. */
-export function sorted(members: readonly SweepMember[], { key }: Column, isDescending: boolean): readonly SweepMember[] {
-  const sign = isDescending ? -1 : 1;
-  return [...members].sort((a, b) => {
-    const [one, other] = [key(a), key(b)];
-    if (one === null || other === null || one === other) {
-      return Number(one === null) - Number(other === null) || a.rank - b.rank;
-    }
-    return sign * (typeof one === 'number' && typeof other === 'number' ? one - other : String(one).localeCompare(String(other)));
-  });
+export function sorted(members: readonly SweepMember[], column: Column<SweepMember>, isDescending: boolean): readonly SweepMember[] {
+  return sortedBy(members, column, isDescending, (a, b) => a.rank - b.rank);
 }
 
 /** Seconds until a member's last step at the present pace; null where that says nothing. */
@@ -83,10 +70,6 @@ export function sweepLine(sweep: Sweep): string {
     said.push(`best is ${sweep.best}`);
   }
   return said.join(', ');
-}
-
-export function isOver(state: string): boolean {
-  return state === 'finished' || state === 'stopped' || state === 'failed';
 }
 
 function isAhead(one: SweepMember): boolean {

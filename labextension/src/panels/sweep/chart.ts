@@ -5,13 +5,11 @@ import type { Point } from '../../wire';
 import type { Chart, Curve } from '../chart/chart';
 import type { Said } from '../chart/manyPlot';
 import { formatLoss } from '../format';
-import { smooth } from '../run/lossChart';
+import { smoothed } from '../run/lossChart';
 import { bestOf } from '../run/model';
 import { lastStepOf } from '../svgFrame';
 import { looksOf } from './looks';
 
-const MIN_SMOOTHED_POINTS = 50;
-const MOST_REACH = 1 / 10;
 const FAINT = 0.12;
 const MAX_TOLD = 12;
 
@@ -75,8 +73,4 @@ export function sweepSaidAt(sweep: Sweep, step: number): Said {
 
 function newestBy(one: SweepMember, step: number): Point | undefined {
   return step > one.step ? undefined : one.points.filter(point => point[0] <= step).at(-1);
-}
-
-function smoothed(points: readonly Point[], smoothing: number): readonly Point[] {
-  return smoothing > 0 && points.length >= MIN_SMOOTHED_POINTS ? smooth(points, smoothing * MOST_REACH) : points;
 }

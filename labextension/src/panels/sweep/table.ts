@@ -6,9 +6,10 @@
 import type { MemberAction, Sweep, SweepMember } from '../../sweepWire';
 import { button } from '../button';
 import { element, setText } from '../dom';
+import { isOver } from '../run/model';
 import { SortHead } from '../sortHead';
 import { curveTick } from '../swatch';
-import { columnsOf, isOver, sorted } from './cells';
+import { columnsOf, sorted } from './cells';
 import { looksOf } from './looks';
 
 interface Row {
