@@ -969,10 +969,6 @@
   vertical-align: middle;
 }
 
-.jp-twinkle-ranking tr.jp-twinkle-mod-off > td:nth-child(n + 3) {
-  opacity: 0.7;
-}
-
 .jp-twinkle-memory.jp-twinkle-mod-much .jp-twinkle-bar-fill {
   background: var(--jp-twinkle-warn);
 }
