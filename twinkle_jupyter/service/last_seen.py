@@ -1,7 +1,8 @@
-"""When each user was here last: written down at most twice a minute."""
+"""When each user was here last: written down at most twice a minute, beside the answer."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import OrderedDict
@@ -21,6 +22,8 @@ _EVERY_S = 30.0
 _LIVES_S = 90 * 86_400.0
 #: Users whose last note is known.
 _MAX_USERS = 4096
+#: How long a note may outlast its answer: on a full disk, a store tries again for minutes.
+_LONGEST_S = 1.0
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -41,18 +44,27 @@ class LastSeen:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Note, and pass on."""
         asker = cast("Asker | None", scope.get("state", {}).get("asker"))
-        if asker is not None:
-            await self._note(asker.owner)
-        await self._app(scope, receive, send)
+        if asker is None or not self._is_due(asker.owner):
+            await self._app(scope, receive, send)
+            return
+        note = asyncio.create_task(self._note(asker.owner))
+        try:
+            await self._app(scope, receive, send)
+            await asyncio.wait({note}, timeout=_LONGEST_S)
+        finally:
+            note.cancel()
 
-    async def _note(self, owner: str) -> None:
+    def _is_due(self, owner: str) -> bool:
         moment = time.monotonic()
         if moment - self._noted_at.get(owner, -_EVERY_S) < _EVERY_S:
-            return
+            return False
         self._noted_at[owner] = moment
         self._noted_at.move_to_end(owner)
         if len(self._noted_at) > _MAX_USERS:
             self._noted_at.popitem(last=False)
+        return True
+
+    async def _note(self, owner: str) -> None:
         key = f"{PREFIX}{quote(owner, safe='')}"
         try:
             await self._store.put(key, {"at": now()}, ttl_s=_LIVES_S)
