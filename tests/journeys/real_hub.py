@@ -219,16 +219,19 @@ class HubServer:
             )
         )
         shown: list[str] = []
-        while True:
+        # They come by two channels, in any order.
+        has_replied = is_idle = False
+        while not (has_replied and is_idle):
             text = await asyncio.wait_for(socket_.read_message(), 60)
             assert text is not None
             said = json.loads(text)
             if said["parent_header"].get("msg_id") != message:
                 continue
             shown.append(json.dumps(said["content"]))
-            if said["msg_type"] == "status" and said["content"]["execution_state"] == "idle":
-                await _close(socket_)
-                return "\n".join(shown)
+            has_replied |= said["msg_type"] == "execute_reply"
+            is_idle |= said["content"].get("execution_state") == "idle"
+        await _close(socket_)
+        return "\n".join(shown)
 
     async def _frames(self, path: str, until: Callable[[dict[str, object]], bool]) -> list[str]:
         socket_ = await self._socket(path)
