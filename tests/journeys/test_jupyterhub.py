@@ -19,17 +19,15 @@ import pytest
 
 from tests.client.live_service import LiveService
 from tests.journeys.conftest import wait_until
+from tests.journeys.micro_batches import read_micro_batches, read_runs
 from tests.journeys.real_hub import PREFIX, HubServer, RealHub
 from tests.records import SUMS
 from tests.service.admin_cases import ADMIN
 from tests.service.one_of_everything import Belongings, make_by_requests
 from tests.service.test_every_route import CASES, NO_ID, Walk
-from twinkle_jupyter.actors.names import trainer_name
 from twinkle_jupyter.client.sse import FrameParser
 from twinkle_jupyter.service.auth import OPEN_PATHS
-from twinkle_jupyter.store.interface import StateStore
-from twinkle_jupyter.store.records import RunRow, ends_run
-from twinkle_jupyter.store.sqlite import SqliteStore
+from twinkle_jupyter.store.records import ends_run
 
 pytestmark = [pytest.mark.ray, pytest.mark.model, pytest.mark.crash, pytest.mark.timeout(400)]
 
@@ -97,31 +95,10 @@ def _start(client: httpx.Client, adapter: str, steps: int = 3) -> httpx.Response
     return client.post("/api/v1/runs", json={"config": config, "records": SUMS})
 
 
-async def _read_store(hub: RealHub) -> tuple[list[str], list[set[str]]]:
-    """Return whose each run is, and whose each micro-batch was."""
-    store: StateStore = SqliteStore.open(hub.home / "twinkle" / "store.sqlite3")
-    rows = [RunRow.from_row(row) for _, row in await store.list_rows(RunRow.key(""))]
-    owners = {str(run.adapter_id): run.owner for run in rows}
-    kinds: dict[tuple[str, int], str] = {}
-    batches: list[set[str]] = []
-    after = 0
-    while page := await store.read(trainer_name("tiny"), after):
-        after = page[-1].position
-        for entry in (one.entry for one in page):
-            if entry["kind"] == "op":
-                op = cast("dict[str, str]", entry["op"])
-                kinds[str(entry["adapter"]), int(str(entry["sequence"]))] = op["kind"]
-            elif entry["kind"] == "plan":
-                keys = [(str(a), int(n)) for a, n in cast("list[tuple[str, int]]", entry["ops"])]
-                if {kinds[key] for key in keys} == {"forward_backward"}:
-                    batches.append({owners.get(adapter, "a client's") for adapter, _ in keys})
-    await store.close()
-    return list(owners.values()), batches
-
-
-def _owners(hub: RealHub) -> list[str]:
-    """Return whose each run is."""
-    return asyncio.run(_read_store(hub))[0]
+def _owners(hub: RealHub) -> dict[str, str]:
+    """Return whose each run is, by its adapter's id."""
+    runs = asyncio.run(read_runs(hub.home / "twinkle"))
+    return {adapter: run.owner for adapter, run in runs.items()}
 
 
 def test_both_train_in_the_same_micro_batches_with_no_set_up_and_outlive_their_server(
@@ -152,8 +129,10 @@ def test_both_train_in_the_same_micro_batches_with_no_set_up_and_outlive_their_s
         client = clients[name]
         wait_until(lambda: _is_finished(client, f"{name}s"), 120, "the end")  # noqa: B023
         assert _run(client, f"{name}s")["step"] == STEPS
-    _, batches = asyncio.run(_read_store(hub))
-    shared = sum(owners == {"hub:anna", "hub:ben"} for owners in batches)
+    owners = _owners(hub)
+    batches = asyncio.run(read_micro_batches(hub.home / "twinkle", "tiny"))
+    both = {"hub:anna", "hub:ben"}
+    shared = sum({owners[adapter] for adapter in adapters} == both for adapters in batches)
     print(f"{shared} of {len(batches)} micro-batches are of both; stopped at {stopped_at}")  # noqa: T201
     assert shared >= 3, "on a busy machine, who is late for a plan takes the next one"
 

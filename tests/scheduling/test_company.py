@@ -48,3 +48,28 @@ def test_nobody_waits_for_who_is_gone_or_at_work() -> None:
     company.gone(B)
     company.gone(C)
     assert company.wait_s(1.0) == 0
+
+
+def test_steps_shorter_than_the_way_there_and_back_are_waited_for_by_those_as_far_away() -> None:
+    company = _company(0.003)
+    company.answered(A, 1.0)
+    company.came(A, 1.016)  # nobody waited: it is not slow
+    company.answered(A, 1.02)
+    company.answered(B, 1.012)
+    company.came(B, 1.026)  # away for 14 ms, and waits as long as half of that for others
+    assert company.wait_s(1.026) == pytest.approx(1.02 + 0.021 - 1.026)
+    company.came(A, 1.036)
+    assert company.wait_s(1.036) == 0
+
+
+def test_who_is_near_does_not_wait_for_who_is_far_away() -> None:
+    company = _company(0.003)
+    company.answered(A, 1.0)
+    company.answered(B, 1.0)
+    company.came(A, 1.004)
+    assert company.wait_s(1.004) == pytest.approx(0.002)
+    company.came(B, 1.04)
+    company.answered(A, 1.05)
+    company.answered(B, 1.05)
+    company.came(A, 1.054)
+    assert company.wait_s(1.054) == 0, "it was slow"
