@@ -128,7 +128,7 @@ def _check_refusals(told: Told) -> None:
         "metric": "metric_cls='Evil' is not one of LossMetric, ",
         "processor": "processor_cls='Evil' is not one of InputProcessor.",
         "patch": "patch_cls='Evil' is not applied",
-        "dropout": "An adapter here cannot have lora_dropout=0.5.",
+        "dora": "An adapter here cannot have use_dora=True.",
         "save_dir": "save_dir is not taken",
         "no_config": "config is missing",
         "load": "'/etc' is not the path of a checkpoint",

@@ -64,6 +64,9 @@ def _dpo(
     )
     logits = settings.get("beta", 0.1) * (chosen - rejected)
     smoothing = settings.get("label_smoothing", 0.0)
-    return -(1 - smoothing) * torch.log(torch.sigmoid(logits)) - smoothing * torch.log(
-        torch.sigmoid(-logits)
+    likelihood = (torch.tensor(examples[0].weights, dtype=rows[0].dtype) * rows[0]).sum()
+    return (
+        -(1 - smoothing) * torch.log(torch.sigmoid(logits))
+        - smoothing * torch.log(torch.sigmoid(-logits))
+        - settings.get("sft_weight", 0.0) * likelihood
     )

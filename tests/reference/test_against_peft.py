@@ -77,7 +77,7 @@ COMPANY: Mapping[AdapterId, Trainee] = {
     AdapterId("r16"): Trainee(
         AdapterSpec(16, 32.0, seed=6),
         loss="dpo",
-        loss_settings={"beta": 0.2, "label_smoothing": 0.1},
+        loss_settings={"beta": 0.2, "label_smoothing": 0.1, "sft_weight": 0.05},
     ),
     AdapterId("r32"): Trainee(
         AdapterSpec(32, 32.0, seed=7, first_layer=1),

@@ -19,6 +19,8 @@ class PeftConfigBody(BaseModel):
     r: int = Field(default=8, ge=1, le=256)
     lora_alpha: float = Field(default=8, gt=0, allow_inf_nan=False)
     use_rslora: bool = False
+    #: Taken, and not applied: upstream's service trains with that of its slots, which is none.
+    lora_dropout: float | None = Field(default=None, ge=0, lt=1)
     target_modules: str | list[str] | None = None
 
     @property
@@ -37,7 +39,6 @@ class PeftConfigBody(BaseModel):
 
 #: Settings of a `LoraConfig` that change what is trained, and what each may be here.
 _ONLY: dict[str, tuple[JsonValue, ...]] = {
-    "lora_dropout": (None, 0, 0.0),
     "bias": (None, "none"),
     "modules_to_save": (None, []),
     "layers_to_transform": (None, []),

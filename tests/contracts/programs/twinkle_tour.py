@@ -34,7 +34,7 @@ told["models"] = [one.model_name for one in client.get_server_capabilities().sup
 
 # The loop that everybody has.
 model = MultiLoraTransformersModel(base_model)
-lora = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear")
+lora = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", lora_dropout=0.05)
 model.add_adapter_to_model("pirate", lora, gradient_accumulation_steps=1)
 model.add_adapter_to_model("pirate", lora)
 told["other_shape"] = refusal(model.add_adapter_to_model, "pirate", LoraConfig(r=8))
@@ -195,7 +195,7 @@ refused = {
     "metric": refusal(model.add_metric, "Evil"),
     "processor": refusal(model.set_processor, "Evil"),
     "patch": refusal(model.apply_patch, "Evil"),
-    "dropout": refusal(model.add_adapter_to_model, "d", LoraConfig(r=4, lora_dropout=0.5)),
+    "dora": refusal(model.add_adapter_to_model, "d", LoraConfig(r=4, use_dora=True)),
     "save_dir": refusal(model.add_adapter_to_model, "d", lora, save_dir="/srv/there"),
     "no_config": refusal(model.add_adapter_to_model, "d", None),
     "load": refusal(model.load, "/etc"),

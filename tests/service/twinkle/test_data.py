@@ -92,6 +92,38 @@ def test_sources_are_mixed_and_long_rows_are_cut(anna: TwinkleUser) -> None:
     assert _call(anna, dataset, "__len__") == sum(length <= limit for length in lengths) < 6
 
 
+def test_two_answers_are_encoded_side_by_side(anna: TwinkleUser) -> None:
+    rows = [{"prompt": "Hi", "answer_zh": "Arr 🏴", "answer_en": "Good day to you"}] * 2
+    dataset = _make(anna, dataset_meta=_meta(rows))
+    told = {"preprocess_func": "EmojiDPOProcessor", "init_args": {"system": "Be a pirate."}}
+    _call(anna, dataset, "map", **told)
+    _call(anna, dataset, "set_template", template_func="Template")
+    raw = _call(anna, dataset, "__getitem__", idx=1)
+    alone = _make(anna, dataset_meta=_meta([raw["positive"], raw["negative"]]))
+    _call(anna, alone, "set_template", template_func="Template")
+    for one in (dataset, alone):
+        _call(anna, one, "encode")
+    pair = _call(anna, dataset, "__getitem__", idx=1)
+    for place, which in enumerate(("positive", "negative")):
+        expected = _call(anna, alone, "__getitem__", idx=place)
+        assert pair[which] == {name: expected[name] for name in pair[which]}
+    # A pair goes or stays as a whole.
+    shorter = min(pair["positive"]["length"], pair["negative"]["length"])
+    for truncation, length in (("delete", 0), ("right", 2)):
+        other = _make(anna, dataset_meta=_meta(rows))
+        _call(anna, other, "map", **told)
+        cut = {"max_length": shorter, "truncation_strategy": truncation}
+        _call(anna, other, "set_template", template_func="Template", **cut)
+        _call(anna, other, "encode")
+        assert _call(anna, other, "__len__") == length
+    other = _make(anna, dataset_meta=_meta(rows))
+    _call(anna, other, "map", **told)
+    split = {"max_length": shorter, "truncation_strategy": "split"}
+    _call(anna, other, "set_template", template_func="Template", **split)
+    answer = anna.processor("call", processor_id=other, function="encode")
+    assert (answer.status_code, "a pair cannot be" in answer.json()["detail"]) == (422, True)
+
+
 def test_a_data_set_in_the_box_wraps_around(anna: TwinkleUser) -> None:
     many = {"_slice_type_": "range", "start": 0, "stop": 1000, "step": 1}
     dataset = _make(anna, dataset_meta=json.dumps({"dataset_id": "pirate", "data_slice": many}))

@@ -154,12 +154,22 @@ def test_of_two_answers_the_better_one_gains(anna: TwinkleUser) -> None:
     assert losses == sorted(losses, reverse=True)
     # A mean over pairs: twice the same ones are no more than once.
     norms = []
-    for times in (1, 2):
-        wide = {"logps": times * reference["logps"]}
-        anna.result("forward_backward", inputs=times * [ROW, OTHER], ref_outputs=wide)
+    wide = {"logps": 2 * reference["logps"]}
+    for times, outputs in ((1, reference), (2, wide)):
+        anna.result("forward_backward", inputs=times * [ROW, OTHER], ref_outputs=outputs)
         norms.append(_norm(anna))
         anna.do("zero_grad")
     assert norms[1] == pytest.approx(norms[0], rel=1e-4)
+    # The likelihood of the chosen answers beside it: a mean over their labels.
+    anna.do("set_loss", loss_cls="DPOLoss", beta=0.5)
+    plain = anna.result("forward_backward", inputs=2 * [ROW, OTHER], ref_outputs=wide)
+    anna.do("zero_grad")
+    anna.do("set_loss", loss_cls="DPOLoss", beta=0.5, sft_weight=2.0)
+    both = anna.result("forward_backward", inputs=2 * [ROW, OTHER], ref_outputs=wide)
+    anna.do("zero_grad")
+    learned = [place for place, label in enumerate(ROW["labels"]) if label != -100]
+    likelihood = sum(plain["logps"][0][place] for place in learned) / len(learned)
+    assert both["loss"] == pytest.approx(plain["loss"] - 2.0 * likelihood, rel=1e-4)
     odd = anna.model("forward_backward", inputs=[ROW], ref_outputs={"logps": [[0.0] * 5]})
     assert odd.status_code == 422
     assert "pairs" in odd.json()["detail"]

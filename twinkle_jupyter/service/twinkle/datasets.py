@@ -32,6 +32,8 @@ CLASSES: Mapping[str, bool] = {
     "IterablePackingDataset": True,
 }
 _READS = ("ground_truth", "user_data")
+#: Of a row of two answers, the better one first.
+_PAIR = ("positive", "negative")
 
 
 @dataclass(slots=True)
@@ -143,11 +145,32 @@ def _encode(built: BuiltDataset, arguments: Arguments, template: PromptTemplate 
     rows: list[Row] = []
     for number, row in enumerate(built._unpacked, start=1):  # noqa: SLF001 - of this module
         kept = {name: value for name, value in row.items() if name not in dropped}
-        for part in encode(template, row, f"Row {number}"):
+        for part in _features_of(row, f"Row {number}", lambda *one: encode(template, *one)):
             if len(rows) >= MAX_ROWS:
                 raise InvalidDataError(f"The rows make more than {MAX_ROWS} parts.")
-            rows.append({**kept, **as_feature(part.tokens, part.labels)})
+            rows.append({**kept, **part})
     built.replace_rows(rows)
+
+
+def _features_of(
+    row: Row, name: str, encode: Callable[[Row, str], list[TokenRow]]
+) -> list[dict[str, JsonValue]]:
+    """Return a conversation's parts, or the two answers of a pair in one."""
+    if not set(_PAIR) <= row.keys():
+        return [as_feature(part.tokens, part.labels) for part in encode(row, name)]
+    found: dict[str, JsonValue] = {}
+    for which in _PAIR:
+        one = row[which]
+        parts = encode(one, f"{name}.{which}") if isinstance(one, dict) else []
+        if len(parts) > 1:
+            raise InvalidDataError(
+                f"{name}.{which} would be split, and a pair cannot be.",
+                "Take another truncation_strategy, or raise max_length.",
+            )
+        if not parts:
+            return []
+        found[which] = as_feature(parts[0].tokens, parts[0].labels)
+    return [found]
 
 
 def _check(built: BuiltDataset, _: Arguments, template: PromptTemplate | None) -> None:
@@ -157,7 +180,7 @@ def _check(built: BuiltDataset, _: Arguments, template: PromptTemplate | None) -
 
     def is_fine(row: Row) -> bool:
         try:
-            return bool(use.encode(template, row, "A row"))
+            return bool(_features_of(row, "A row", lambda *one: use.encode(template, *one)))
         except InvalidDataError:
             return False
 

@@ -110,6 +110,10 @@ def _dpo(rows: Sequence[TokenRow], settings: Arguments, given: Arguments) -> Los
         "beta": _number(settings, "beta", 0.1),
         "label_smoothing": _number(settings, "label_smoothing", 0.0),
     }
+    if sft_weight := _number(settings, "sft_weight", 0.0):
+        # A mean over the labels of all chosen rows there, a sum over a pair's own here.
+        num_chosen = sum(len(row.places) for row in rows[0::2])
+        numbers["sft_weight"] = sft_weight * len(rows) / 2 / max(num_chosen, 1)
     return LossPlan(weigh(rows, ones, sampled=sampled), "dpo", numbers, num_units=len(rows) / 2)
 
 
@@ -145,7 +149,7 @@ _DPO = _Loss(
         "beta": ...,
         "label_smoothing": ...,
         "loss_type": "sigmoid",
-        "sft_weight": 0,
+        "sft_weight": ...,
         "reference_free": ...,
         "ignore_index": IGNORED,
     },

@@ -96,6 +96,23 @@ def _countdown(row: Row, _: Settings) -> dict[str, JsonValue]:
     return {"messages": _talk(("system", _COUNTDOWN), ("user", task)), "user_data": [data]}
 
 
+def _emoji_dpo(row: Row, settings: Settings) -> dict[str, JsonValue]:
+    def told(setting: str, default: str) -> str:
+        return _text(row, str(settings.get(setting) or default))
+
+    system = str(settings.get("system") or "")
+    asked = [("system", system)] if system else []
+    asked.append(("user", told("prompt_key", "prompt")))
+    answers = {
+        "positive": told("chosen_key", "answer_zh"),
+        "negative": told("rejected_key", "answer_en"),
+    }
+    return {
+        which: {"messages": _talk(*asked, ("assistant", answer))}
+        for which, answer in answers.items()
+    }
+
+
 #: By class name: what it makes of a row, and what it can be told.
 PREPROCESSORS: Mapping[str, tuple[Preprocess, tuple[str, ...]]] = {
     "SelfCognitionProcessor": (_self_cognition, ("model_name", "model_author")),
@@ -104,6 +121,7 @@ PREPROCESSORS: Mapping[str, tuple[Preprocess, tuple[str, ...]]] = {
     "CompetitionMathGRPOProcessor": (_competition_math_grpo, ()),
     "GSM8KProcessor": (_gsm8k, ("system", "add_assistant")),
     "CountdownProcessor": (_countdown, ()),
+    "EmojiDPOProcessor": (_emoji_dpo, ("system", "chosen_key", "rejected_key", "prompt_key")),
 }
 
 
