@@ -1,12 +1,15 @@
 /** A chart drawn by our own small SVG: for hosts where a drawing library would be too much to send. */
 
 import { noteDrawn, type Chart, type CreatePlot, type Plot, type PlotColours, type PlotEvents, type PlotHost } from './chart';
+import type { Size } from '../svgFrame';
 import { chartSvg, stepAt } from './chartSvg';
 
 const MIN_WIDTH = 240;
 
 class SvgPlot implements Plot {
   private last: { readonly chart: Chart; readonly colours: PlotColours } | null = null;
+  /** Kept until the next `resize`: to ask for it after a change makes the browser lay out the page. */
+  private known: Size | null = null;
 
   constructor(
     private readonly host: PlotHost,
@@ -20,10 +23,11 @@ class SvgPlot implements Plot {
   draw(chart: Chart, colours: PlotColours): void {
     this.last = { chart, colours };
     noteDrawn(this.host, chart);
-    this.host.innerHTML = chartSvg(chart, colours, { width: this.width, height: this.host.clientHeight });
+    this.host.innerHTML = chartSvg(chart, colours, this.size);
   }
 
   resize(): void {
+    this.known = null;
     if (this.last !== null) {
       this.draw(this.last.chart, this.last.colours);
     }
@@ -36,8 +40,12 @@ class SvgPlot implements Plot {
     this.host.replaceChildren();
   }
 
-  private get width(): number {
-    return Math.max(MIN_WIDTH, this.host.clientWidth);
+  private get size(): Size {
+    if (this.known === null) {
+      const { clientWidth, clientHeight } = this.host;
+      this.known = { width: Math.max(MIN_WIDTH, clientWidth), height: clientHeight };
+    }
+    return this.known;
   }
 
   private stepOf(event: MouseEvent): { readonly step: number; readonly left: number } | null {
@@ -45,7 +53,7 @@ class SvgPlot implements Plot {
       return null;
     }
     const left = event.clientX - this.host.getBoundingClientRect().left;
-    return { step: stepAt(this.last.chart.last, this.width, left), left };
+    return { step: stepAt(this.last.chart.last, this.size.width, left), left };
   }
 
   private readonly onClick = (event: MouseEvent): void => {
