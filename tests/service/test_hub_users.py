@@ -129,9 +129,9 @@ async def test_who_is_not_let_in_is_told_in_json_and_no_token_is_logged(
         answer = await beside.ask("GET", "/api/v1/runs", token)
         assert answer.status_code == status, token
         assert answer.headers["content-type"] == "application/json"
+    assert hub.asked["user"] == 4, "neither an API key nor what can be no token is asked about"
     assert "custom:twinkle:use" in (await beside.ask("GET", "/v1/models", "without-scope")).text
     assert not [token for token in expected if token and token in caplog.text]
-    assert hub.asked["user"] == 4, "neither an API key nor what can be no token is asked about"
     assert not [token for token in hub.tokens if token in str(vars(beside.hub_users._answers))]
 
 

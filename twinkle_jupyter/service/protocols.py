@@ -42,12 +42,13 @@ def include_routes(app: FastAPI) -> None:
     """Have the application answer every protocol."""
     app.include_router(health_routes.router)
     app.include_router(metric_routes.router)
-    for native in _NATIVE:
-        app.include_router(
-            native.router, prefix=_PREFIX, responses={"default": {"model": ErrorBody}}
-        )
+    # Routes are looked through in this order: first those that are asked many times a second.
     for router in (*TINKER_ROUTERS, *TWINKLE_ROUTERS):
         app.include_router(router, prefix=_PREFIX)
     for openai in _OPENAI:
         for prefix in _OPENAI_PREFIXES:
             app.include_router(openai.router, prefix=prefix)
+    for native in _NATIVE:
+        app.include_router(
+            native.router, prefix=_PREFIX, responses={"default": {"model": ErrorBody}}
+        )

@@ -7,6 +7,7 @@ back has them, too. Samples are in the store.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from twinkle_jupyter.errors import (
     ConflictError,
@@ -14,7 +15,6 @@ from twinkle_jupyter.errors import (
     ServiceUnavailableError,
     TwinkleError,
 )
-from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import (
     CheckpointSaved,
     ForwardBackwardResult,
@@ -26,6 +26,7 @@ from twinkle_jupyter.service.clients.saved_weights import WeightsPath, finish_sa
 from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.service.patience import patiently
+from twinkle_jupyter.service.tinker.coming_outcomes import ComingOutcomes
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.reply import JSON_TYPE, Reply
 from twinkle_jupyter.service.tinker.samples import Samples
@@ -35,6 +36,8 @@ from twinkle_jupyter.wire.tinker_codec import PROTOBUF, encode_loss_output
 
 #: A client reads for 45 s; before that it is told to ask again.
 HOLD_S = 30.0
+#: Log-probabilities that are encoded within a millisecond.
+_SHORT = 512
 _SAVES = {
     "weights": "save_weights",
     "sampler_weights": "save_weights_for_sampler",
@@ -49,6 +52,7 @@ class Futures:
         parts: Of the service.
         adapters: That clients train.
         samples: Under way and newly done.
+        coming: Answers that are awaited already.
         hold_s: How long a client is kept waiting.
     """
 
@@ -57,11 +61,13 @@ class Futures:
         parts: ServiceParts,
         adapters: ClientAdapters,
         samples: Samples,
+        coming: ComingOutcomes,
         hold_s: float = HOLD_S,
     ) -> None:
         self._parts = parts
         self._adapters = adapters
         self._samples = samples
+        self._coming = coming
         #: How long a client is kept waiting.
         self.hold_s = hold_s
 
@@ -103,7 +109,10 @@ class Futures:
         answer = await self._outcome(row, name.sequence_id)
         match answer:
             case ForwardBackwardResult() if name.kind == "forward_backward":
-                return await asyncio.to_thread(_encode, answer, int(name.detail), as_protobuf)
+                encode = partial(_encode, answer, int(name.detail), as_protobuf=as_protobuf)
+                # A way to a thread and back takes longer than a short answer.
+                is_short = sum(map(len, answer.logprobs)) <= _SHORT
+                return encode() if is_short else await asyncio.to_thread(encode)
             case OptimStepResult() if name.kind == "optim_step":
                 return Reply.of({"metrics": _metrics(answer, float.fromhex(name.detail))})
             case CheckpointSaved() if name.kind == "save_weights":
@@ -134,13 +143,12 @@ class Futures:
     async def _outcome(self, row: ClientAdapterRow, sequence_id: int) -> OpAnswer:
         row = await self._adapters.get(row.owner, row.adapter_id)
         trainer = await self._adapters.trainer_of(row)
-        number = sequence_id - row.id_offset
-        if number < 1:
+        if sequence_id - row.id_offset < 1:
             raise ConflictError(f"seq_id={sequence_id} was before weights were loaded.")
-        return await trainer.outcome(AdapterId(row.adapter_id), number)
+        return await self._coming.get(row, sequence_id, trainer)
 
 
-def _encode(answer: ForwardBackwardResult, num_targets: int, as_protobuf: bool) -> Reply:  # noqa: FBT001 - to_thread
+def _encode(answer: ForwardBackwardResult, num_targets: int, *, as_protobuf: bool) -> Reply:
     metrics = {
         "loss:sum": answer.loss_sum,
         "num_tokens:sum": float(answer.num_tokens),

@@ -10,15 +10,15 @@ from twinkle_jupyter.runtime.handles import (
     OptimStep,
     Refusal,
 )
-from twinkle_jupyter.service.clients.client_adapters import ClientAdapters
 from twinkle_jupyter.service.clients.handing_over import hand_over
 from twinkle_jupyter.service.tinker.future_names import FutureName
+from twinkle_jupyter.service.tinker.state import TinkerState
 from twinkle_jupyter.store.client_rows import ClientAdapterRow
 from twinkle_jupyter.wire.tinker_bodies import OptimStepBody
 from twinkle_jupyter.wire.tinker_codec import LossRequest
 
 
-async def accept(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> None:
+async def accept(state: TinkerState, row: ClientAdapterRow, op: Op) -> None:
     """Hand an op to the trainer, under the client's sequence id; return once it cannot be lost.
 
     Raises:
@@ -27,24 +27,27 @@ async def accept(adapters: ClientAdapters, row: ClientAdapterRow, op: Op) -> Non
         ConflictError: Another op was sent under that id.
         QuotaExceededError: The user has as much queued, or had as much, as they may.
     """
+    adapters = state.adapters
     admission = await adapters.queue.admit(row.owner, op)
     try:
         made = await hand_over(adapters, row, op)
     except BaseException:
         await admission.finish()
         raise
+    trainer = await adapters.trainer_of(made)
+    state.coming.ask(made, op.sequence_id, trainer)
     if adapters.queue.counts(row.owner, op):
-        adapters.queue.watch(admission, await adapters.trainer_of(made), op, made.id_offset)
+        adapters.queue.watch(admission, trainer, op, made.id_offset)
     await adapters.used(made)
 
 
 async def accept_loss(
-    adapters: ClientAdapters, row: ClientAdapterRow, request: LossRequest
+    state: TinkerState, row: ClientAdapterRow, request: LossRequest
 ) -> FutureName:
     """Take in a forward pass, with or without a backward one; or that it was refused."""
     adapter_id, number = AdapterId(row.adapter_id), request.seq_id
     op: Op
-    problem = request.problem or adapters.queue.problem_of(row.owner, request.examples)
+    problem = request.problem or state.adapters.queue.problem_of(row.owner, request.examples)
     if problem:
         op = Refusal(adapter_id, number, problem)
     else:
@@ -57,12 +60,12 @@ async def accept_loss(
             forward_only=request.forward_only,
             scores_all=True,
         )
-    await accept(adapters, row, op)
+    await accept(state, row, op)
     return FutureName("forward_backward", number, row.adapter_id, str(request.num_targets))
 
 
 async def accept_optim_step(
-    adapters: ClientAdapters, row: ClientAdapterRow, body: OptimStepBody
+    state: TinkerState, row: ClientAdapterRow, body: OptimStepBody
 ) -> FutureName:
     """Take in an optimizer step, with whatever gradient there is."""
     adapter_id, adam = AdapterId(row.adapter_id), body.adam_params
@@ -74,6 +77,6 @@ async def accept_optim_step(
     else:
         settings = AdamWSettings(**adam.model_dump())
         op = OptimStep(adapter_id, body.seq_id, settings, needs_gradient=False)
-    await accept(adapters, row, op)
+    await accept(state, row, op)
     rate = adam.learning_rate if adam is not None else 0.0
     return FutureName("optim_step", body.seq_id, row.adapter_id, rate.hex())

@@ -12,6 +12,7 @@ from twinkle_jupyter.service.clients.row_cleanup import RowCleanup
 from twinkle_jupyter.service.clients.session_keeper import SessionKeeper
 from twinkle_jupyter.service.clients.sessions import Sessions
 from twinkle_jupyter.service.parts import ServiceParts
+from twinkle_jupyter.service.tinker.coming_outcomes import ComingOutcomes
 from twinkle_jupyter.service.tinker.futures import Futures
 from twinkle_jupyter.service.tinker.samples import Samples
 from twinkle_jupyter.service.tinker.sampling_sessions import SamplingSessions
@@ -23,6 +24,7 @@ class TinkerState:
 
     sessions: Sessions
     adapters: ClientAdapters
+    coming: ComingOutcomes
     futures: Futures
     samples: Samples
     sampling_sessions: SamplingSessions
@@ -33,11 +35,12 @@ class TinkerState:
     def of(cls, parts: ServiceParts) -> Self:
         """Put it together."""
         sessions, adapters = Sessions(parts.store), ClientAdapters(parts)
-        samples = Samples(parts.store, parts.quotas)
+        samples, coming = Samples(parts.store, parts.quotas), ComingOutcomes()
         return cls(
             sessions,
             adapters,
-            Futures(parts, adapters, samples),
+            coming,
+            Futures(parts, adapters, samples, coming),
             samples,
             SamplingSessions(parts),
             SessionKeeper(parts, sessions, adapters),

@@ -100,7 +100,7 @@ async def forward_backward(
         content = await read_json(body)
         decoded = await asyncio.to_thread(decode_json, content, forward_only=False)
     row = await state.adapters.get(owner, decoded.model_id)
-    return (await ops.accept_loss(state.adapters, row, decoded)).as_body()
+    return (await ops.accept_loss(state, row, decoded)).as_body()
 
 
 @router.post("/forward", openapi_extra=body_schema(PassBody))
@@ -109,14 +109,14 @@ async def forward(request: Request, state: State, owner: Owner) -> dict[str, Jso
     content = await read_json(await request.body())
     decoded = await asyncio.to_thread(decode_json, content, forward_only=True)
     row = await state.adapters.get(owner, decoded.model_id)
-    return (await ops.accept_loss(state.adapters, row, decoded)).as_body()
+    return (await ops.accept_loss(state, row, decoded)).as_body()
 
 
 @router.post("/optim_step")
 async def optim_step(body: OptimStepBody, state: State, owner: Owner) -> dict[str, JsonValue]:
     """Take in an optimizer step."""
     row = await state.adapters.get(owner, body.model_id)
-    return (await ops.accept_optim_step(state.adapters, row, body)).as_body()
+    return (await ops.accept_optim_step(state, row, body)).as_body()
 
 
 @router.post("/load_weights")

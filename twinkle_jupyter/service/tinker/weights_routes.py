@@ -67,7 +67,7 @@ async def save_weights_for_sampler(
         return await _save(parts, state, row, "sampler_weights", body)
     number = body.sampling_session_seq_id
     session, op = await state.sampling_sessions.plan_unnamed(row, number, body.seq_id)
-    await accept(state.adapters, row, op)
+    await accept(state, row, op)
     detail = session.sampling_session_id
     return FutureName("save_weights", body.seq_id, row.adapter_id, detail).as_body()
 
@@ -80,7 +80,7 @@ async def save_weights_external(
     row = await state.adapters.get(owner, body.model_id)
     if body.age_encryption_recipients:
         problem = "age_encryption_recipients is not there: weights are saved as they are."
-        await accept(state.adapters, row, Refusal(AdapterId(row.adapter_id), body.seq_id, problem))
+        await accept(state, row, Refusal(AdapterId(row.adapter_id), body.seq_id, problem))
         detail = f"external_weights/{body.path}"
         return FutureName("save_weights", body.seq_id, row.adapter_id, detail).as_body()
     return await _save(parts, state, row, "external_weights", body)
@@ -125,7 +125,7 @@ async def _save(
         problem = f"path={name!r} is no name for a checkpoint."
         hint = "Letters, digits, and . _ : - after the first, at most 128."
         op = Refusal(AdapterId(row.adapter_id), body.seq_id, problem, hint)
-    await accept(state.adapters, row, op)
+    await accept(state, row, op)
     return FutureName("save_weights", body.seq_id, row.adapter_id, f"{kind}/{name}").as_body()
 
 

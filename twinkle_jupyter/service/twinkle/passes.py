@@ -35,7 +35,7 @@ async def forward_backward(
     state: TwinkleState, row: ClientAdapterRow, inputs: JsonValue, given: Arguments
 ) -> Output:
     """Add the gradient of these rows' loss; return loss and log-probabilities."""
-    rows = await read_rows(state, row, await state.setups.get(row), inputs)
+    rows = await read_rows(state, row, inputs)
     async with await admit(state.parts.quotas, row.owner, rows), state.turns.of(row):
         setup = await state.setups.get(row)
         plan = plan_loss(setup.loss, setup.loss_settings, rows, given)
@@ -55,7 +55,7 @@ async def forward(
     """Return the log-probabilities of what the rows have as labels; keep the rows for a loss."""
     allowed = {**OF_A_PASS, "disable_lora": False if is_training else (True, False)}
     refuse_others(given, allowed, "A forward pass")
-    rows = await read_rows(state, row, await state.setups.get(row), inputs)
+    rows = await read_rows(state, row, inputs)
     async with await admit(state.parts.quotas, row.owner, rows), state.turns.of(row):
         if given.get("disable_lora"):
             sampler = (await served(state.parts, row.base_model)).sampler
@@ -72,7 +72,7 @@ async def calculate_loss(state: TwinkleState, row: ClientAdapterRow, given: Argu
     async with state.turns.of(row):
         kept = await _last_pass(state, row)
         setup = await state.setups.get(row)
-        rows = await read_rows(state, row, setup, kept.inputs)
+        rows = await read_rows(state, row, kept.inputs)
         plan = plan_loss(setup.loss, setup.loss_settings, rows, given)
         async with await admit(state.parts.quotas, row.owner, rows):
             answer = await _run(state, row, plan, forward_only=True)
@@ -97,7 +97,7 @@ async def backward(state: TwinkleState, row: ClientAdapterRow, given: Arguments)
                 "Call forward and calculate_loss first.",
             )
         setup = await state.setups.get(row)
-        rows = await read_rows(state, row, setup, kept.inputs)
+        rows = await read_rows(state, row, kept.inputs)
         arguments = cast("Arguments", kept.loss_arguments)
         plan = plan_loss(setup.loss, setup.loss_settings, rows, arguments)
         async with await admit(state.parts.quotas, row.owner, rows):
@@ -110,9 +110,7 @@ def _read_features(found: Sequence[Mapping[str, JsonValue]]) -> list[TokenRow]:
     return [part for i, one in enumerate(found) for part in read_feature(one, f"inputs[{i}]")]
 
 
-async def read_rows(
-    state: TwinkleState, row: ClientAdapterRow, setup: TrainingSetupRow, inputs: object
-) -> list[TokenRow]:
+async def read_rows(state: TwinkleState, row: ClientAdapterRow, inputs: object) -> list[TokenRow]:
     """Return the rows of a pass, conversations encoded as the adapter's template says.
 
     Raises:
@@ -122,6 +120,7 @@ async def read_rows(
     if all(map(is_encoded, found)):
         rows = await asyncio.to_thread(_read_features, found)
     else:
+        setup = await state.setups.get(row)
         use = TemplateUse.read(setup.template_settings)
         model = setup.template_settings.get("model_id")
         template = await template_of(state.parts, row.base_model, cast("str | None", model))

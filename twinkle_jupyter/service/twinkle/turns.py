@@ -29,6 +29,9 @@ _ANSWER_WAIT_S = 590.0
 #: Adapters whose next number is remembered; for others the trainer is asked.
 _MAX_REMEMBERED = 1000
 
+#: An adapter, with its owner.
+_Key = tuple[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -50,16 +53,29 @@ class Turns:
 
     def __init__(self, adapters: ClientAdapters) -> None:
         self._adapters = adapters
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
+        #: Those whose turn it is, and whose rows others may have changed while that came.
+        self._changed: set[_Key] = set()
         #: By owner and adapter: its offset, and the trainer's next number if nobody else sent ops.
-        self._next_ids: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
+        self._next_ids: OrderedDict[_Key, tuple[int, int]] = OrderedDict()
 
     @asynccontextmanager
     async def of(self, row: ClientAdapterRow) -> AsyncGenerator[None]:
-        """Wait for the adapter's turn, and keep it."""
-        lock = self._locks.setdefault(f"{row.owner}/{row.adapter_id}", asyncio.Lock())
+        """Wait for the adapter's turn, and keep it.
+
+        Args:
+            row: As it was read for this request.
+        """
+        key = (row.owner, row.adapter_id)
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        had_to_wait = lock.locked()
         async with lock:
-            yield
+            if had_to_wait:
+                self._changed.add(key)
+            try:
+                yield
+            finally:
+                self._changed.discard(key)
 
     async def next(self, row: ClientAdapterRow) -> Place:
         """Return where the next op goes, once the adapter is on its trainer; within a turn.
@@ -76,7 +92,7 @@ class Turns:
         """Have an op carried out; within a turn.
 
         Args:
-            row: The adapter.
+            row: The adapter, as it was read for the request whose turn it is.
             op_of: Returns the op for the sequence id that it gets.
             place: What `next` returned; asked for if not given.
 
@@ -109,6 +125,7 @@ class Turns:
         Raises:
             InvalidDataError: It cannot be loaded.
         """
+        self._changed.add((row.owner, row.adapter_id))
         place = await self.next(row)
         weights = replace(weights, sequence_id=place.number)
         await patiently(lambda: self._adapters.begin_load(place.row, weights), ACCEPT_WAIT_S)
@@ -139,7 +156,8 @@ class Turns:
         offset, next_id = self._next_ids.pop((row.owner, row.adapter_id), (0, 0))
         if not next_id:
             return None
-        row = await self._adapters.get(row.owner, row.adapter_id)
+        if (row.owner, row.adapter_id) in self._changed:
+            row = await self._adapters.get(row.owner, row.adapter_id)
         if not row.is_made or row.to_load or row.id_offset != offset:
             return None
         try:
