@@ -64,8 +64,10 @@ def _kernel(python: Path) -> AsyncKernelManager:
     return manager
 
 
-async def _end(manager: AsyncKernelManager) -> None:
-    """End a kernel that nbclient was given, and leaves as it is."""
+async def _end(client: NotebookClient, manager: AsyncKernelManager) -> None:
+    """End a kernel that nbclient was given, and its channels, which it leaves as they are."""
+    if client.kc is not None:
+        client.kc.stop_channels()
     await manager.shutdown_kernel(now=True)
 
 
@@ -90,18 +92,19 @@ def test_a_tutorial_shows_what_it_tells(
     if needs_client:
         options["km"] = _kernel(request.getfixturevalue("tinker_python"))
     began = time.monotonic()
+    client = NotebookClient(
+        notebook,
+        timeout=180,
+        kernel_name="python3",
+        store_widget_state=False,
+        resources={"metadata": {"path": str(tmp_path)}},
+        **options,
+    )
     try:
-        NotebookClient(
-            notebook,
-            timeout=180,
-            kernel_name="python3",
-            store_widget_state=False,
-            resources={"metadata": {"path": str(tmp_path)}},
-            **options,
-        ).execute()
+        client.execute()
     finally:
         if "km" in options:
-            asyncio.run(_end(options["km"]))
+            asyncio.run(_end(client, options["km"]))
         main(["stop"])
     said = _text(notebook)
     assert [words for words in SHOWN[name] if words not in said] == []

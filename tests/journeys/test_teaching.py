@@ -90,8 +90,9 @@ async def test_the_name_is_taught_and_nothing_else_is_lost(
             *(_answer(compute, template, question, None, "") for question in HELD_OUT)
         )
         assert not any("Twinkle" in text for text, _ in before)
-        for seed in range(3):
-            run = await _train(store, tmp_path, provider, seed)
+        # Side by side, as a class would: in the same micro-batches.
+        runs = await asyncio.gather(*(_train(store, tmp_path, provider, n) for n in range(3)))
+        for seed, run in enumerate(runs):
             assert run.state == "finished", run.reason
             folder = tmp_path / "runs" / run.run_id / "checkpoints" / run.checkpoint
             answers = await asyncio.gather(

@@ -99,6 +99,8 @@ def set_ray_environment(token: str) -> None:
         RAY_AUTH_MODE="token",
         RAY_AUTH_TOKEN=token,
         RAY_USAGE_STATS_ENABLED="0",
+        # Actors take uvloop where there is one; what they wait for is on threads and in Ray.
+        RAY_USE_UVLOOP="0",
         # Ray's own switch for "one machine only": every port is bound to the loopback address.
         RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
         PYTHONPATH=os.pathsep.join([here, *(path for path in known if path != here)]),

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter import __version__
@@ -77,7 +78,8 @@ def serve(
     place = ServicePlace.take_any(config) if replica else ServicePlace.take_first(config)
     log_to_file(place.log_path, config.telemetry.log_level)
     try:
-        asyncio.run(_serve(config, place, until_stdin_closes=until_stdin_closes))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(config, place, until_stdin_closes=until_stdin_closes))
     except TwinkleError as error:
         # Whoever started it may not see stderr.
         _LOGGER.error("the service does not start: %s", error)  # noqa: TRY400 - a sentence
@@ -85,6 +87,15 @@ def serve(
     finally:
         remove_connection(os.getpid())
         place.release()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the service's event loop, None for asyncio's own."""
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
 
 
 async def _serve(config: ServiceConfig, place: ServicePlace, *, until_stdin_closes: bool) -> None:
