@@ -40,7 +40,7 @@ from twinkle_jupyter.store.opening import open_store
 from twinkle_jupyter.store.records import TERMINAL_STATES
 
 SEED = int(os.environ.get("TWINKLE_CHAOS_SEED", "1"))
-NUM_KILLS = int(os.environ.get("TWINKLE_CHAOS_KILLS", "15"))
+NUM_KILLS = int(os.environ.get("TWINKLE_CHAOS_KILLS", "10"))
 NUM_PAIRS = int(os.environ.get("TWINKLE_CHAOS_PAIRS", "1"))
 
 pytestmark = [
