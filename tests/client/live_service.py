@@ -128,7 +128,9 @@ class LiveService:
             stack.callback(listening.close)
             listening.bind(("127.0.0.1", 0))
             listening.listen()
-            settings = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+            settings = uvicorn.Config(
+                app, http="h11", log_level="warning", timeout_graceful_shutdown=1
+            )
             self._server = uvicorn.Server(settings)
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             key = await create_key(self.store, "anna")

@@ -160,6 +160,8 @@ def _server_of(app: FastAPI) -> Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            # httptools, which uvicorn takes where there is one, reads a head without end.
+            http="h11",
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -8,7 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
-from twinkle_jupyter.errors import ConflictError, NotFoundError, ServiceUnavailableError
+from twinkle_jupyter.errors import (
+    ConflictError,
+    InvalidDataError,
+    NotFoundError,
+    ServiceUnavailableError,
+)
 from twinkle_jupyter.runs.checkpoints import Checkpoints
 from twinkle_jupyter.runs.events import Steered
 from twinkle_jupyter.service.held_checkpoints import find_checkpoint
@@ -148,13 +153,17 @@ def _list(parts: ServiceParts, run: RunRow, labels: dict[str, CheckpointLabel]) 
     found = []
     for name in list_folders(root):
         folder, label = root / name, labels.get(name, none)
-        written = datetime.fromtimestamp(folder.stat().st_mtime, tz=UTC)
+        try:
+            written = datetime.fromtimestamp(folder.stat().st_mtime, tz=UTC)
+            size_bytes = read_manifest(folder).size_bytes
+        except (FileNotFoundError, NotFoundError, InvalidDataError):
+            continue  # the run has let go of it since it was found
         found.append(
             Checkpoint(
                 step=Checkpoints.step(name),
                 name=name,
                 folder=folder,
-                size_bytes=read_manifest(folder).size_bytes,
+                size_bytes=size_bytes,
                 created_at=written.isoformat(timespec="milliseconds"),
                 is_best=name == run.best_checkpoint,
                 label="" if label.has_expired else label.label,
