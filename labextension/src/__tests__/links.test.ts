@@ -8,7 +8,7 @@ import { RestAsker } from '../renderers/restAsker';
 import { SweepRoutes } from '../renderers/sweepRoutes';
 import { WebsocketTransport } from '../renderers/websocketTransport';
 import { KeyedReading, RETRY_MS } from '../sidebar/keyedReading';
-import { Socket, settingsWithSockets } from './socket';
+import { Socket, settingsWithSockets, useSockets } from './socket';
 
 const BUSY = { code: 'quota_exceeded', message: 'Too much at once.', hint: '' };
 
@@ -84,15 +84,7 @@ describe('a view that the kernel feeds', () => {
 });
 
 describe("a run's websocket", () => {
-  beforeEach(() => {
-    Socket.all = [];
-    vi.useFakeTimers();
-    vi.stubGlobal('window', new EventTarget());
-  });
-  afterEach(() => {
-    vi.useRealTimers();
-    vi.unstubAllGlobals();
-  });
+  useSockets();
 
   const watch = async (status = 200) => {
     const notices: Notice[] = [];

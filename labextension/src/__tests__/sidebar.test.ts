@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parseUsage } from '../sidebar/admin/usage';
 import { OverviewFeed } from '../sidebar/feed';
 import {
@@ -13,7 +13,7 @@ import {
 } from '../sidebar/model';
 import { sparklinePath } from '../sidebar/sparkline';
 import { adapterNameFor, formatAge, isDataFile, quoted, trainCell, withLoading } from '../sidebar/words';
-import { Socket, settingsWithSockets } from './socket';
+import { Socket, settingsWithSockets, useSockets } from './socket';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -119,15 +119,7 @@ describe('words', () => {
 describe('the feed', () => {
   const feedWith = (status = 200, more: Json = {}) => new OverviewFeed(settingsWithSockets(status, more));
 
-  beforeEach(() => {
-    Socket.all = [];
-    vi.useFakeTimers();
-    vi.stubGlobal('window', new EventTarget());
-  });
-  afterEach(() => {
-    vi.useRealTimers();
-    vi.unstubAllGlobals();
-  });
+  useSockets();
 
   it('comes back by itself, later each time, and at once after an answer', async () => {
     const feed = feedWith();

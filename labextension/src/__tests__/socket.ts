@@ -1,4 +1,5 @@
 import type { ServerConnection } from '@jupyterlab/services';
+import { afterEach, beforeEach, vi } from 'vitest';
 
 /** The browser's side of a socket, opened and closed by the test. */
 export class Socket {
@@ -23,6 +24,19 @@ export class Socket {
   hear(frame: object): void {
     this.onmessage?.({ data: JSON.stringify(frame) });
   }
+}
+
+/** Sockets, timers and a window of the test's own, anew for each test of a `describe`. */
+export function useSockets(): void {
+  beforeEach(() => {
+    Socket.all = [];
+    vi.useFakeTimers();
+    vi.stubGlobal('window', new EventTarget());
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
 }
 
 /** Settings whose sockets are these, and whose plain requests are answered with `status`. */

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 from pydantic import JsonValue
@@ -145,7 +146,7 @@ def _encode(built: BuiltDataset, arguments: Arguments, template: PromptTemplate 
     rows: list[Row] = []
     for number, row in enumerate(built._unpacked, start=1):  # noqa: SLF001 - of this module
         kept = {name: value for name, value in row.items() if name not in dropped}
-        for part in _features_of(row, f"Row {number}", lambda *one: encode(template, *one)):
+        for part in _features_of(row, f"Row {number}", partial(encode, template)):
             if len(rows) >= MAX_ROWS:
                 raise InvalidDataError(f"The rows make more than {MAX_ROWS} parts.")
             rows.append({**kept, **part})
@@ -180,7 +181,7 @@ def _check(built: BuiltDataset, _: Arguments, template: PromptTemplate | None) -
 
     def is_fine(row: Row) -> bool:
         try:
-            return bool(_features_of(row, "A row", lambda *one: use.encode(template, *one)))
+            return bool(_features_of(row, "A row", partial(use.encode, template)))
         except InvalidDataError:
             return False
 
