@@ -226,7 +226,7 @@ class AdapterBank:
             stack = self._stacks[layout] = AdapterStack(layout, self._dtype, self._device)
         row = stack.add(adapter_id)
         slot = AdapterSlot(adapter_id, state.spec, stack, row, state.step, has_gradient=False)
-        stack.put_weights(row, state.parameters)
+        slot.parameters.copy_(state.parameters)
         slot.exp_avg.copy_(state.exp_avg)
         slot.exp_avg_sq.copy_(state.exp_avg_sq)
         slot.set_gradient(state.gradient)

@@ -60,8 +60,6 @@ class AdapterStack:
         layout: Of each of them.
         dtype: Of weights, gradients and moments.
         device: Where they are kept.
-        is_trained: Whether there are gradients and moments. Else their rows are empty, and B
-            matrices lie turned, (R, O): read by one token, they are twice as fast so.
     """
 
     def __init__(
@@ -69,17 +67,14 @@ class AdapterStack:
         layout: AdapterLayout,
         dtype: torch.dtype,
         device: torch.device,
-        *,
-        is_trained: bool = True,
     ) -> None:
         self.layout = layout
-        self._is_trained = is_trained
         #: Who is in which row.
         self.adapter_ids: list[AdapterId] = []
         shape = (1, layout.num_parameters)
         #: (S, P) each.
         self.parameters = torch.zeros(shape, dtype=dtype, device=device)
-        self.gradient = torch.zeros_like(self.parameters if is_trained else self.parameters[:, :0])
+        self.gradient = torch.zeros_like(self.parameters)
         self.exp_avg = torch.zeros_like(self.gradient)
         self.exp_avg_sq = torch.zeros_like(self.gradient)
         self._views: dict[tuple[int, int], tuple[GroupViews, ...]] = {}
@@ -102,19 +97,6 @@ class AdapterStack:
             self._resize(2 * len(self.adapter_ids))
         self.adapter_ids.append(adapter_id)
         return len(self.adapter_ids) - 1
-
-    def put_weights(self, row: int, weights: Tensor) -> None:
-        """Copy (P,) weights in the layout's order into a row."""
-        target = self.parameters[row]
-        target.copy_(weights)
-        if self._is_trained:
-            return
-        for group in self.layout.groups:
-            for offset, index in zip(group.up_offsets, group.site_indexes, strict=True):
-                out_features = self.layout.sites[index].out_features
-                up = slice(offset, offset + self.layout.rank * out_features)
-                turned = target[up].view(self.layout.rank, out_features)
-                turned.copy_(weights[up].view(out_features, self.layout.rank).t())
 
     def remove(self, row: int) -> AdapterId | None:
         """Free the row; return who moved into it from the end, if anybody did."""
@@ -139,8 +121,7 @@ class AdapterStack:
 
     def _build_views(self, first: int, end: int) -> tuple[GroupViews, ...]:
         parameters = self.parameters[first:end]
-        # What is not trained has the shapes of gradients only: to add to one is an error.
-        gradient = self.gradient[first:end] if self._is_trained else parameters.to("meta")
+        gradient = self.gradient[first:end]
         layout, rank = self.layout, self.layout.rank
         built = []
         for group in layout.groups:
@@ -155,17 +136,11 @@ class AdapterStack:
                 GroupViews.build(
                     down=parameters[:, down].view(-1, len(sites) * rank, in_features),
                     down_gradient=gradient[:, down].view(-1, len(sites) * rank, in_features),
-                    ups=tuple(self._view_up(parameters[:, up], out) for up, out in ups),
+                    ups=tuple(parameters[:, up].view(-1, out, rank) for up, out in ups),
                     up_gradients=tuple(gradient[:, up].view(-1, out, rank) for up, out in ups),
                 )
             )
         return tuple(built)
-
-    def _view_up(self, flat: Tensor, out_features: int) -> Tensor:
-        """See (k, O x R) as (k, O, R)."""
-        if self._is_trained:
-            return flat.view(-1, out_features, self.layout.rank)
-        return flat.view(-1, self.layout.rank, out_features).transpose(1, 2)
 
     def _resize(self, capacity: int) -> None:
         num_kept = len(self.adapter_ids)

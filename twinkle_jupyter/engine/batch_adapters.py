@@ -60,17 +60,13 @@ class BatchAdapters:
     Args:
         owners: Each with its number of tokens, in the tokens' order.
         base_groups: Site indexes of every group of the base model.
-        keeps_dtype: Compute in the adapters' number type; else they are converted to the tokens'.
     """
 
     def __init__(
         self,
         owners: Sequence[tuple[AdapterSlot, int]],
         base_groups: Sequence[tuple[int, ...]],
-        *,
-        keeps_dtype: bool = False,
     ) -> None:
-        self._keeps_dtype = keeps_dtype
         self._runs = tuple(_find_runs(owners, base_groups))
 
     def project(self, group: int, x: Tensor) -> Mids:
@@ -82,8 +78,6 @@ class BatchAdapters:
                 mids.append(None)
                 continue
             views, _ = part
-            if self._keeps_dtype:
-                x = convert_like(x, views.down)
             mids.append(torch.bmm(run.cut(x), convert_like(views.down_turned, x)))
         return mids
 

@@ -23,15 +23,6 @@ def choose_compute_dtype(dtype: torch.dtype, device: torch.device) -> torch.dtyp
     return torch.bfloat16 if has_units else torch.float32
 
 
-def choose_adapter_dtype(dtype: torch.dtype, device: torch.device) -> torch.dtype:
-    """Return what adapters of answers are kept and computed in beside weights of `dtype`.
-
-    On a processor that is at least fp32: a batched matmul in bf16 over one token each takes more
-    than twice as long, though it reads half as much (docs/experiments.md).
-    """
-    return torch.promote_types(dtype, torch.float32) if device.type == "cpu" else dtype
-
-
 def convert_like(tensor: Tensor, other: Tensor) -> Tensor:
     """Return `tensor` in the number type of `other`.
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from twinkle_jupyter.engine.frozen_linear import FrozenLinear
 from twinkle_jupyter.engine.half_ends import KeptInner, KeptOut, NormedLinears, ResidualLinear
-from twinkle_jupyter.engine.layer_batch import LayerBatch
+from twinkle_jupyter.engine.layer_batch import LayerBatch, TrainedLayerBatch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +51,7 @@ class GatedMlp:
         return out, KeptMlp(inner, gate, up, kept_out) if keeps else None
 
     def backward(
-        self, grad_out: Tensor, x: Tensor, kept: KeptMlp, batch: LayerBatch, *, needs_x: bool
+        self, grad_out: Tensor, x: Tensor, kept: KeptMlp, batch: TrainedLayerBatch, *, needs_x: bool
     ) -> Tensor | None:
         """Add to the adapters' gradients; return (T, D) of the input if it is needed."""
         gate = kept.gate.detach().requires_grad_()

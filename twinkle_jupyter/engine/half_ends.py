@@ -10,6 +10,7 @@ from torch import Tensor
 
 from twinkle_jupyter.engine.batch_adapters import BatchAdapters, Mids
 from twinkle_jupyter.engine.frozen_linear import FrozenLinear
+from twinkle_jupyter.engine.layer_batch import LayerAdapters
 from twinkle_jupyter.engine.norms import Norm
 
 
@@ -31,7 +32,7 @@ class NormedLinears:
     #: Number of the group of linear layers, as `BatchAdapters` counts them.
     group: int
 
-    def forward(self, x: Tensor, adapters: BatchAdapters) -> tuple[list[Tensor], KeptInner]:
+    def forward(self, x: Tensor, adapters: LayerAdapters) -> tuple[list[Tensor], KeptInner]:
         """Map (T, D) to (T, O) for each linear."""
         normed, norm = self.norm.forward(x)
         outs = [linear.forward(normed) for linear in self.linears]
@@ -88,7 +89,7 @@ class ResidualLinear:
     norm: Norm | None
 
     def forward(
-        self, hidden: Tensor, residual: Tensor, adapters: BatchAdapters
+        self, hidden: Tensor, residual: Tensor, adapters: LayerAdapters
     ) -> tuple[Tensor, KeptOut]:
         """Map (T, I) to (T, D) and add `residual`, (T, D)."""
         out = self.linear.forward(hidden)

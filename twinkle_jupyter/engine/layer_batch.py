@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
 
-from twinkle_jupyter.engine.batch_adapters import BatchAdapters
+from twinkle_jupyter.engine.batch_adapters import BatchAdapters, Mids
 from twinkle_jupyter.engine.row_attention import AttentionShape, KeptAttention, RowAttention
 
 
@@ -21,11 +22,23 @@ class LayerAttention(Protocol):
         ...
 
 
+class LayerAdapters(Protocol):
+    """Adapters of the tokens; forward only."""
+
+    def project(self, group: int, x: Tensor) -> Mids:
+        """Map the input (T, I) of a group of linears into every adapter's ranks."""
+        ...
+
+    def add_deltas(self, group: int, mids: Mids, outs: Sequence[Tensor]) -> None:
+        """Add what the adapters say to each linear's output (T, O), in place."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerBatch:
     """T tokens of some rows of some adapters, one row after the other."""
 
-    adapters: BatchAdapters
+    adapters: LayerAdapters
     attention: LayerAttention
     #: (T, 1, F) angles of each token's position in its row.
     cos: Tensor
@@ -36,4 +49,5 @@ class LayerBatch:
 class TrainedLayerBatch(LayerBatch):
     """Packed tokens that gradients come back to."""
 
+    adapters: BatchAdapters
     attention: RowAttention

@@ -6,17 +6,16 @@ together, so that its matrices are read once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, groupby
 
 import torch
 from torch import Tensor
 
-from twinkle_jupyter.engine.adapter_bank import AdapterSlot
 from twinkle_jupyter.engine.base_model import BaseModel
-from twinkle_jupyter.engine.batch_adapters import BatchAdapters
-from twinkle_jupyter.engine.compute_dtype import choose_adapter_dtype
+from twinkle_jupyter.engine.compute_dtype import choose_compute_dtype
 from twinkle_jupyter.engine.frozen_linear import FrozenLinear
 from twinkle_jupyter.engine.fused_decoder import FusedLayer, pack_arguments
 from twinkle_jupyter.engine.injection import Injection
@@ -26,6 +25,7 @@ from twinkle_jupyter.engine.lora_linear import ActiveAdapters, LoraLinear
 from twinkle_jupyter.sampler.cached_attention import CachedAttention
 from twinkle_jupyter.sampler.decoder import Decoder, Logits, Reading
 from twinkle_jupyter.sampler.kv_slabs import CacheRow, KvShape, KvSlabs
+from twinkle_jupyter.sampler.pass_adapters import Owner, PassAdapters
 from twinkle_jupyter.sampler.prefix_cache import PrefixCache
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter
 from twinkle_jupyter.sampler.stacked_adapters import StackedAdapters
@@ -40,7 +40,7 @@ class BatchedDecoder(Decoder[CacheRow]):
     Args:
         base: Its layers are `FusedLayer`s.
         injection: Its wrapped linears.
-        base_groups: Site indexes of every group, as `BatchAdapters` counts them.
+        base_groups: Site indexes of every group, as linears are numbered in the model.
         max_bytes: Of keys and values, those of answers that are over included.
     """
 
@@ -53,8 +53,9 @@ class BatchedDecoder(Decoder[CacheRow]):
     ) -> None:
         self._base = base
         self._router = injection.router
-        self._base_groups = base_groups
-        self._adapters = StackedAdapters(injection.sites, self.adapter_dtype, base.device)
+        self._adapters = StackedAdapters(
+            injection.sites, base_groups, self.adapter_dtype, base.device
+        )
         prefix_bytes = int(_PREFIX_SHARE * max_bytes)
         shape = read_kv_shape(base)
         assert shape is not None, "asked before"  # noqa: S101
@@ -64,7 +65,7 @@ class BatchedDecoder(Decoder[CacheRow]):
     @property
     def adapter_dtype(self) -> torch.dtype:
         """Number type in which it reads the weights of a `HeldAdapter`."""
-        return choose_adapter_dtype(self._base.dtype, self._base.device)
+        return choose_compute_dtype(self._base.dtype, self._base.device)
 
     @property
     def size_bytes(self) -> int:
@@ -108,26 +109,9 @@ class BatchedDecoder(Decoder[CacheRow]):
 
     def read(self, readings: Sequence[Reading[CacheRow]]) -> list[Logits]:
         """Read on in rows that were grown for it."""
-        slots = [
-            None if (adapter := reading.row.adapter) is None else self._adapters.find(adapter)
-            for reading in readings
-        ]
-        # The base model's own rows last: adapters own what is before.
-        order = sorted(
-            range(len(readings)),
-            key=lambda index: (
-                (0, id(slot.stack), slot.row) if (slot := slots[index]) else (1, 0, 0)
-            ),
-        )
+        order = self._order(readings)
         packed = [readings[index] for index in order]
-        owners: list[tuple[AdapterSlot, int]] = []
-        for index in order:
-            slot, num_new = slots[index], len(readings[index].tokens)
-            if slot is not None and owners and owners[-1][0] is slot:
-                owners[-1] = (slot, owners[-1][1] + num_new)
-            elif slot is not None:
-                owners.append((slot, num_new))
-        adapters = BatchAdapters(owners, self._base_groups, keeps_dtype=True)
+        adapters = PassAdapters(self._owners(packed))
         logits = Logits.of(self._run(packed, adapters))
         ends = accumulate(len(reading.places) for reading in packed)
         by_index = {
@@ -147,7 +131,35 @@ class BatchedDecoder(Decoder[CacheRow]):
         if row.adapter is not None:
             self._adapters.leave(row.adapter)
 
-    def _run(self, packed: Sequence[Reading[CacheRow]], adapters: BatchAdapters) -> Tensor:
+    def _order(self, readings: Sequence[Reading[CacheRow]]) -> list[int]:
+        """Put those of one adapter together, those that share a call beside each other.
+
+        The base model's own rows come last: adapters own what is before.
+        """
+        counts: Counter[HeldAdapter] = Counter()
+        for reading in readings:
+            if reading.row.adapter is not None:
+                counts[reading.row.adapter] += len(reading.tokens)
+
+        def key(index: int) -> tuple[bool, int, int, int]:
+            adapter = readings[index].row.adapter
+            if adapter is None:
+                return True, 0, 0, 0
+            own = self._adapters.find(adapter)
+            return False, counts[adapter], id(own.tables), own.place
+
+        return sorted(range(len(readings)), key=key)
+
+    def _owners(self, packed: Sequence[Reading[CacheRow]]) -> list[Owner]:
+        owners = []
+        for adapter, readings in groupby(packed, key=lambda reading: reading.row.adapter):
+            if adapter is not None:
+                own = self._adapters.find(adapter)
+                num_tokens = sum(len(reading.tokens) for reading in readings)
+                owners.append(Owner(own.tables, own.place, num_tokens))
+        return owners
+
+    def _run(self, packed: Sequence[Reading[CacheRow]], adapters: PassAdapters) -> Tensor:
         """Return (N, V) logits of all places, reading by reading."""
         tokens: list[int] = []
         positions: list[int] = []
@@ -178,7 +190,7 @@ class BatchedDecoder(Decoder[CacheRow]):
 class _SamplingBatch(ActiveAdapters):
     """One pass on its way through the model."""
 
-    adapters: BatchAdapters
+    adapters: PassAdapters
     attention: CachedAttention
 
     def run_layer(self, number: int, halves: Halves, x: Tensor, angles: Angles) -> Tensor:

@@ -1,91 +1,122 @@
-"""The adapter versions of the answers under way, stacked as batched matmuls want them.
+"""The adapter versions of the answers under way, each in a table of its shape.
 
-A version is copied in when its first answer begins, and leaves with its last.
+A version is copied in when its first answer begins. After its last it stays for the next one, until
+others want its place or what answers nothing takes too much memory.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 
 import torch
 
-from twinkle_jupyter.engine.adapter_bank import AdapterSlot
 from twinkle_jupyter.engine.adapter_layout import AdapterLayout
-from twinkle_jupyter.engine.adapter_stack import AdapterStack
 from twinkle_jupyter.engine.injection import LinearSite
-from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.sampler.adapter_tables import AdapterTables
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter
 
 
 @dataclass(slots=True, eq=False)
-class _Member:
-    slot: AdapterSlot
+class TablePlace:
+    """Where a version is, for as long as it answers."""
+
+    tables: AdapterTables
+    place: int
     num_answers: int = 0
 
 
+#: Of versions that answer nothing.
+_MAX_IDLE_BYTES = 2**28
+
+
 class StackedAdapters:
-    """Rows for versions, whoever's they are.
+    """Places for versions, whoever's they are.
 
     Args:
         sites: The wrapped layers of the base model.
+        base_groups: Indexes of every group of them.
         dtype: What they are computed in.
         device: Where it is.
     """
 
     def __init__(
-        self, sites: tuple[LinearSite, ...], dtype: torch.dtype, device: torch.device
+        self,
+        sites: tuple[LinearSite, ...],
+        base_groups: Sequence[tuple[int, ...]],
+        dtype: torch.dtype,
+        device: torch.device,
     ) -> None:
         self._sites = sites
+        self._base_groups = base_groups
         self._dtype = dtype
         self._device = device
-        self._stacks: dict[AdapterLayout, AdapterStack] = {}
-        self._members: dict[HeldAdapter, _Member] = {}
-        # Versions of one adapter are different members of a stack.
-        self._names: dict[AdapterId, HeldAdapter] = {}
-        self._numbers = count()
+        self._tables: dict[AdapterLayout, AdapterTables] = {}
+        #: Who is in them, place by place.
+        self._held: dict[AdapterTables, list[HeldAdapter]] = {}
+        self._places: dict[HeldAdapter, TablePlace] = {}
+        #: Those that answer nothing, the longest idle first.
+        self._idle: dict[HeldAdapter, None] = {}
 
     def __len__(self) -> int:
-        return len(self._members)
+        """Versions that are answering."""
+        return len(self._places) - len(self._idle)
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all stacks; may be asked for from another thread."""
-        return sum(stack.size_bytes for stack in list(self._stacks.values()))
+        """Bytes of all tables; may be asked for from another thread."""
+        return sum(tables.size_bytes for tables in list(self._tables.values()))
 
     def enter(self, held: HeldAdapter) -> None:
         """Tell that one more of its answers is under way."""
-        if held not in self._members:
-            self._members[held] = _Member(self._copy_in(held))
-        self._members[held].num_answers += 1
+        if held not in self._places:
+            self._places[held] = self._copy_in(held)
+        self._idle.pop(held, None)
+        self._places[held].num_answers += 1
 
-    def find(self, held: HeldAdapter) -> AdapterSlot:
-        """Return the slot of a version that has entered."""
-        return self._members[held].slot
+    def find(self, held: HeldAdapter) -> TablePlace:
+        """Return the place of a version that has entered."""
+        return self._places[held]
 
     def leave(self, held: HeldAdapter) -> None:
         """Tell that one of its answers is over."""
-        member = self._members[held]
-        member.num_answers -= 1
-        if member.num_answers:
+        own = self._places[held]
+        own.num_answers -= 1
+        if own.num_answers:
             return
-        del self._members[held]
-        slot = member.slot
-        del self._names[slot.adapter_id]
-        moved = slot.stack.remove(slot.row)
-        if moved is not None:
-            self._members[self._names[moved]].slot.row = slot.row
-        if not slot.stack.adapter_ids:
-            del self._stacks[slot.layout]
+        self._idle[held] = None
+        while sum(idle.size_bytes for idle in self._idle) > _MAX_IDLE_BYTES:
+            self._remove(next(iter(self._idle)))
 
-    def _copy_in(self, held: HeldAdapter) -> AdapterSlot:
+    def _remove(self, held: HeldAdapter) -> None:
+        """Let one that answers nothing go; the last of its table takes its place."""
+        del self._idle[held]
+        own = self._places.pop(held)
+        members = self._held[own.tables]
+        last = members.pop()
+        if last is not held:
+            own.tables.move(len(members), own.place)
+            members[own.place] = last
+            self._places[last].place = own.place
+        if members:
+            own.tables.shrink_to(len(members))
+        else:
+            del self._held[own.tables], self._tables[own.tables.layout]
+
+    def _copy_in(self, held: HeldAdapter) -> TablePlace:
         layout = AdapterLayout.of(self._sites, held.spec)
-        stack = self._stacks.get(layout)
-        if stack is None:
-            stack = AdapterStack(layout, self._dtype, self._device, is_trained=False)
-            self._stacks[layout] = stack
-        name = AdapterId(f"version-{next(self._numbers)}")
-        self._names[name] = held
-        row = stack.add(name)
-        stack.put_weights(row, held.weights)
-        return AdapterSlot(name, held.spec, stack, row, held.version, has_gradient=False)
+        tables = self._tables.get(layout)
+        if tables is None:
+            tables = AdapterTables(layout, self._base_groups, self._dtype, self._device)
+            self._tables[layout] = tables
+            self._held[tables] = []
+        members = self._held[tables]
+        place = len(members)
+        if place == tables.capacity:
+            idle = next((one for one in self._idle if self._places[one].tables is tables), None)
+            if idle is not None:
+                del self._idle[idle]
+                place = self._places.pop(idle).place
+        tables.put(place, held.weights, held.spec.scale)
+        members[place : place + 1] = [held]
+        return TablePlace(tables, place)
