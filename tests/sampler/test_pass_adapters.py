@@ -62,20 +62,21 @@ def _build(dtype: torch.dtype, held: list[HeldAdapter], groups: str) -> list[Ada
 
 @pytest.mark.parametrize("groups", GROUPS)
 @pytest.mark.parametrize(
-    ("dtype", "gathers", "tolerance"),
+    ("dtype", "most_gathered", "tolerance"),
     [
-        (torch.float64, False, 1e-12),
-        (torch.float64, True, 1e-12),
-        (torch.float32, True, 1e-4),
-        (torch.bfloat16, True, 0.1),
+        (torch.float64, 0, 1e-12),
+        (torch.float64, 1, 1e-12),
+        (torch.float64, 4, 1e-12),
+        (torch.float32, 4, 1e-4),
+        (torch.bfloat16, 8, 0.1),
     ],
 )
 def test_a_pass_adds_what_each_adapter_says(
-    groups: str, dtype: torch.dtype, gathers: bool, tolerance: float
+    groups: str, dtype: torch.dtype, most_gathered: int, tolerance: float
 ) -> None:
     held = [_hold(SPECS[0], seed) for seed in range(5)] + [_hold(SPECS[1], 9), _hold(SPECS[1], 8)]
     first, second = _build(dtype, held, groups)
-    first.is_gathered = second.is_gathered = gathers
+    first.most_gathered = second.most_gathered = most_gathered
     # One token each, not all neighbours, two shapes; then several, and tokens of nobody.
     plan = [(0, 1), (2, 1), (3, 1), (6, 1), (5, 1), (1, 4), (4, 2)]
     owners = [

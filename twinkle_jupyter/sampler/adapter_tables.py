@@ -3,7 +3,7 @@
 Matrices lie the other way round than they are trained, and B with the adapter's scale in it. A
 token that multiplies one sums up its rows, each by a factor of its own. That is also what a bag of
 embeddings is: in bf16 on a processor, where a batched matmul copies each matrix first, bags take
-half as long (docs/experiments.md).
+half as long for a few tokens (docs/experiments.md).
 
 The places in use are always the first ones: an adapter that leaves is replaced by the last.
 Capacity doubles and halves.
@@ -62,8 +62,8 @@ class AdapterTables:
         self.layout = layout
         #: Adapters that there is room for.
         self.capacity = 1
-        #: Whether bags are faster than a batched matmul for one token each.
-        self.is_gathered = dtype == torch.bfloat16 and device.type == "cpu"
+        #: Up to so many tokens of an adapter bags are faster than a batched matmul.
+        self.most_gathered = 8 if dtype == torch.bfloat16 and device.type == "cpu" else 0
         self.rank = layout.rank
         #: One entry a group of the base model; None where an adapter has no matrices.
         self.parts = tuple(_find_part(layout, sites) for sites in base_groups)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -109,9 +109,12 @@ class BatchedDecoder(Decoder[CacheRow]):
 
     def read(self, readings: Sequence[Reading[CacheRow]]) -> list[Logits]:
         """Read on in rows that were grown for it."""
-        order = self._order(readings)
+        owners = self._find_owners(readings)
+        adapters = PassAdapters(tuple(owners.values()))
+        # The base model's own rows last: adapters own what is before.
+        ranks = {adapter: rank for rank, adapter in enumerate((*owners, None))}
+        order = sorted(range(len(readings)), key=lambda index: ranks[readings[index].row.adapter])
         packed = [readings[index] for index in order]
-        adapters = PassAdapters(self._owners(packed))
         logits = Logits.of(self._run(packed, adapters))
         ends = accumulate(len(reading.places) for reading in packed)
         by_index = {
@@ -131,33 +134,24 @@ class BatchedDecoder(Decoder[CacheRow]):
         if row.adapter is not None:
             self._adapters.leave(row.adapter)
 
-    def _order(self, readings: Sequence[Reading[CacheRow]]) -> list[int]:
-        """Put those of one adapter together, those that share a call beside each other.
-
-        The base model's own rows come last: adapters own what is before.
-        """
+    def _find_owners(
+        self, readings: Sequence[Reading[CacheRow]]
+    ) -> dict[HeldAdapter | None, Owner]:
+        """Return each adapter's tokens; those of adapters that can share a call are neighbours."""
         counts: Counter[HeldAdapter] = Counter()
         for reading in readings:
             if reading.row.adapter is not None:
                 counts[reading.row.adapter] += len(reading.tokens)
-
-        def key(index: int) -> tuple[bool, int, int, int]:
-            adapter = readings[index].row.adapter
-            if adapter is None:
-                return True, 0, 0, 0
+        owners: dict[HeldAdapter | None, Owner] = {}
+        for adapter, num_tokens in counts.items():
             own = self._adapters.find(adapter)
-            return False, counts[adapter], id(own.tables), own.place
+            owners[adapter] = Owner(own.tables, own.place, num_tokens)
 
-        return sorted(range(len(readings)), key=key)
+        def key(item: tuple[object, Owner]) -> tuple[int, int, int]:
+            _, owner = item
+            return id(owner.tables), 0 if owner.is_gathered else owner.num_tokens, owner.place
 
-    def _owners(self, packed: Sequence[Reading[CacheRow]]) -> list[Owner]:
-        owners = []
-        for adapter, readings in groupby(packed, key=lambda reading: reading.row.adapter):
-            if adapter is not None:
-                own = self._adapters.find(adapter)
-                num_tokens = sum(len(reading.tokens) for reading in readings)
-                owners.append(Owner(own.tables, own.place, num_tokens))
-        return owners
+        return dict(sorted(owners.items(), key=key))
 
     def _run(self, packed: Sequence[Reading[CacheRow]], adapters: PassAdapters) -> Tensor:
         """Return (N, V) logits of all places, reading by reading."""

@@ -1,8 +1,8 @@
 """The adapters of one pass beside the frozen layers, forward only.
 
 An adapter's matrices are read once for all of its tokens, and neighbours with as many tokens share
-a batched matmul. Where that is slow for one token each (`adapter_tables`), such tokens gather the
-rows of their own matrices instead, whichever adapters they have.
+a batched matmul. Where that is slow for few tokens (`adapter_tables`), each gathers the rows of its
+own matrices instead, and all of them share a call, whichever adapters they have.
 """
 
 from __future__ import annotations
@@ -25,13 +25,17 @@ class Owner(NamedTuple):
     place: int
     num_tokens: int
 
+    @property
+    def is_gathered(self) -> bool:
+        """Whether each token gathers the rows of its matrices."""
+        return self.num_tokens <= self.tables.most_gathered
+
 
 class PassAdapters:
     """Adapters and the tokens they own.
 
     Args:
-        owners: In the tokens' order; those with as many tokens had best be neighbours, and places
-            in one table ascend.
+        owners: In the tokens' order; those that can share a call had best be neighbours.
     """
 
     def __init__(self, owners: Sequence[Owner]) -> None:
@@ -71,7 +75,7 @@ class _Run(Protocol):
 
 
 class _Gathered:
-    """k tokens, each with the adapter at a place of its own."""
+    """k tokens, each with the adapter at some place."""
 
     def __init__(self, start: int, tables: AdapterTables, places: Sequence[int]) -> None:
         self.tables = tables
@@ -144,21 +148,18 @@ def _find_runs(owners: Sequence[Owner]) -> Iterator[_Run]:
         if index < len(owners) and _share_call(owner, owners[index]):
             continue
         members = owners[first:index]
-        places = [member.place for member in members]
-        if _is_gathered(owner):
+        if owner.is_gathered:
+            places = [one.place for one in members for _ in range(one.num_tokens)]
             yield _Gathered(start, owner.tables, places)
         else:
-            span = range(places[0], places[-1] + 1)
+            span = range(members[0].place, owner.place + 1)
             yield _Stacked(start, owner.tables, span, owner.num_tokens)
-        start += len(members) * owner.num_tokens
+        start += sum(member.num_tokens for member in members)
         first = index
 
 
 def _share_call(owner: Owner, following: Owner) -> bool:
-    if following.tables is not owner.tables or following.num_tokens != owner.num_tokens:
+    if following.tables is not owner.tables or following.is_gathered != owner.is_gathered:
         return False
-    return _is_gathered(owner) or following.place == owner.place + 1
-
-
-def _is_gathered(owner: Owner) -> bool:
-    return owner.num_tokens == 1 and owner.tables.is_gathered
+    is_next = (following.place, following.num_tokens) == (owner.place + 1, owner.num_tokens)
+    return owner.is_gathered or is_next
