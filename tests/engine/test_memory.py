@@ -132,7 +132,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
         (8, 4, 50, False),
         (64, 4, 50, False),
         (8, 4, 256, False),
-        (8, 1, 1024, True),
+        (8, 1, 640, True),
     ],
 )
 def test_the_estimate_is_within_15_percent_of_what_is_measured(

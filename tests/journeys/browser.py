@@ -109,6 +109,16 @@ def run_cell(page: Page, index: int) -> None:
     page.keyboard.press("Shift+Enter")
 
 
+def choose_theme(page: Page, name: str) -> None:
+    """Choose a theme in the menu and wait until the page has it."""
+    page.click(".lm-MenuBar-itemLabel:text-is('Settings')")
+    page.hover(".lm-Menu-itemLabel:text-is('Theme')")
+    page.click(f".lm-Menu-itemLabel:text-is('{name}')")
+    page.wait_for_function(
+        "name => document.body.dataset.jpThemeName === name", arg=name, timeout=10_000
+    )
+
+
 def panel_numbers(page: Page) -> dict[str, str]:
     """Return the panel's data attributes, empty when there is no panel."""
     found = page.evaluate(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Page
 
+from tests.journeys.browser import choose_theme
+
 AXE = """
 async selector => {
   const found = await axe.run(selector, { resultTypes: ['violations'] });
@@ -23,10 +25,7 @@ def check_looks(page: Page, panels: Sequence[str]) -> None:
     faults = {}
     for look in ("light", "dark", "narrow"):
         if look == "dark":
-            page.click(".lm-MenuBar-itemLabel:text-is('Settings')")
-            page.hover(".lm-Menu-itemLabel:text-is('Theme')")
-            page.click(".lm-Menu-itemLabel:text-is('JupyterLab Dark')")
-            page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+            choose_theme(page, "JupyterLab Dark")
             page.wait_for_timeout(300)
         if look == "narrow":
             page.set_viewport_size({"width": 560, "height": 900})

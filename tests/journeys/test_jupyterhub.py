@@ -245,5 +245,9 @@ def test_no_token_is_in_any_log_or_file(hub: RealHub) -> None:
     files = [path for path in (hub.home / "twinkle").rglob("*") if path.is_file()]
     assert any(path.suffix == ".log" for path in files)
     for path in (*files, hub.home / "hub.log"):
-        content = path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:  # a checkpoint that its run has let go of
+            assert path.suffix != ".log", path
+            continue
         assert not [token for token in secrets if token.encode() in content], path

@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import BrowserContext, Page, Request
 
-from tests.journeys.browser import open_browser, wait_for_notebook, write_notebook
+from tests.journeys.browser import choose_theme, open_browser, wait_for_notebook, write_notebook
 from tests.journeys.conftest import Lab, LabStarter, wait_until
 from tests.journeys.panel_looks import AXE
 
@@ -213,10 +213,7 @@ def _check_looks(page: Page) -> None:
     page.wait_for_selector(f"{_SIDEBAR} [data-checkpoint]")
     faults = {}
     for look, theme in _THEMES.items():
-        page.click(".lm-MenuBar-itemLabel:text-is('Settings')")
-        page.hover(".lm-Menu-itemLabel:text-is('Theme')")
-        page.click(f".lm-Menu-itemLabel:text-is('{theme}')")
-        page.wait_for_function("t => document.body.dataset.jpThemeName === t", arg=theme)
+        choose_theme(page, theme)
         page.wait_for_timeout(300)
         for part in ("header", "section"):
             faults[look, part] = page.evaluate(AXE, f".jp-twinkle-side-{part}")

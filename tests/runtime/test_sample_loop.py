@@ -140,8 +140,10 @@ async def test_a_pass_that_breaks_off_ends_its_answers_and_nothing_else(
         patched.setattr(sampler.decoder, "read", fail)
         with pytest.raises(ServiceUnavailableError, match="could not go on with this answer"):
             await _read(compute.sampler, REQUEST)
-    assert "a matmul of our own making" in caplog.text
+    # What failed is not tried again, and takes nobody along who comes later.
     assert await _read(compute.sampler, REQUEST) == expected
+    assert caplog.text.count("A pass of the sampler failed") == 1
+    assert "a matmul of our own making" in caplog.text
     assert sampler.decoder.num_rows == 0
 
 

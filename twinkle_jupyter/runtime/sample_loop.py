@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -159,20 +159,21 @@ class SampleLoop(SamplerHandle):
     async def _run_pass(self) -> bool:
         """Run one pass; return whether there may be something to do for another."""
         left, self._left = self._left, []
-        full = frozenset(stream.number for stream in self._streams.values() if stream.is_full)
+        streams = tuple(self._streams.values())
+        full = frozenset(stream.number for stream in streams if stream.is_full)
         try:
             done = await self._thread.call(lambda sampler: _advance(sampler, left, full))
         except Exception as error:
             _LOGGER.exception("A pass of the sampler failed")
-            self._fail_all(error)
+            self._fail(streams, error)
             return False
         for number, thing in done.told:
             if (stream := self._streams.get(number)) is not None:
                 stream.put(thing)
         return done.num_read > 0
 
-    def _fail_all(self, error: Exception) -> None:
-        """No answer can go on from a pass that broke off."""
+    def _fail(self, streams: Iterable[AnswerStream], error: Exception) -> None:
+        """End the answers of a pass that broke off: no later pass may try them again."""
         failure = (
             error
             if isinstance(error, TwinkleError)
@@ -181,8 +182,9 @@ class SampleLoop(SamplerHandle):
                 "Ask again; its log says why.",
             )
         )
-        for stream in self._streams.values():
+        for stream in streams:
             stream.put(failure)
+            self._left.append(stream.number)
 
     def _build(self, report: Progress) -> TorchSampler:
         report("Loading torch and transformers")
