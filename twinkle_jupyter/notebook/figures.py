@@ -38,7 +38,9 @@ def run_line(adapter: str, picture: Snapshot) -> str:
 
 
 def format_memory(size_bytes: int) -> str:
-    """Return bytes as people read them: `1.2 GB`, `640 MB`."""
+    """Return bytes as people read them: `1.2 GB`, `640 MB`, `52 kB`."""
+    if size_bytes < 1e6:
+        return f"{size_bytes / 1e3:.0f} kB"
     return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
 
 

@@ -67,6 +67,7 @@ describe('numbers', () => {
     [formatRate(3.21), '3.2'],
     [formatMemory(1_234_000_000), '1.2 GB'],
     [formatMemory(640_400_000), '640 MB'],
+    [formatMemory(52_300), '52 kB'],
     [formatPhases(null), ''],
     [formatPhases({ queue: 0, forward: 0, backward: 0, optimizer: 0 }), ''],
     [

@@ -60,8 +60,11 @@ export function formatDuration(seconds: number | null): string {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** `1200000000` → `1.2 GB`. */
+/** `1200000000` → `1.2 GB`; what is small is not nothing. */
 export function formatMemory(bytes: number): string {
+  if (bytes < 1e6) {
+    return `${Math.round(bytes / 1e3)} kB`;
+  }
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
 }
 
