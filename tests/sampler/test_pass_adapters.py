@@ -9,11 +9,11 @@ from torch import Tensor
 from twinkle_jupyter.engine.adapter_layout import AdapterLayout, group_sites
 from twinkle_jupyter.engine.injection import LinearSite
 from twinkle_jupyter.ids import AdapterVersion
-from twinkle_jupyter.sampler import stacked_adapters
+from twinkle_jupyter.sampler import answering_adapters
 from twinkle_jupyter.sampler.adapter_tables import AdapterTables
+from twinkle_jupyter.sampler.answering_adapters import AnsweringAdapters
 from twinkle_jupyter.sampler.pass_adapters import Owner, PassAdapters
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter
-from twinkle_jupyter.sampler.stacked_adapters import StackedAdapters
 from twinkle_jupyter.scheduling.request import AdapterSpec
 
 _CPU = torch.device("cpu")
@@ -102,13 +102,13 @@ def test_a_pass_adds_what_each_adapter_says(
 
 
 @pytest.fixture
-def stacked() -> StackedAdapters:
-    return StackedAdapters(SITES, GROUPS["whole"], torch.float64, _CPU)
+def answering() -> AnsweringAdapters:
+    return AnsweringAdapters(SITES, GROUPS["whole"], torch.float64, _CPU)
 
 
-def _matrices(stacked: StackedAdapters, held: HeldAdapter) -> Tensor:
+def _matrices(answering: AnsweringAdapters, held: HeldAdapter) -> Tensor:
     """A of the first group of linears, (I, m x R), where the version is said to be."""
-    own = stacked.find(held)
+    own = answering.find(held)
     return own.tables.stack(range(own.place, own.place + 1)).downs[0][0]
 
 
@@ -118,7 +118,7 @@ def _expected(held: HeldAdapter) -> Tensor:
 
 
 def test_a_version_stays_where_it_is_until_its_place_is_wanted(
-    stacked: StackedAdapters, monkeypatch: pytest.MonkeyPatch
+    answering: AnsweringAdapters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put: list[int] = []
     original = AdapterTables.put
@@ -130,39 +130,39 @@ def test_a_version_stays_where_it_is_until_its_place_is_wanted(
     monkeypatch.setattr(AdapterTables, "put", count)
     held = [_hold(SPECS[0], seed) for seed in range(4)]
     for one in held[:2]:
-        stacked.enter(one)
-    stacked.leave(held[0])
-    assert len(stacked) == 1
-    stacked.enter(held[0])
-    stacked.leave(held[0])
+        answering.enter(one)
+    answering.leave(held[0])
+    assert len(answering) == 1
+    answering.enter(held[0])
+    answering.leave(held[0])
     assert put == [0, 1]
-    stacked.enter(held[2])
+    answering.enter(held[2])
     assert put == [0, 1, 0]
-    stacked.enter(held[3])
+    answering.enter(held[3])
     assert put == [0, 1, 0, 2]
-    assert len(stacked) == 3
+    assert len(answering) == 3
     for one in held[1:]:
-        assert torch.equal(_matrices(stacked, one), _expected(one))
+        assert torch.equal(_matrices(answering, one), _expected(one))
 
 
 def test_what_answers_nothing_is_bounded(
-    stacked: StackedAdapters, monkeypatch: pytest.MonkeyPatch
+    answering: AnsweringAdapters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = [_hold(SPECS[0], seed) for seed in range(6)]
-    monkeypatch.setattr(stacked_adapters, "_MAX_IDLE_BYTES", 2 * held[0].size_bytes)
+    monkeypatch.setattr(answering_adapters, "_MAX_IDLE_BYTES", 2 * held[0].size_bytes)
     for one in held:
-        stacked.enter(one)
-    most = stacked.size_bytes
+        answering.enter(one)
+    most = answering.size_bytes
     # The last of a table takes the place of whoever goes.
     for one in held[:4]:
-        stacked.leave(one)
+        answering.leave(one)
     for one in held[2:]:
-        assert torch.equal(_matrices(stacked, one), _expected(one))
+        assert torch.equal(_matrices(answering, one), _expected(one))
     for one in held[4:]:
-        stacked.leave(one)
-    assert len(stacked) == 0
-    assert 0 < stacked.size_bytes < most
-    monkeypatch.setattr(stacked_adapters, "_MAX_IDLE_BYTES", 0)
-    stacked.enter(held[0])
-    stacked.leave(held[0])
-    assert stacked.size_bytes == 0
+        answering.leave(one)
+    assert len(answering) == 0
+    assert 0 < answering.size_bytes < most
+    monkeypatch.setattr(answering_adapters, "_MAX_IDLE_BYTES", 0)
+    answering.enter(held[0])
+    answering.leave(held[0])
+    assert answering.size_bytes == 0

@@ -93,7 +93,7 @@ class AdapterTables:
                 self._turn(weights[offset:], place, up).mul_(scale)
 
     def stack(self, places: range) -> Stack:
-        """Return the matrices of neighbours, without a copy; good until something is put in."""
+        """Return the matrices of neighbours, without a copy; good until the capacity changes."""
         if places not in self._stacks:
             if len(self._stacks) == _MAX_STACKS:
                 self._stacks.clear()

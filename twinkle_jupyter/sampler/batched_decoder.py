@@ -22,13 +22,13 @@ from twinkle_jupyter.engine.injection import Injection
 from twinkle_jupyter.engine.layer_batch import LayerBatch
 from twinkle_jupyter.engine.layer_halves import Angles, Halves
 from twinkle_jupyter.engine.lora_linear import ActiveAdapters, LoraLinear
+from twinkle_jupyter.sampler.answering_adapters import AnsweringAdapters
 from twinkle_jupyter.sampler.cached_attention import CachedAttention
 from twinkle_jupyter.sampler.decoder import Decoder, Logits, Reading
 from twinkle_jupyter.sampler.kv_slabs import CacheRow, KvShape, KvSlabs
 from twinkle_jupyter.sampler.pass_adapters import Owner, PassAdapters
 from twinkle_jupyter.sampler.prefix_cache import PrefixCache
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter
-from twinkle_jupyter.sampler.stacked_adapters import StackedAdapters
 
 #: Of the memory for keys and values, what is kept of answers that are over.
 _PREFIX_SHARE = 0.25
@@ -53,7 +53,7 @@ class BatchedDecoder(Decoder[CacheRow]):
     ) -> None:
         self._base = base
         self._router = injection.router
-        self._adapters = StackedAdapters(
+        self._adapters = AnsweringAdapters(
             injection.sites, base_groups, self.adapter_dtype, base.device
         )
         prefix_bytes = int(_PREFIX_SHARE * max_bytes)

@@ -1,4 +1,4 @@
-"""The adapter versions of the answers under way, each in a table of its shape.
+"""The adapter versions of the answers under way, each in the tables of its shape.
 
 A version is copied in when its first answer begins. After its last it stays for the next one, until
 others want its place or what answers nothing takes too much memory.
@@ -16,21 +16,21 @@ from twinkle_jupyter.engine.injection import LinearSite
 from twinkle_jupyter.sampler.adapter_tables import AdapterTables
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter
 
-
-@dataclass(slots=True, eq=False)
-class TablePlace:
-    """Where a version is, for as long as it answers."""
-
-    tables: AdapterTables
-    place: int
-    num_answers: int = 0
-
-
 #: Of versions that answer nothing.
 _MAX_IDLE_BYTES = 2**28
 
 
-class StackedAdapters:
+@dataclass(slots=True, eq=False)
+class TablePlace:
+    """Where a version is; its weights themselves are not held by it."""
+
+    tables: AdapterTables
+    place: int
+    size_bytes: int
+    num_answers: int = 0
+
+
+class AnsweringAdapters:
     """Places for versions, whoever's they are.
 
     Args:
@@ -52,11 +52,11 @@ class StackedAdapters:
         self._dtype = dtype
         self._device = device
         self._tables: dict[AdapterLayout, AdapterTables] = {}
-        #: Who is in them, place by place.
-        self._held: dict[AdapterTables, list[HeldAdapter]] = {}
-        self._places: dict[HeldAdapter, TablePlace] = {}
-        #: Those that answer nothing, the longest idle first.
-        self._idle: dict[HeldAdapter, None] = {}
+        #: Who is in them, place by place; this and the next two by a version's own number.
+        self._members: dict[AdapterTables, list[int]] = {}
+        self._places: dict[int, TablePlace] = {}
+        #: Bytes of those that answer nothing, the longest idle first.
+        self._idle: dict[int, int] = {}
 
     def __len__(self) -> int:
         """Versions that are answering."""
@@ -69,39 +69,39 @@ class StackedAdapters:
 
     def enter(self, held: HeldAdapter) -> None:
         """Tell that one more of its answers is under way."""
-        if held not in self._places:
-            self._places[held] = self._copy_in(held)
-        self._idle.pop(held, None)
-        self._places[held].num_answers += 1
+        if held.number not in self._places:
+            self._places[held.number] = self._copy_in(held)
+        self._idle.pop(held.number, None)
+        self._places[held.number].num_answers += 1
 
     def find(self, held: HeldAdapter) -> TablePlace:
         """Return the place of a version that has entered."""
-        return self._places[held]
+        return self._places[held.number]
 
     def leave(self, held: HeldAdapter) -> None:
         """Tell that one of its answers is over."""
-        own = self._places[held]
+        own = self._places[held.number]
         own.num_answers -= 1
         if own.num_answers:
             return
-        self._idle[held] = None
-        while sum(idle.size_bytes for idle in self._idle) > _MAX_IDLE_BYTES:
+        self._idle[held.number] = own.size_bytes
+        while sum(self._idle.values()) > _MAX_IDLE_BYTES:
             self._remove(next(iter(self._idle)))
 
-    def _remove(self, held: HeldAdapter) -> None:
-        """Let one that answers nothing go; the last of its table takes its place."""
-        del self._idle[held]
-        own = self._places.pop(held)
-        members = self._held[own.tables]
+    def _remove(self, number: int) -> None:
+        """Let one that answers nothing go; the last of its tables takes its place."""
+        del self._idle[number]
+        own = self._places.pop(number)
+        members = self._members[own.tables]
         last = members.pop()
-        if last is not held:
+        if last != number:
             own.tables.move(len(members), own.place)
             members[own.place] = last
             self._places[last].place = own.place
         if members:
             own.tables.shrink_to(len(members))
         else:
-            del self._held[own.tables], self._tables[own.tables.layout]
+            del self._members[own.tables], self._tables[own.tables.layout]
 
     def _copy_in(self, held: HeldAdapter) -> TablePlace:
         layout = AdapterLayout.of(self._sites, held.spec)
@@ -109,8 +109,8 @@ class StackedAdapters:
         if tables is None:
             tables = AdapterTables(layout, self._base_groups, self._dtype, self._device)
             self._tables[layout] = tables
-            self._held[tables] = []
-        members = self._held[tables]
+            self._members[tables] = []
+        members = self._members[tables]
         place = len(members)
         if place == tables.capacity:
             idle = next((one for one in self._idle if self._places[one].tables is tables), None)
@@ -118,5 +118,5 @@ class StackedAdapters:
                 del self._idle[idle]
                 place = self._places.pop(idle).place
         tables.put(place, held.weights, held.spec.scale)
-        members[place : place + 1] = [held]
-        return TablePlace(tables, place)
+        members[place : place + 1] = [held.number]
+        return TablePlace(tables, place, held.size_bytes)
