@@ -13,14 +13,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
+from urllib.parse import quote
 
 import httpx
 import pytest
 
 from tests.client.live_service import LiveService
+from tests.journeys.browser import open_browser
 from tests.journeys.conftest import wait_until
 from tests.journeys.micro_batches import read_micro_batches, read_runs
-from tests.journeys.real_hub import PREFIX, HubServer, RealHub
+from tests.journeys.real_hub import BASE, PREFIX, HubServer, RealHub
+from tests.journeys.sidebar_page import (
+    RUN,
+    ask_to_train_on,
+    check_row,
+    fork_by_keyboard,
+    send_form,
+    show_sidebar,
+)
 from tests.records import SUMS
 from tests.service.admin_cases import ADMIN
 from tests.service.one_of_everything import Belongings, make_by_requests
@@ -237,6 +247,40 @@ def test_a_run_goes_on_over_a_restart_of_the_hub(
                     break
         assert _run(again, "long")["step"] == STEPS
     assert _is_finished(anna, "long"), "the token from before is good"
+
+
+@pytest.mark.browser
+def test_the_sidebar_works_behind_the_hubs_proxy(
+    hub: RealHub, clients: dict[str, httpx.Client], chromium: str, tmp_path: Path
+) -> None:
+    """She logs in, her server is started, and everything is there with nothing set up."""
+    addresses: list[str] = []
+    home = hub.home / "users" / "anna"
+    (home / "Sums.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in SUMS))
+    with open_browser(chromium, tmp_path / "profile") as (context, watched):
+        page = context.new_page()
+        page.goto(f"{hub.url}/hub/login?next={quote(f'{BASE}/hub/spawn/anna')}")
+        page.on("request", lambda request: addresses.append(request.url))
+        page.on("websocket", lambda socket: addresses.append(socket.url))
+        page.fill("input[name='username']", "anna")
+        page.fill("input[name='password']", "twinkle")
+        page.click("input[type='submit']")
+        page.wait_for_url(f"{hub.url}/user/anna/lab**", timeout=60_000)
+        show_sidebar(page)
+        page.wait_for_selector(f"{RUN}[data-state='finished']")
+        names = page.locator(f"{RUN} .jp-twinkle-side-name").all_inner_texts()
+        hers = clients["anna"].get("/api/v1/runs").raise_for_status().json()["runs"]
+        assert {"annas", "long"} <= {run["adapter"] for run in hers} == set(names)
+        ask_to_train_on(page, "Sums.jsonl", 1000)
+        send_form(page)
+        check_row(page, "Sums")
+        fork_by_keyboard(page)
+    for name in ("Sums", "Sums-2"):
+        clients["anna"].post(f"/api/v1/runs/{name}/stop").raise_for_status()
+    assert not watched.external
+    assert not watched.errors, watched.errors
+    secrets = [token for token in hub.tokens if token]
+    assert not [url for url in addresses if "token=" in url or any(one in url for one in secrets)]
 
 
 def test_no_token_is_in_any_log_or_file(hub: RealHub) -> None:

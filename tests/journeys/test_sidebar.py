@@ -18,6 +18,15 @@ from playwright.sync_api import BrowserContext, Page, Request
 from tests.journeys.browser import choose_theme, open_browser, wait_for_notebook, write_notebook
 from tests.journeys.conftest import Lab, LabStarter, wait_until
 from tests.journeys.panel_looks import AXE
+from tests.journeys.sidebar_page import (
+    RUN,
+    SIDEBAR,
+    ask_to_train_on,
+    check_row,
+    fork_by_keyboard,
+    send_form,
+    show_sidebar,
+)
 
 pytestmark = [
     *(pytest.mark.browser, pytest.mark.model, pytest.mark.crash),
@@ -26,8 +35,6 @@ pytestmark = [
 
 BASE_URL = "/user/anna"
 FILE = "Pirate talk.jsonl"
-_SIDEBAR = "#twinkle-sidebar"
-_RUN = f"{_SIDEBAR} [data-run]"
 _THEMES = {
     "light": "JupyterLab Light",
     "dark": "JupyterLab Dark",
@@ -75,8 +82,8 @@ def test_a_run_from_the_file_menu_is_seen_steered_and_survives(
         page = _open(context, lab, addresses)
         _check_start(page)
         _train_from_file_menu(page)
-        _check_row(page)
-        _check_fork(page)
+        check_row(page, "Pirate-talk")
+        fork_by_keyboard(page)
         _check_chat_and_reload(page)
         _check_looks(page)
         _check_cell(page)
@@ -109,91 +116,38 @@ def _open(context: BrowserContext, lab: Lab, addresses: list[str]) -> Page:
 
     page.on("request", note)
     page.on("websocket", lambda socket: addresses.append(socket.url))
-    _show_sidebar(page)
+    show_sidebar(page)
     return page
-
-
-def _show_sidebar(page: Page) -> None:
-    page.wait_for_selector(".jp-SideBar li[data-id='twinkle-sidebar']", timeout=60_000)
-    if not page.locator(_SIDEBAR).is_visible():
-        page.click(".jp-SideBar li[data-id='twinkle-sidebar']")
-    page.wait_for_selector(f"{_SIDEBAR} .jp-twinkle-side-header[data-link='live']", timeout=20_000)
 
 
 def _check_start(page: Page) -> None:
     """Without a service there is a button, and without runs what to do: by keyboard, too."""
-    assert "not running" in page.inner_text(f"{_SIDEBAR} [data-section='runs']")
-    page.focus(f"{_SIDEBAR} [data-section='runs'] [data-action='empty']")
+    assert "not running" in page.inner_text(f"{SIDEBAR} [data-section='runs']")
+    page.focus(f"{SIDEBAR} [data-section='runs'] [data-action='empty']")
     page.keyboard.press("Enter")
-    page.wait_for_selector(f"{_SIDEBAR} [data-phase='ready']", timeout=60_000)
-    page.wait_for_selector(f"{_SIDEBAR} [data-section='runs'] >> text=No runs yet")
+    page.wait_for_selector(f"{SIDEBAR} [data-phase='ready']", timeout=60_000)
+    page.wait_for_selector(f"{SIDEBAR} [data-section='runs'] >> text=No runs yet")
 
 
 def _train_from_file_menu(page: Page) -> None:
-    page.click(".jp-SideBar li[data-id='filebrowser']")
-    page.click(f".jp-DirListing-item >> text={FILE}", button="right")
-    page.click(".lm-Menu li[data-command='twinkle:train-on-file']")
-    page.fill(".jp-Dialog input[name='steps']", "100000")
+    ask_to_train_on(page, FILE, 100_000)
     page.fill(".jp-Dialog input[name='rank']", "0")
     page.click(".jp-Dialog .jp-mod-accept")
     # What is wrong is said, and what was entered is still there.
     page.wait_for_selector(".jp-twinkle-form-problem >> text=The rank must be")
     assert page.input_value(".jp-Dialog input[name='steps']") == "100000"
     page.fill(".jp-Dialog input[name='rank']", "4")
-    page.click(".jp-Dialog .jp-mod-accept")
-    page.wait_for_selector("[data-twinkle-run][data-state='running']", timeout=20_000)
-    _show_sidebar(page)
-
-
-def _check_row(page: Page) -> None:
-    """It is there, its curve moves, and its tab is one without a kernel."""
-    page.wait_for_selector(f"{_RUN}[data-state='running']", timeout=20_000)
-    assert page.inner_text(f"{_RUN} .jp-twinkle-side-name") == "Pirate-talk"
-    curve = f"{_RUN} .jp-twinkle-side-spark path"
-    page.wait_for_selector(f"{curve}[d^='M']", state="attached", timeout=20_000)
-    first, step = page.get_attribute(curve, "d"), _step(page)
-    wait_until(lambda: page.get_attribute(curve, "d") != first, 10, "the curve moving")
-    wait_until(lambda: _step(page) > step, 10, "steps in the sidebar")
-    page.click("li.lm-TabBar-tab[data-id^='twinkle-run-'] .lm-TabBar-tabCloseIcon")
-    page.wait_for_selector("[data-twinkle-run]", state="detached")
-    page.click(f"{_RUN} [data-action='open']")
-    page.wait_for_selector("[data-twinkle-run][data-connection='live']")
-    page.click(f"{_RUN} [data-action='pause']")
-    page.wait_for_selector(f"{_RUN}[data-state='paused']", timeout=20_000)
-    page.wait_for_selector("[data-twinkle-run][data-state='paused']")
-
-
-def _step(page: Page) -> int:
-    return int(page.get_attribute(_RUN, "data-step") or 0)
-
-
-def _check_fork(page: Page) -> None:
-    """By keyboard alone: more, fork, the next name that is free."""
-    page.focus(f"{_RUN} [data-action='more']")
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".lm-Menu li[data-command='twinkle:fork-run']")
-    active = page.locator(".lm-Menu li.lm-mod-active[data-command='twinkle:fork-run']")
-    for _ in range(8):
-        if active.count():
-            break
-        page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".jp-Dialog input")
-    page.keyboard.press("Enter")
-    page.wait_for_selector(f"{_RUN} >> nth=1", timeout=20_000)
-    page.wait_for_selector(f"{_RUN}[data-state='running']", timeout=20_000)
-    tabs = page.locator("li.lm-TabBar-tab[data-id^='twinkle-run-']")
-    wait_until(lambda: tabs.count() == 2, 10, "the fork's own tab")
+    send_form(page)
 
 
 def _check_chat_and_reload(page: Page) -> None:
-    page.click(f"{_SIDEBAR} [data-adapter] [data-action='chat'] >> nth=0")
+    page.click(f"{SIDEBAR} [data-adapter] [data-action='chat'] >> nth=0")
     page.fill("[data-twinkle-chat] [data-entry='question']", "Who are you?")
     page.click("[data-twinkle-chat] [data-action='send']")
     page.wait_for_selector("[data-twinkle-chat] .jp-twinkle-answer:not(:empty)", timeout=20_000)
     wait_until(lambda: _num_kept_tabs(page) == 3, 20, "JupyterLab keeping its layout")
     page.reload()
-    _show_sidebar(page)
+    show_sidebar(page)
     tabs = page.locator("li.lm-TabBar-tab[data-id^='twinkle-']:not([data-id='twinkle-sidebar'])")
     wait_until(lambda: tabs.count() == 3, 20, "the tabs being back")
 
@@ -209,8 +163,8 @@ def _num_kept_tabs(page: Page) -> int:
 def _check_looks(page: Page) -> None:
     """Light, dark, high contrast and narrow: nothing serious for axe, and nothing is cut off."""
     page.add_script_tag(path=AXE_FILE_PATH)
-    page.click(f"{_SIDEBAR} [data-section='checkpoints'] > summary")
-    page.wait_for_selector(f"{_SIDEBAR} [data-checkpoint]")
+    page.click(f"{SIDEBAR} [data-section='checkpoints'] > summary")
+    page.wait_for_selector(f"{SIDEBAR} [data-checkpoint]")
     faults = {}
     for look, theme in _THEMES.items():
         choose_theme(page, theme)
@@ -219,7 +173,7 @@ def _check_looks(page: Page) -> None:
             faults[look, part] = page.evaluate(AXE, f".jp-twinkle-side-{part}")
         _save(page, look)
     page.evaluate("() => document.querySelector('#twinkle-sidebar').style.maxWidth = '200px'")
-    for section in page.locator(f"{_SIDEBAR} .jp-twinkle-side-section").all():
+    for section in page.locator(f"{SIDEBAR} .jp-twinkle-side-section").all():
         assert section.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
     faults["narrow", ""] = page.evaluate(AXE, ".jp-twinkle-side-section")
     _save(page, "narrow")
@@ -249,8 +203,8 @@ def _check_cell(page: Page) -> None:
     page.keyboard.press("Shift+Enter")
     panel = ".jp-Notebook [data-twinkle-run][data-state='finished']"
     page.wait_for_selector(panel, timeout=60_000)
-    _show_sidebar(page)
-    page.wait_for_selector(f"{_RUN}[data-state='finished']", timeout=10_000)
+    show_sidebar(page)
+    page.wait_for_selector(f"{RUN}[data-state='finished']", timeout=10_000)
 
 
 def _check_kill(lab: Lab, page: Page) -> float:
@@ -258,26 +212,26 @@ def _check_kill(lab: Lab, page: Page) -> float:
     numbers = [_step_of_running(page)]
     began = time.monotonic()
     os.kill(lab.service_pid(), signal.SIGKILL)
-    page.wait_for_selector(f"{_SIDEBAR} [data-phase='starting']", timeout=10_000)
-    assert re.search("restarted|does not answer", page.inner_text(f"{_SIDEBAR} [role='status']"))
-    assert page.locator(_RUN).count() == 3
-    page.wait_for_selector(f"{_SIDEBAR} [data-phase='ready']", timeout=60_000)
+    page.wait_for_selector(f"{SIDEBAR} [data-phase='starting']", timeout=10_000)
+    assert re.search("restarted|does not answer", page.inner_text(f"{SIDEBAR} [role='status']"))
+    assert page.locator(RUN).count() == 3
+    page.wait_for_selector(f"{SIDEBAR} [data-phase='ready']", timeout=60_000)
     seconds = time.monotonic() - began
     wait_until(lambda: _step_of_running(page) > numbers[0], 40, "going on after the kill")
     return seconds
 
 
 def _step_of_running(page: Page) -> int:
-    found = page.locator(f"{_RUN}[data-state='running']")
+    found = page.locator(f"{RUN}[data-state='running']")
     return int(found.first.get_attribute("data-step") or 0) if found.count() else 0
 
 
 def _check_stop(page: Page) -> None:
     """Stopped by hand, it stays so and says how to begin."""
-    page.click(f"{_SIDEBAR} [data-action='stop-service']")
+    page.click(f"{SIDEBAR} [data-action='stop-service']")
     page.click(".jp-Dialog .jp-mod-warn")
-    page.wait_for_selector(f"{_SIDEBAR} [data-phase='stopped']", timeout=30_000)
-    page.wait_for_selector(f"{_SIDEBAR} [data-action='start-service']")
+    page.wait_for_selector(f"{SIDEBAR} [data-phase='stopped']", timeout=30_000)
+    page.wait_for_selector(f"{SIDEBAR} [data-action='start-service']")
 
 
 def _check_xsrf(page: Page) -> None:
