@@ -132,6 +132,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
         (8, 4, 50, False),
         (64, 4, 50, False),
         (8, 4, 256, False),
+        (8, 1, 1024, False),
         (8, 1, 640, True),
     ],
 )

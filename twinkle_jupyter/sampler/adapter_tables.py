@@ -5,7 +5,7 @@ token that multiplies one sums up its rows, each by a factor of its own. That is
 embeddings is: in bf16 on a processor, where a batched matmul copies each matrix first, bags take
 half as long for a few tokens (docs/experiments.md).
 
-The places in use are always the first ones: an adapter that leaves is replaced by the last.
+The slots in use are always the first ones: an adapter that leaves is replaced by the last.
 Capacity doubles and halves.
 """
 
@@ -80,34 +80,34 @@ class AdapterTables:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all places, those that are free included."""
+        """Bytes of all slots, those that are free included."""
         return sum(table.nbytes for table in self._tables())
 
-    def put(self, place: int, weights: Tensor, scale: float) -> None:
-        """Copy (P,) weights in the layout's order in; the place may be one beyond the last."""
-        if place >= self.capacity:
+    def put(self, slot: int, weights: Tensor, scale: float) -> None:
+        """Copy (P,) weights in the layout's order in; the slot may be one beyond the last."""
+        if slot >= self.capacity:
             self._resize(2 * self.capacity)
         for group, down, ups in zip(self.layout.groups, self.downs, self.ups, strict=True):
-            self._turn(weights[group.down_offset :], place, down)
+            self._turn(weights[group.down_offset :], slot, down)
             for offset, up in zip(group.up_offsets, ups, strict=True):
-                self._turn(weights[offset:], place, up).mul_(scale)
+                self._turn(weights[offset:], slot, up).mul_(scale)
 
-    def stack(self, places: range) -> Stack:
+    def stack(self, slots: range) -> Stack:
         """Return the matrices of neighbours, without a copy; good until the capacity changes."""
-        if places not in self._stacks:
+        if slots not in self._stacks:
             if len(self._stacks) == _MAX_STACKS:
                 self._stacks.clear()
 
             def cut(table: Tensor) -> Tensor:
                 matrices = table.view(self.capacity, -1, table.shape[1])
-                return matrices[places.start : places.stop]
+                return matrices[slots.start : slots.stop]
 
             downs, ups = map(cut, self.downs), (tuple(map(cut, tables)) for tables in self.ups)
-            self._stacks[places] = Stack(tuple(downs), tuple(ups))
-        return self._stacks[places]
+            self._stacks[slots] = Stack(tuple(downs), tuple(ups))
+        return self._stacks[slots]
 
     def move(self, source: int, target: int) -> None:
-        """Let one adapter take another's place."""
+        """Let one adapter take another's slot."""
         for table in self._tables():
             matrices = table.view(self.capacity, -1)
             matrices[target].copy_(matrices[source])
@@ -117,9 +117,9 @@ class AdapterTables:
         if 0 < 4 * num_adapters <= self.capacity:
             self._resize(2 * num_adapters)
 
-    def _turn(self, flat: Tensor, place: int, table: Tensor) -> Tensor:
-        """Fill a place with the matrix that `flat` begins with, transposed; return it."""
-        turned = table.view(self.capacity, -1, table.shape[1])[place]
+    def _turn(self, flat: Tensor, slot: int, table: Tensor) -> Tensor:
+        """Fill a slot with the matrix that `flat` begins with, transposed; return it."""
+        turned = table.view(self.capacity, -1, table.shape[1])[slot]
         return turned.copy_(flat[: turned.numel()].view(table.shape[1], -1).t())
 
     def _tables(self) -> Iterator[Tensor]:

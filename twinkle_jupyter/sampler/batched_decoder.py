@@ -145,11 +145,11 @@ class BatchedDecoder(Decoder[CacheRow]):
         owners: dict[HeldAdapter | None, Owner] = {}
         for adapter, num_tokens in counts.items():
             own = self._adapters.find(adapter)
-            owners[adapter] = Owner(own.tables, own.place, num_tokens)
+            owners[adapter] = Owner(own.tables, own.slot, num_tokens)
 
         def key(item: tuple[object, Owner]) -> tuple[int, int, int]:
             _, owner = item
-            return id(owner.tables), 0 if owner.is_gathered else owner.num_tokens, owner.place
+            return id(owner.tables), 0 if owner.is_gathered else owner.num_tokens, owner.slot
 
         return dict(sorted(owners.items(), key=key))
 

@@ -22,7 +22,7 @@ class Owner(NamedTuple):
     """Neighbouring tokens, and where the matrices are that they go through."""
 
     tables: AdapterTables
-    place: int
+    slot: int
     num_tokens: int
 
     @property
@@ -75,19 +75,19 @@ class _Run(Protocol):
 
 
 class _Gathered:
-    """k tokens, each with the adapter at some place."""
+    """k tokens, each with the adapter of some slot."""
 
-    def __init__(self, start: int, tables: AdapterTables, places: Sequence[int]) -> None:
+    def __init__(self, start: int, tables: AdapterTables, slots: Sequence[int]) -> None:
         self.tables = tables
         self._start = start
-        self._places = torch.tensor(places, dtype=torch.int32)
+        self._slots = torch.tensor(slots, dtype=torch.int32)
         #: By how many rows a matrix has: which rows of the table, and where each token's begin.
         self._bags: dict[int, tuple[Tensor, Tensor]] = {}
 
     def project(self, number: int, x: Tensor) -> Tensor:
         """Return (m, k x R)."""
         table = self.tables.downs[number]
-        x = _cut(x, self._start, len(self._places))
+        x = _cut(x, self._start, len(self._slots))
         mid = self._gather(table, convert_like(x, table).reshape(-1), x.shape[1])
         if mid.shape[1] == self.tables.rank:
             return mid.view(1, -1)
@@ -101,7 +101,7 @@ class _Gathered:
         """Return (k, W): each token's sum of its own rows of the table, by its own factors."""
         if num_rows not in self._bags:
             steps = torch.arange(num_rows, dtype=torch.int32)
-            rows = (self._places[:, None] * num_rows + steps).view(-1)
+            rows = (self._slots[:, None] * num_rows + steps).view(-1)
             self._bags[num_rows] = rows, torch.arange(0, len(rows), num_rows, dtype=torch.int32)
         rows, starts = self._bags[num_rows]
         bags: Tensor = torch.embedding_bag(table, rows, starts, per_sample_weights=factors)[0]
@@ -111,12 +111,12 @@ class _Gathered:
 class _Stacked:
     """k adapters that are neighbours in their tables, n tokens each."""
 
-    def __init__(self, start: int, tables: AdapterTables, places: range, num_tokens: int) -> None:
+    def __init__(self, start: int, tables: AdapterTables, slots: range, num_tokens: int) -> None:
         self.tables = tables
         self._start = start
-        self._num_adapters = len(places)
+        self._num_adapters = len(slots)
         self._num_tokens = num_tokens
-        self._stack = tables.stack(places)
+        self._stack = tables.stack(slots)
 
     def project(self, number: int, x: Tensor) -> Tensor:
         """Return (k, n, m x R)."""
@@ -149,10 +149,10 @@ def _find_runs(owners: Sequence[Owner]) -> Iterator[_Run]:
             continue
         members = owners[first:index]
         if owner.is_gathered:
-            places = [one.place for one in members for _ in range(one.num_tokens)]
-            yield _Gathered(start, owner.tables, places)
+            slots = [one.slot for one in members for _ in range(one.num_tokens)]
+            yield _Gathered(start, owner.tables, slots)
         else:
-            span = range(members[0].place, owner.place + 1)
+            span = range(members[0].slot, owner.slot + 1)
             yield _Stacked(start, owner.tables, span, owner.num_tokens)
         start += sum(member.num_tokens for member in members)
         first = index
@@ -161,5 +161,5 @@ def _find_runs(owners: Sequence[Owner]) -> Iterator[_Run]:
 def _share_call(owner: Owner, following: Owner) -> bool:
     if following.tables is not owner.tables or following.is_gathered != owner.is_gathered:
         return False
-    is_next = (following.place, following.num_tokens) == (owner.place + 1, owner.num_tokens)
+    is_next = (following.slot, following.num_tokens) == (owner.slot + 1, owner.num_tokens)
     return owner.is_gathered or is_next

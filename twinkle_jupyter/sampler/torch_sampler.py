@@ -95,7 +95,10 @@ class TorchSampler:
     def put_snapshot(self, snapshot: AdapterSnapshot) -> None:
         """Hold a copy of these weights; they are the adapter's default from now on."""
         # A tensor of its own: what comes through shared memory may be read-only.
-        held = self._hold(snapshot.spec, snapshot.version, torch.tensor(snapshot.weights))
+        weights = torch.tensor(
+            snapshot.weights, dtype=self.decoder.adapter_dtype, device=self._base.device
+        )
+        held = self._hold(snapshot.spec, snapshot.version, weights)
         self.snapshots.put(snapshot.adapter_id, held)
 
     def open_answer(self, number: int, request: SampleRequest) -> None:
