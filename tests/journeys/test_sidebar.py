@@ -145,11 +145,15 @@ def _check_chat_and_reload(page: Page) -> None:
     page.fill("[data-twinkle-chat] [data-entry='question']", "Who are you?")
     page.click("[data-twinkle-chat] [data-action='send']")
     page.wait_for_selector("[data-twinkle-chat] .jp-twinkle-answer:not(:empty)", timeout=20_000)
+    page.wait_for_selector("[data-twinkle-chat][data-writing='false']", timeout=20_000)
     wait_until(lambda: _num_kept_tabs(page) == 3, 20, "JupyterLab keeping its layout")
     page.reload()
     show_sidebar(page)
     tabs = page.locator("li.lm-TabBar-tab[data-id^='twinkle-']:not([data-id='twinkle-sidebar'])")
     wait_until(lambda: tabs.count() == 3, 20, "the tabs being back")
+    tabs.filter(has_text="Chat").click()
+    page.wait_for_selector("[data-twinkle-chat] .jp-twinkle-asked >> text=Who are you?")
+    page.wait_for_selector("[data-twinkle-chat] .jp-twinkle-answer:not(:empty)")
 
 
 def _num_kept_tabs(page: Page) -> int:

@@ -10,6 +10,7 @@ import { RunPanel } from '../panels/run/panel';
 import { RestAsker } from '../renderers/restAsker';
 import { WebsocketTransport } from '../renderers/websocketTransport';
 import { twinkleIcon } from './icons';
+import { KeptChat } from './keptChat';
 
 export interface TabContext {
   readonly settings: ServerConnection.ISettings;
@@ -75,20 +76,25 @@ class RunView extends Widget {
 }
 
 class ChatView extends Widget {
+  private readonly kept: KeptChat;
   private readonly panel: ChatPanel;
 
   constructor(models: readonly string[], { settings, contents }: TabContext) {
     super();
     this.addClass('jp-twinkle-tab');
     this.node.tabIndex = -1;
-    const bundle: ChatBundle = { chatId: `tab-${models.join('-')}`, models, system: '', settings: FIRST_CHAT_SETTINGS, turns: [] };
+    const fresh: ChatBundle = { chatId: `tab-${models.join('-')}`, models, system: '', settings: FIRST_CHAT_SETTINGS, turns: [] };
+    this.kept = new KeptChat(settings.baseUrl, fresh);
     // Preferences go into the folder in which JupyterLab was started.
-    this.panel = new ChatPanel(bundle, new RestAsker(settings, contents, () => ''), () => undefined);
+    const asker = new RestAsker(settings, contents, () => '');
+    this.panel = new ChatPanel(this.kept.read(), asker, chat => this.kept.write(chat));
     this.node.append(this.panel.node);
   }
 
+  /** The tab is closed; a reload of the page disposes of nothing. */
   override dispose(): void {
     if (!this.isDisposed) {
+      this.kept.forget();
       this.panel.dispose();
       super.dispose();
     }

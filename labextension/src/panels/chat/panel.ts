@@ -46,7 +46,7 @@ export class ChatPanel implements Disposable {
   constructor(
     bundle: ChatBundle,
     private readonly asker: Asker,
-    private readonly onChange: () => void
+    private readonly onChange: (chat: Record<string, unknown>) => void
   ) {
     this.bundle = bundle;
     this.turns = [...bundle.turns];
@@ -93,7 +93,7 @@ export class ChatPanel implements Disposable {
     this.views = turns.map((turn, place) => this.viewOf(turn, place));
     this.log.replaceChildren(...this.views.map(view => view.node));
     this.setWriting(null);
-    this.onChange();
+    this.onChange(this.json);
   }
 
   private viewOf(turn: ChatTurn, place: number): TurnView {
@@ -134,7 +134,7 @@ export class ChatPanel implements Disposable {
     if (this.isCurrent(writing)) {
       this.setWriting(null);
       this.draw();
-      this.onChange();
+      this.onChange(this.json);
     }
   }
 
