@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.report import Bar, Row, build_parser, finish
-from benchmarks.virtual_trainer import DONE, CostModel, Simulation, Trainee
+from benchmarks.virtual_trainer import CostModel, Simulation, Trainee, plan_done
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.scheduling.events import (
     AdapterAdded,
@@ -29,7 +29,6 @@ from twinkle_jupyter.scheduling.events import (
     Instruction,
     OpArrived,
     Plan,
-    PlanDone,
 )
 from twinkle_jupyter.scheduling.machine import Scheduler
 
@@ -46,6 +45,7 @@ class Scene:
     #: Virtual ones; the first tenth is left out.
     hours: float
     greedy_tokens: int = 512
+    greedy_rows: int = 1
     ahead: int = 2
     round_trip_s: float = 0.0
     num_polite: int = 9
@@ -77,7 +77,8 @@ class Scene:
 
     def _greedy(self) -> list[Trainee]:
         names = [AdapterId(f"greedy-{number}") for number in range(100)]
-        return [Trainee(name, "greedy", "greedy", self.greedy_tokens, 4, 0.0) for name in names]
+        size = (self.greedy_tokens, 4, 0.0, self.greedy_rows)
+        return [Trainee(name, "greedy", "greedy", *size) for name in names]
 
 
 def measure_fairness(label: str, scene: Scene, *, has_bars: bool) -> list[Row]:
@@ -154,7 +155,7 @@ def measure_planning(num_users: int, num_plans: int, bar: Bar | None = None) -> 
         for op in plan.ops:
             arrived = OpArrived(next(tickets), trainees[op.adapter_id].op(op.sequence_id + 10))
             arriving_ms.append(_time_ms(scheduler, arrived)[0])
-        passed_ms, instructions = _time_ms(scheduler, PlanDone((DONE,) * len(plan.ops)))
+        passed_ms, instructions = _time_ms(scheduler, plan_done(plan))
         planning_ms.append(passed_ms)
         [plan] = _plans(instructions)
     label = f"1,000 adapters of {num_users:,} user{'s' if num_users > 1 else ''}"
@@ -191,7 +192,8 @@ def main() -> int:
         "clients answer in 20 ms": replace(scene, ahead=1, round_trip_s=0.02),
         "clients answer in 4 s": replace(scene, ahead=1, round_trip_s=4.0),
         "greedy ops of 128 tokens": replace(scene, greedy_tokens=128),
-        "greedy ops of 2,048 tokens": replace(scene, greedy_tokens=2048),
+        "greedy ops of one row of 2,048 tokens": replace(scene, greedy_tokens=2048),
+        "greedy ops of 32 rows, 2,048 tokens": replace(scene, greedy_tokens=2048, greedy_rows=32),
         "one polite user": replace(scene, num_polite=1),
     }
     for label, other in others.items():

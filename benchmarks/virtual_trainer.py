@@ -22,7 +22,7 @@ from twinkle_jupyter.scheduling.events import (
     RunMicroBatch,
 )
 from twinkle_jupyter.scheduling.machine import Scheduler
-from twinkle_jupyter.scheduling.ready_ops import count_tokens
+from twinkle_jupyter.scheduling.op_part import PartDone
 from twinkle_jupyter.scheduling.request import (
     AdamWSettings,
     ForwardBackward,
@@ -54,7 +54,7 @@ class CostModel:
 
     def seconds(self, plan: Plan) -> float:
         if isinstance(plan, RunMicroBatch):
-            return self.step_s + self.token_s * sum(map(count_tokens, plan.ops))
+            return self.step_s + self.token_s * sum(part.num_tokens for part in plan.parts)
         return self.optim_s + self.adapter_s * len(plan.ops)
 
 
@@ -71,13 +71,23 @@ class Trainee:
     ahead: int
     #: From an answer to the arrival of what the client sends then.
     round_trip_s: float
+    #: Rows that the tokens are in.
+    num_rows: int = 1
 
     def op(self, sequence_id: int) -> Op:
         """Forward-backward and optimizer steps take turns."""
         if sequence_id % 2 == 0:
             return OptimStep(self.name, sequence_id, ADAMW)
-        ids = (1,) * self.tokens
-        return ForwardBackward(self.name, sequence_id, (Example(ids, ids, (1.0,) * self.tokens),))
+        ids = (1,) * (self.tokens // self.num_rows)
+        row = Example(ids, ids, (1.0,) * len(ids))
+        return ForwardBackward(self.name, sequence_id, (row,) * self.num_rows)
+
+
+def plan_done(plan: Plan) -> PlanDone:
+    """Return the end of a plan in which nothing fails."""
+    if not isinstance(plan, RunMicroBatch):
+        return PlanDone((DONE,) * len(plan.ops))
+    return PlanDone(tuple(DONE if part.is_last else PartDone(part.stop) for part in plan.parts))
 
 
 class Simulation:
@@ -126,7 +136,7 @@ class Simulation:
         self._at(delay_s, lambda: self._scheduler.handle(OpArrived(ticket, op)))
 
     def _start(self, plan: Plan) -> None:
-        done = PlanDone((DONE,) * len(plan.ops))
+        done = plan_done(plan)
         self._at(self._costs.seconds(plan), lambda: self._scheduler.handle(done))
 
     def _at(self, delay_s: float, happen: Callable[[], list[Instruction]]) -> None:

@@ -62,7 +62,8 @@ async def repeat_journal(
             batches = _batches(recovery, entry)
             recovery.repeat([entry])
             for adapter_id, sequence_id in batches:
-                answer = recovery.recovered.queues[adapter_id].answers[sequence_id]
+                # None where a part is to come.
+                answer = recovery.recovered.queues[adapter_id].answers.get(sequence_id)
                 if isinstance(answer, ForwardBackwardResult):
                     adapters.setdefault(adapter_id, Unbroken()).losses.append(answer.loss_sum)
     for adapter_id in recovery.recovered.queues:

@@ -12,6 +12,7 @@ from tests.runtime.lives import SPECS, A, B, Home, row
 from twinkle_jupyter.engine.step import StepEngine
 from twinkle_jupyter.errors import RunFailedError
 from twinkle_jupyter.runtime.train_loop import TrainLoop
+from twinkle_jupyter.scheduling.op_part import OpPart
 from twinkle_jupyter.scheduling.request import (
     ForwardBackward,
     ForwardBackwardResult,
@@ -23,13 +24,13 @@ async def test_an_op_that_ends_every_process_is_refused_in_the_end(
 ) -> None:
     """The engine stops for good where a process would end; what is on disk then is what counts."""
     ended, is_over = asyncio.Event(), threading.Event()
-    loop, compute = asyncio.get_running_loop(), StepEngine.forward_backward
+    loop, compute = asyncio.get_running_loop(), StepEngine.forward_backward_parts
 
-    def end(engine: StepEngine, ops: Sequence[ForwardBackward]) -> object:
-        if any(op.adapter_id == A for op in ops):
+    def end(engine: StepEngine, parts: Sequence[OpPart]) -> object:
+        if any(part.adapter_id == A for part in parts):
             loop.call_soon_threadsafe(ended.set)
             is_over.wait(60)
-        return compute(engine, ops)
+        return compute(engine, parts)
 
     async def live() -> list[object] | None:
         """Return what was answered, None if the life ended before."""
@@ -50,7 +51,7 @@ async def test_an_op_that_ends_every_process_is_refused_in_the_end(
         await store.close()
         return None if has_ended else working.result()
 
-    monkeypatch.setattr(StepEngine, "forward_backward", end)
+    monkeypatch.setattr(StepEngine, "forward_backward_parts", end)
     num_ended = 0
     while (answers := await live()) is None:
         num_ended += 1

@@ -12,7 +12,7 @@ from tests.runtime.lives import SPECS, A, B
 from twinkle_jupyter.errors import ServiceUnavailableError
 from twinkle_jupyter.runtime import journal as journal_module
 from twinkle_jupyter.runtime.journal import Journal
-from twinkle_jupyter.scheduling.request import AdamWSettings, OptimStep
+from twinkle_jupyter.scheduling.request import AdamWSettings, OptimStep, OptimStepResult
 from twinkle_jupyter.store.interface import Row
 from twinkle_jupyter.store.sqlite import SqliteStore
 
@@ -108,6 +108,6 @@ async def test_an_op_is_written_while_it_is_computed(true_store: SqliteStore) ->
     assert await true_store.wait("journal", 0, 5)
     assert await _kinds(true_store) == ["op"]
     assert journal.first_needed == 1
-    journal.record([STEP], [], 8192)
+    journal.record([STEP], [OptimStepResult(1, 0.5, 0.1)], 8192)
     assert journal.first_needed == 3
     await journal.flushed()

@@ -15,10 +15,11 @@ A, B, C = AdapterId("a"), AdapterId("b"), AdapterId("c")
 
 
 def forward_backward(
-    adapter_id: AdapterId, sequence_id: int, num_tokens: int = 4
+    adapter_id: AdapterId, sequence_id: int, *row_tokens: int, loss: str = "cross_entropy"
 ) -> ForwardBackward:
-    ids = (1,) * num_tokens
-    return ForwardBackward(adapter_id, sequence_id, (Example(ids, ids, (1.0,) * num_tokens),))
+    """Rows of these many tokens; without any, one of 4."""
+    examples = [Example((1,) * n, (1,) * n, (1.0,) * n) for n in row_tokens or (4,)]
+    return ForwardBackward(adapter_id, sequence_id, tuple(examples), loss)
 
 
 def optim_step(adapter_id: AdapterId, sequence_id: int) -> OptimStep:

@@ -10,39 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.scheduling.backlog import OVERHEAD, Backlog
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.scheduling.fair_share import FairShare
 from twinkle_jupyter.scheduling.request import Priority
 
-OVERHEAD = 4
-
-
-class Backlog:
-    """Adapters whose next op, of the same size, is ready as soon as the last was served."""
-
-    def __init__(self, token_budget: int = 100) -> None:
-        self.shares = FairShare(token_budget, OVERHEAD)
-        self.adapters: dict[AdapterId, tuple[str, int, Priority]] = {}
-        #: Tokens by user.
-        self.served: Counter[str] = Counter()
-
-    def add(
-        self, user: str, num_adapters: int, tokens: int, priority: Priority = "interactive"
-    ) -> None:
-        for _ in range(num_adapters):
-            adapter_id = AdapterId(f"{user}{len(self.adapters)}")
-            self.adapters[adapter_id] = (user, tokens, priority)
-            self.shares.add(user, adapter_id, tokens, priority)
-
-    def take(self, away: str = "") -> list[AdapterId]:
-        """Take a plan; whoever is away does not send again."""
-        taken = self.shares.take()
-        for adapter_id in taken:
-            user, tokens, priority = self.adapters[adapter_id]
-            self.served[user] += tokens
-            if user != away:
-                self.shares.add(user, adapter_id, tokens, priority)
-        return taken
+#: Tokens of an op's rows.
+ROWS = st.lists(st.integers(1, 20), min_size=1, max_size=5) | st.lists(
+    st.integers(1, 3), min_size=20, max_size=40
+)
 
 
 def test_users_have_equal_tokens_however_many_adapters_and_however_long_their_ops() -> None:
@@ -96,12 +72,11 @@ def test_debt_is_not_left_behind_by_going_away() -> None:
     backlog = Backlog(token_budget=20)
     backlog.add("steady", 2, 5)
     sly = AdapterId("sly")
-    backlog.adapters[sly] = ("sly", 200, "interactive")
     num_sly = 0
     for number in range(300):
         # As soon as it is no longer expected, and as if nothing had been.
         if number % 10 == 0 and sly not in backlog.shares._lanes:
-            backlog.shares.add("sly", sly, 200, "interactive")
+            backlog.begin(sly, "sly", 200)
         num_sly += sly in backlog.take(away="sly")
     # 200 tokens cost 22 rounds at 9; without a memory it would be served every tenth plan.
     assert num_sly <= 300 / 22 + 1
@@ -117,7 +92,7 @@ def test_nobody_is_credited_twice_for_one_round() -> None:
         if "heavy1" in taken:
             num_heavy += 1
             backlog.take()
-            backlog.shares.add("heavy", AdapterId("heavy1"), 50, "interactive")
+            backlog.begin(AdapterId("heavy1"), "heavy", 50)
     # 560 rounds, and those that it was away for, of 9 tokens.
     assert num_heavy <= (560 + num_heavy) * 9 / 50 + 1
 
@@ -173,7 +148,7 @@ def test_who_has_just_been_served_is_not_overtaken_while_its_answer_is_on_its_wa
         taken = backlog.take(away="polite")
         backlog.take(away="polite")
         if any(name.startswith("polite") for name in taken):
-            backlog.shares.add("polite", AdapterId("polite20"), 10, "interactive")
+            backlog.begin(AdapterId("polite20"), "polite", 10)
     assert backlog.served["greedy"] <= 1.5 * backlog.served["polite"]
 
 
@@ -184,19 +159,19 @@ def test_interactive_ops_go_first_and_every_fourth_is_a_background_one() -> None
         AdapterId("i0"): "interactive", AdapterId("i1"): "interactive",
     }  # fmt: skip
     for name, priority in names.items():
-        shares.add("one", name, 10, priority)
+        shares.add("one", name, (10,), priority)
     order = []
     for _ in range(8):
-        [name] = shares.take()
+        [(name, _)] = shares.take()
         order.append(name)
-        shares.add("one", name, 10, names[name])
+        shares.add("one", name, (10,), names[name])
     assert order == ["i0", "i1", "i0", "b0", "i1", "i0", "i1", "b1"]
 
 
 def test_interactive_ops_have_the_first_claim_on_a_round_and_no_more() -> None:
     backlog = Backlog(token_budget=10)
     for user in "abc":
-        backlog.add(user, 1, 5, "background")
+        backlog.add(user, 1, 5, priority="background")
     for user in "xy":
         backlog.add(user, 1, 5)
     plans = [{name[0] for name in backlog.take()} for _ in range(6)]
@@ -215,51 +190,50 @@ def starvation_bound(
 @pytest.mark.parametrize("priority", ["interactive", "background"])
 @settings(max_examples=50, deadline=None)
 @given(
-    others=st.lists(st.tuples(st.integers(1, 6), st.integers(1, 40)), min_size=1, max_size=5),
-    tokens=st.integers(1, 40),
+    others=st.lists(st.tuples(st.integers(1, 6), ROWS), min_size=1, max_size=5),
+    rows=ROWS,
     warm_up=st.integers(0, 30),
     token_budget=st.integers(5, 60),
 )
 def test_no_op_waits_for_longer_than_its_share_takes(
     priority: Priority,
-    others: list[tuple[int, int]],
-    tokens: int,
+    others: list[tuple[int, list[int]]],
+    rows: list[int],
     warm_up: int,
     token_budget: int,
 ) -> None:
     """Against users who always have work: rounds that pay for what goes before, then its own."""
     backlog = Backlog(token_budget)
-    for number, (num_adapters, size) in enumerate(others):
-        backlog.add(f"u{number}-", num_adapters, size)
+    for number, (num_adapters, sizes) in enumerate(others):
+        backlog.add(f"u{number}-", num_adapters, *sizes)
     for _ in range(warm_up):
         backlog.take()
     ours = AdapterId("ours")
-    backlog.adapters[ours] = ("u0-", tokens, priority)
-    backlog.shares.add("u0-", ours, tokens, priority)
+    backlog.begin(ours, "u0-", *rows, priority=priority)
     num_plans = 1
-    while ours not in backlog.take():
+    while ours not in backlog.take(away="u0-") or backlog.rest_is(ours):
         num_plans += 1
         assert num_plans < 10_000
-    largest = max(tokens, *(size for _, size in others))
+    largest = max(sum(rows), *(sum(sizes) for _, sizes in others))
     num_adapters = others[0][0] + 1
     assert num_plans <= starvation_bound(len(others), num_adapters, largest, token_budget)
 
 
 @settings(max_examples=100, deadline=None)
 @given(
-    users=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 40)), min_size=2, max_size=5),
+    users=st.lists(st.tuples(st.integers(1, 5), ROWS), min_size=2, max_size=5),
     num_plans=st.integers(1, 200),
     token_budget=st.integers(5, 60),
 )
 def test_what_busy_users_have_had_differs_by_a_few_ops_only(
-    users: list[tuple[int, int]], num_plans: int, token_budget: int
+    users: list[tuple[int, list[int]]], num_plans: int, token_budget: int
 ) -> None:
     """However long it goes on. Each has the tokens of a quantum ready, so that none falls short."""
     backlog = Backlog(token_budget)
-    largest = max(size for _, size in users)
-    quantum = min(size for _, size in users) + OVERHEAD
-    for number, (num_adapters, size) in enumerate(users):
-        backlog.add(f"u{number}-", num_adapters + ceil(quantum / size), size)
+    largest = max(sum(rows) for _, rows in users)
+    quantum = min(sum(rows) for _, rows in users) + OVERHEAD
+    for number, (num_adapters, rows) in enumerate(users):
+        backlog.add(f"u{number}-", num_adapters + ceil(quantum / sum(rows)), *rows)
     for _ in range(num_plans):
         backlog.take()
     had = [backlog.served[f"u{number}-"] for number in range(len(users))]

@@ -41,12 +41,12 @@ from twinkle_jupyter.scheduling.events import (
     RunMicroBatch,
 )
 from twinkle_jupyter.scheduling.machine import Scheduler
-from twinkle_jupyter.scheduling.ready_ops import count_tokens
+from twinkle_jupyter.scheduling.op_part import PartDone
 from twinkle_jupyter.scheduling.request import ForwardBackward, Op, OptimStepResult, Priority
 
 ADAPTERS = tuple(AdapterId(name) for name in ("ann-1", "ann-2", "bob-1", "cyd-1"))
 BACKGROUND = {"ann-2", "bob-1"}
-TOKEN_BUDGET, OVERHEAD, LARGEST = 12, 3, 15
+TOKEN_BUDGET, OVERHEAD, LARGEST = 12, 1, 15
 MAX_QUEUED, MAX_ANSWERS, NUM_OPS = 6, 3, 12
 GONE = NotFoundError("The adapter was removed.")
 
@@ -58,6 +58,8 @@ class Life:
     waiting: dict[int, set[int]] = field(default_factory=dict)
     outcomes: dict[int, Outcome | None] = field(default_factory=dict)
     is_running: bool = False
+    #: Rows of the op in turn that earlier plans had.
+    rows_done: int = 0
     #: Micro-batches and plans that were made while the op in turn was ready.
     micro_batches: int = 0
     plans: int = 0
@@ -74,11 +76,14 @@ class Life:
         """The op in turn has this outcome; None means that it was cancelled."""
         tickets = self.waiting.pop(self.next_id)
         self.outcomes[self.next_id] = outcome
-        self.micro_batches = self.plans = 0
+        self.micro_batches = self.plans = self.rows_done = 0
         return tickets
 
     def skip(self) -> None:
+        """What nobody waits for is cancelled in its turn, unless it was begun."""
         while not self.is_running and self.waiting.get(self.next_id) == set():
+            if self.rows_done:
+                break
             self.end(None)
 
 
@@ -101,10 +106,13 @@ class _RandomHistories(RuleBasedStateMachine):
         self.due: dict[int, Outcome] = {}
 
     def _op(self, adapter_id: AdapterId, sequence_id: int) -> Op:
-        kind = (sequence_id + ADAPTERS.index(adapter_id)) % 3
-        if kind == 0:
-            return forward_backward(adapter_id, sequence_id, 1 + sequence_id * 5 % LARGEST)
-        return (optim_step if kind == 1 else save)(adapter_id, sequence_id)
+        number = sequence_id + ADAPTERS.index(adapter_id)
+        kind = number % 4
+        if kind < 2:
+            size = 1 + number % 5
+            num_rows = LARGEST // size if adapter_id.startswith("ann") else 1
+            return forward_backward(adapter_id, sequence_id, *[size] * num_rows)
+        return (optim_step if kind == 2 else save)(adapter_id, sequence_id)
 
     def _handle(self, event: Event) -> None:
         for instruction in self.scheduler.handle(event):
@@ -126,11 +134,13 @@ class _RandomHistories(RuleBasedStateMachine):
         for op, life in zip(ops, lives, strict=True):
             assert life.is_ready
             assert op == self._op(op.adapter_id, life.next_id), "in order, none left out or twice"
-            assert life.waiting[op.sequence_id], "somebody waits for it"
+            assert life.waiting[op.sequence_id] or life.rows_done, "somebody waits for it"
             life.is_running = True
         if isinstance(plan, RunMicroBatch):
-            total = sum(map(count_tokens, plan.ops))
+            total = sum(part.num_tokens for part in plan.parts)
             assert total <= TOKEN_BUDGET or len(plan.ops) == 1
+            for part, life in zip(plan.parts, lives, strict=True):
+                assert part.start == life.rows_done < part.stop, "each row once, in order"
         self.running = lives
         for adapter_id, life in self.lives.items():
             if life.is_ready:
@@ -214,12 +224,20 @@ class _RandomHistories(RuleBasedStateMachine):
     @rule(failing=st.sets(st.sampled_from(ADAPTERS)))
     def finish(self, failing: set[AdapterId]) -> None:
         assert self.plan is not None
-        ops: tuple[Op, ...] = self.plan.ops
+        plan = self.plan
+        ops: tuple[Op, ...] = plan.ops
         running = self.running
         self.plan, self.running, self.due = None, [], {}
-        outcomes: list[Outcome] = []
+        parts = plan.parts if isinstance(plan, RunMicroBatch) else ()
+        to_come = {part.adapter_id: part.stop for part in parts if not part.is_last}
+        outcomes: list[Outcome | PartDone] = []
         for op, life in zip(ops, running, strict=True):
             failure = RunFailedError(f"{op.adapter_id} {op.sequence_id}")
+            if op.adapter_id in to_come.keys() - failing:
+                life.rows_done = to_come[op.adapter_id]
+                life.is_running = False
+                outcomes.append(PartDone(life.rows_done))
+                continue
             outcome: Outcome = failure if op.adapter_id in failing else OptimStepResult(1, 0.0, 0.0)
             outcomes.append(outcome)
             # Of one that was removed meanwhile nobody hears, its successor under the name least.

@@ -29,7 +29,8 @@ from twinkle_jupyter.scheduling.events import (
     RunSaves,
 )
 from twinkle_jupyter.scheduling.machine import Scheduler
-from twinkle_jupyter.scheduling.request import Op, OptimStepResult
+from twinkle_jupyter.scheduling.op_part import OpPart, PartDone, whole
+from twinkle_jupyter.scheduling.request import ForwardBackward, Op, OptimStepResult
 
 DONE = OptimStepResult(step=1, grad_norm=0.5, seconds=0.1)
 GONE = NotFoundError("Adapter 'a' was removed.")
@@ -50,7 +51,7 @@ def test_an_op_that_comes_early_waits_for_the_one_before() -> None:
     scheduler = _scheduler(A)
     assert _feed(scheduler, OpArrived(1, optim_step(A, 2))) == []
     first = forward_backward(A, 1)
-    assert _feed(scheduler, OpArrived(2, first)) == [RunMicroBatch((first,))]
+    assert _feed(scheduler, OpArrived(2, first)) == [RunMicroBatch((whole(first),))]
     assert _feed(scheduler, PlanDone((DONE,))) == [
         Answer((2,), DONE),
         RunOptimSteps((optim_step(A, 2),)),
@@ -64,14 +65,75 @@ def test_ready_ops_of_several_adapters_share_a_micro_batch_within_the_budget() -
     for ticket, op in enumerate(ops, start=2):
         assert _feed(scheduler, OpArrived(ticket, op)) == []
     # A was served last: B and C are in turn first, and A no longer fits.
-    assert _feed(scheduler, PlanDone((DONE,)))[-1] == RunMicroBatch((ops[1], ops[2]))
-    assert _feed(scheduler, PlanDone((DONE, DONE)))[-1] == RunMicroBatch((ops[0],))
+    assert _feed(scheduler, PlanDone((DONE,)))[-1] == RunMicroBatch((whole(ops[1]), whole(ops[2])))
+    assert _feed(scheduler, PlanDone((DONE, DONE)))[-1] == RunMicroBatch((whole(ops[0]),))
 
 
 def test_an_op_larger_than_the_budget_runs_alone() -> None:
     scheduler = _scheduler(A, B, token_budget=10)
     large = forward_backward(A, 1, 50)
-    assert _feed(scheduler, OpArrived(1, large)) == [RunMicroBatch((large,))]
+    assert _feed(scheduler, OpArrived(1, large)) == [RunMicroBatch((whole(large),))]
+
+
+def _beside_a_small_one(op: ForwardBackward) -> tuple[Scheduler, OpPart]:
+    """Have an op wait with another user's of 2 tokens; return the first part that it comes in."""
+    scheduler = Scheduler(100, overhead_tokens=2)
+    for adapter_id, user in ((A, "ann"), (B, "bob"), (C, "bob")):
+        scheduler.handle(AdapterAdded(adapter_id, user))
+    _feed(scheduler, OpArrived(1, optim_step(C, 1)), OpArrived(2, op))
+    _feed(scheduler, OpArrived(3, forward_backward(B, 1, 2)))
+    plan = _feed(scheduler, PlanDone((DONE,)))[-1]
+    assert isinstance(plan, RunMicroBatch)
+    assert plan.parts[1] == whole(forward_backward(B, 1, 2))
+    return scheduler, plan.parts[0]
+
+
+def test_a_large_op_beside_others_is_planned_in_parts_and_answered_once() -> None:
+    op = forward_backward(A, 1, 2, 2, 2, 2)
+    scheduler, first = _beside_a_small_one(op)
+    assert first == OpPart(op, 0, 2)
+    _feed(scheduler, OpArrived(4, optim_step(A, 2)))
+    # Nobody else is left: the rest of it in one.
+    assert _feed(scheduler, PlanDone((PartDone(2), DONE))) == [
+        Answer((3,), DONE),
+        RunMicroBatch((OpPart(op, 2, 4),)),
+    ]
+    assert scheduler.handle(PlanDone((DONE,))) == [
+        Answer((2,), DONE),
+        RunOptimSteps((optim_step(A, 2),)),
+    ]
+
+
+def test_rows_that_a_loss_compares_are_never_parted() -> None:
+    op = forward_backward(A, 1, 1, 1, 1, 1, 1, 1, 1, 1, loss="dpo")
+    _, first = _beside_a_small_one(op)
+    assert first == OpPart(op, 0, 4)
+
+
+def test_an_op_that_was_begun_runs_to_its_end_though_nobody_waits() -> None:
+    op = forward_backward(A, 1, 2, 2, 2, 2)
+    scheduler, _ = _beside_a_small_one(op)
+    _feed(scheduler, OpArrived(4, optim_step(C, 2)))
+    assert _feed(scheduler, PlanDone((PartDone(2), DONE)))[-1] == RunOptimSteps((optim_step(C, 2),))
+    assert _feed(scheduler, OpCancelled(2)) == []
+    assert _feed(scheduler, PlanDone((DONE,)))[-1] == RunMicroBatch((OpPart(op, 2, 4),))
+    _feed(scheduler, PlanDone((DONE,)))
+    assert _feed(scheduler, OpArrived(5, op)) == [Answer((5,), DONE)]
+
+
+def test_a_part_that_fails_ends_its_op_and_one_of_an_adapter_that_went_is_not_missed() -> None:
+    op = forward_backward(A, 1, 2, 2, 2, 2)
+    failure = RunFailedError("The loss is not a finite number.")
+    scheduler, _ = _beside_a_small_one(op)
+    assert _feed(scheduler, PlanDone((failure, DONE))) == [
+        Answer((2,), failure),
+        Answer((3,), DONE),
+    ]
+    scheduler, _ = _beside_a_small_one(op)
+    assert _feed(scheduler, AdapterRemoved(A, GONE)) == [Answer((2,), GONE)]
+    _feed(scheduler, AdapterAdded(A, "ann"), OpArrived(4, op))
+    # The new adapter's op begins with its first row.
+    assert _feed(scheduler, PlanDone((PartDone(2), DONE)))[-1] == RunMicroBatch((whole(op),))
 
 
 def test_a_flood_of_small_ops_does_not_starve_a_large_one() -> None:
@@ -80,7 +142,7 @@ def test_a_flood_of_small_ops_does_not_starve_a_large_one() -> None:
     large = forward_backward(B, 1, 9)
     _feed(scheduler, OpArrived(2, large), OpArrived(3, forward_backward(C, 1, 3)))
     _feed(scheduler, OpArrived(4, forward_backward(A, 2, 3)))
-    assert _feed(scheduler, PlanDone((DONE,)))[-1] == RunMicroBatch((large,))
+    assert _feed(scheduler, PlanDone((DONE,)))[-1] == RunMicroBatch((whole(large),))
 
 
 def test_optimizer_steps_go_first_but_never_twice_in_a_row_past_a_micro_batch() -> None:
@@ -94,7 +156,7 @@ def test_optimizer_steps_go_first_but_never_twice_in_a_row_past_a_micro_batch() 
     plans.append(_feed(scheduler, PlanDone((DONE,)))[-1])
     assert plans == [
         RunOptimSteps((optim_step(B, 1), optim_step(A, 2))),
-        RunMicroBatch((waiting,)),
+        RunMicroBatch((whole(waiting),)),
         RunOptimSteps((optim_step(B, 2),)),
     ]
 
@@ -162,7 +224,7 @@ def test_a_removed_adapter_answers_what_waits_and_hears_nothing_of_what_ran() ->
     again = forward_backward(A, 1)
     # One of the same name does not start while the old one's plan runs, nor does it get its answer.
     assert _feed(scheduler, AdapterAdded(A), OpArrived(3, again)) == []
-    assert _feed(scheduler, PlanDone((DONE,))) == [RunMicroBatch((again,))]
+    assert _feed(scheduler, PlanDone((DONE,))) == [RunMicroBatch((whole(again),))]
     assert _feed(scheduler, AdapterRemoved(C, GONE)) == []
 
 
@@ -211,7 +273,7 @@ def test_each_kind_of_plan_has_its_turn() -> None:
     plans = [_feed(scheduler, PlanDone((DONE,)))[-1] for _ in range(3)]
     assert plans == [
         RunSaves((save(B, 1),)),
-        RunMicroBatch((forward_backward(C, 1),)),
+        RunMicroBatch((whole(forward_backward(C, 1)),)),
         RunOptimSteps((optim_step(A, 2), optim_step(C, 2))),
     ]
 

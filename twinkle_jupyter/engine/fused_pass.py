@@ -52,6 +52,14 @@ class OpSums:
             before_total, before_count = self.metric_sums.get(name, (0.0, 0.0))
             self.metric_sums[name] = (before_total + total, before_count + count)
 
+    def followed_by(self, later: OpSums) -> OpSums:
+        """Return the sums of both, the later one's examples last."""
+        both = OpSums(self.loss + later.loss, [*self.logprobs, *later.logprobs])
+        for sums in (self, later):
+            for name, (total, count) in sums.metric_sums.items():
+                both.add_metric(name, total, count)
+        return both
+
     @property
     def is_finite(self) -> bool:
         """Whether no number was lost on the way."""
@@ -95,7 +103,7 @@ class FusedPass:
         """Whether rows are packed, in decoder layers that were taken over."""
         return self._model.is_packed
 
-    def count_parts(self, ops: Sequence[ForwardBackward]) -> int:
+    def count_passes(self, ops: Sequence[ForwardBackward]) -> int:
         """Return how many micro-batches `compute` would make."""
         return len(self._split(ops))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -21,7 +20,7 @@ from torch import Tensor
 from twinkle_jupyter.engine.adapter_bank import AdapterBank, AdapterSlot, AdapterState
 from twinkle_jupyter.engine.base_model import BaseModel
 from twinkle_jupyter.engine.checkpoint import load_checkpoint, save_checkpoint
-from twinkle_jupyter.engine.fused_pass import FusedPass, OpSums, PassSums
+from twinkle_jupyter.engine.fused_pass import FusedPass, PassSums
 from twinkle_jupyter.engine.op_checks import check_forward_backward
 from twinkle_jupyter.engine.op_failures import (
     describe_not_finite,
@@ -34,10 +33,12 @@ from twinkle_jupyter.engine.optimizer import (
     measure_gradient,
     step_adamw,
 )
+from twinkle_jupyter.engine.partial_ops import ComputedRows, PartialOps
 from twinkle_jupyter.engine.residency import AdapterLimits, AdapterResidency
-from twinkle_jupyter.engine.smaller_parts import halve_budget, release_memory
+from twinkle_jupyter.engine.smaller_passes import halve_budget, release_memory
 from twinkle_jupyter.errors import ConflictError, RunFailedError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.scheduling.op_part import OpPart, PartDone, whole
 from twinkle_jupyter.scheduling.request import (
     AdamWSettings,
     AdapterSpec,
@@ -51,8 +52,9 @@ from twinkle_jupyter.scheduling.request import (
 
 ForwardBackwardOutcome: TypeAlias = ForwardBackwardResult | TwinkleError
 OptimStepOutcome: TypeAlias = OptimStepResult | TwinkleError
-O = TypeVar("O", ForwardBackward, OptimStep)  # noqa: E741 - an op
-R = TypeVar("R", ForwardBackwardResult, OptimStepResult)
+PartOutcome: TypeAlias = ForwardBackwardOutcome | PartDone
+_Work = TypeVar("_Work", OpPart, OptimStep)
+R = TypeVar("R")
 
 _EFFECTS: Mapping[StepEffect, Callable[[AdapterSlot, AdamWSettings], float]] = {
     "step": step_adamw,
@@ -88,6 +90,7 @@ class StepEngine:
         self._pass = FusedPass(base, token_budget, checkpoints=gradient_checkpointing)
         self.bank = AdapterBank(self._pass.sites, base.master_dtype, base.device, limits.max_active)
         self.adapters = AdapterResidency(self.bank, limits)
+        self.partial_ops = PartialOps()
 
     @property
     def token_budget(self) -> int:
@@ -101,11 +104,14 @@ class StepEngine:
     @property
     def size_bytes(self) -> int:
         """Bytes of the base model and of all adapters in memory."""
-        return self._base.size_bytes + self.adapters.size_bytes
+        return self._base.size_bytes + self.adapters.size_bytes + self.partial_ops.size_bytes
 
     def create_adapter(self, adapter_id: AdapterId, spec: AdapterSpec) -> bool:
         """Give the adapter a slot and its first weights, unless it is there; tell if it was not."""
-        return self.adapters.create(adapter_id, spec)
+        is_new = self.adapters.create(adapter_id, spec)
+        if is_new:
+            self.partial_ops.forget([adapter_id])
+        return is_new
 
     def read_checkpoint(self, folder: Path) -> AdapterState:
         """Read a checkpoint of this base model; no slot changes."""
@@ -113,10 +119,12 @@ class StepEngine:
 
     def put_adapter(self, adapter_id: AdapterId, state: AdapterState) -> None:
         """Put what `read_checkpoint` returned into a slot, whatever the adapter was before."""
+        self.partial_ops.forget([adapter_id])
         self.adapters.put(adapter_id, state)
 
     def remove_adapter(self, adapter_id: AdapterId) -> None:
         """Forget the adapter, wherever it is."""
+        self.partial_ops.forget([adapter_id])
         self.adapters.remove(adapter_id)
 
     def copy_weights(self, adapter_id: AdapterId) -> tuple[AdapterSpec, int, Tensor]:
@@ -155,25 +163,43 @@ class StepEngine:
 
     def forward_backward(self, ops: Sequence[ForwardBackward]) -> list[ForwardBackwardOutcome]:
         """Add each op's gradient to its adapter's; the answers are in the ops' order."""
-        outcomes: dict[int, ForwardBackwardOutcome] = {}
-        for index, op in enumerate(ops):
+        outcomes = self.forward_backward_parts([whole(op) for op in ops])
+        return [outcome for outcome in outcomes if not isinstance(outcome, PartDone)]
+
+    def forward_backward_parts(self, parts: Sequence[OpPart]) -> list[PartOutcome]:
+        """Compute parts of ops, no two of an adapter; the last one adds its op's gradient."""
+        self.partial_ops.forget(part.adapter_id for part in parts if part.start == 0)
+        going_on: set[AdapterId] = set()
+        try:
+            outcomes = self._compute_parts(parts)
+            pairs = zip(parts, outcomes, strict=True)
+            going_on.update(part.adapter_id for part, one in pairs if isinstance(one, PartDone))
+        finally:
+            self.partial_ops.forget({part.adapter_id for part in parts} - going_on)
+        return outcomes
+
+    def _compute_parts(self, parts: Sequence[OpPart]) -> list[PartOutcome]:
+        outcomes: dict[int, PartOutcome] = {}
+        for index, part in enumerate(parts):
             try:
-                self.adapters.check_known(op.adapter_id)
-                check_forward_backward(op, self._base)
+                self.adapters.check_known(part.adapter_id)
+                self.partial_ops.check(part)
+                if part.start == 0:
+                    check_forward_backward(part.op, self._base)
             except TwinkleError as error:
                 outcomes[index] = error
         for forward_only in (True, False):
             indexes = [
                 index
-                for index, op in enumerate(ops)
-                if index not in outcomes and op.forward_only is forward_only
+                for index, part in enumerate(parts)
+                if index not in outcomes and part.op.forward_only is forward_only
             ]
-            computed = self._by_turns([ops[index] for index in indexes], self._run_fused)
+            computed = self._by_turns([parts[index] for index in indexes], self._run_fused)
             outcomes.update(zip(indexes, computed, strict=True))
-        return [outcomes[index] for index in range(len(ops))]
+        return [outcomes[index] for index in range(len(parts))]
 
     def _by_turns(
-        self, ops: Sequence[O], run: Callable[[Sequence[O]], list[R | TwinkleError]]
+        self, ops: Sequence[_Work], run: Callable[[Sequence[_Work]], list[R]]
     ) -> list[R | TwinkleError]:
         """Run as many ops at once as there are slots for their adapters, then the next ones."""
         by_adapter: dict[AdapterId, list[int]] = {}
@@ -204,78 +230,69 @@ class StepEngine:
             return error
         return OptimStepResult(slot.step, grad_norm, time.monotonic() - started)
 
-    def _run_fused(self, ops: Sequence[ForwardBackward]) -> list[ForwardBackwardOutcome]:
-        """Compute ops that are all with, or all without gradient, and whose adapters are in slots.
+    def _run_fused(self, parts: Sequence[OpPart]) -> list[PartOutcome]:
+        """Compute parts, all with or all without gradient, whose adapters are in slots.
 
         What fails leaves all gradients as they were. What does not fit into memory is computed
-        again in smaller parts; what is not finite, one op at a time.
+        again in smaller passes; what is not finite, one op at a time.
         """
-        if not ops:
+        if not parts:
             return []
         started = time.monotonic()
-        computed = self._attempt(ops)
-        num_parts = 0
+        ops = [part.as_op for part in parts]
+        computed = self._attempt(parts)
+        num_passes = 0
         while computed is None and (smaller := halve_budget(ops, self.token_budget)) is not None:
             release_memory()
             self._pass.token_budget = smaller
-            num_parts = self._pass.count_parts(ops)
-            computed = self._attempt(ops)
+            num_passes = self._pass.count_passes(ops)
+            computed = self._attempt(parts)
         if computed is None or not computed.ops:
-            if len(ops) > 1:
+            if len(parts) > 1:
                 # Who it is is found one by one; the others' gradients are as if they were alone.
-                return [outcome for op in ops for outcome in self._run_fused([op])]
+                return [outcome for part in parts for outcome in self._run_fused([part])]
             describe = describe_out_of_memory if computed is None else describe_not_finite
             return [describe(ops[0])]
         seconds = time.monotonic() - started
+        times = (seconds, computed.forward_seconds, computed.backward_seconds)
         return [
-            replace(
-                _answer(op, own, seconds),
-                forward_seconds=computed.forward_seconds,
-                backward_seconds=computed.backward_seconds,
-                split_into=num_parts,
-            )
-            for op, own in zip(ops, computed.ops, strict=True)
+            self.partial_ops.end_part(part, ComputedRows(sums, *times, num_passes))
+            for part, sums in zip(parts, computed.ops, strict=True)
         ]
 
-    def _attempt(self, ops: Sequence[ForwardBackward]) -> PassSums | None:
+    def _attempt(self, parts: Sequence[OpPart]) -> PassSums | None:
         """Return sums, none where a number is not finite, or None where memory has run out.
 
-        All gradients are as they were unless there are sums.
+        All gradients are as they were unless there are sums; those of ops that are not whole yet
+        are so in any case, and the new one is held beside.
         """
-        is_training = not ops[0].forward_only
+        ops = [part.as_op for part in parts]
         slots = {op.adapter_id: self.bank.get(op.adapter_id) for op in ops}
         before: dict[AdapterId, Tensor | None] = {}
+        norms: dict[AdapterId, Tensor] = {}
+        computed: PassSums | None = PassSums([])
         is_done = False
+        is_training = not ops[0].forward_only
+        unfinished = {part.adapter_id for part in parts if is_training and not part.is_last}
         try:
             if is_training:
                 before.update((key, slot.copy_gradient()) for key, slot in slots.items())
+                self.partial_ops.put_back(slots)
             sums = self._pass.compute(ops, slots, is_training=is_training)
             # The optimizer step needs the norm, and it is finite only if every entry is.
             norms = {key: compute_norm(slots[key].gradient) for key in before}
-            is_done = all(item.is_finite for item in sums.ops) and all(
+            if all(item.is_finite for item in sums.ops) and all(
                 math.isfinite(float(norm)) for norm in norms.values()
-            )
+            ):
+                self.partial_ops.hold({key: slots[key].gradient.clone() for key in unfinished})
+                computed, is_done = sums, True
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            return None
+            computed = None
         finally:
-            if not is_done:
-                for key, gradient in before.items():
-                    slots[key].set_gradient(gradient)
-        if not is_done:
-            return PassSums([])
-        for key, norm in norms.items():
-            slots[key].has_gradient, slots[key].gradient_norm = True, norm
-        return sums
-
-
-def _answer(op: ForwardBackward, sums: OpSums, seconds: float) -> ForwardBackwardResult:
-    return ForwardBackwardResult(
-        loss_sum=sums.loss,
-        logprobs=tuple(map(tuple, sums.logprobs)),
-        num_tokens=sum(example.num_tokens for example in op.examples),
-        num_supervised=sum(example.num_supervised for example in op.examples),
-        seconds=seconds,
-        metrics=sums.metrics,
-    )
+            for key in unfinished if is_done else before:
+                slots[key].set_gradient(before[key])
+        for key in before.keys() - unfinished if is_done else ():
+            slots[key].has_gradient, slots[key].gradient_norm = True, norms[key]
+        return computed

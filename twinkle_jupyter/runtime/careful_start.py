@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from twinkle_jupyter.runtime.crash_guard import CrashGuard
 from twinkle_jupyter.runtime.engine_thread import EngineThread
 from twinkle_jupyter.runtime.journal import Journal
-from twinkle_jupyter.runtime.plan_running import run_plan
+from twinkle_jupyter.runtime.plan_running import answers_of, run_plan
 from twinkle_jupyter.runtime.recovery import Recovery
 from twinkle_jupyter.scheduling.events import plan_of
 from twinkle_jupyter.scheduling.request import Op
@@ -30,10 +30,11 @@ async def carry_out_pending(
             continue
         await guard.before(op)
         done = await run_plan(thread, plan_of([op]))
-        journal.record([op], done.outcomes, done.token_budget)
+        [(_, outcome)] = answers_of([op], done.outcomes)  # a whole op is in one plan
+        journal.record([op], [outcome], done.token_budget)
         await journal.flushed()
-        recovery.answer(op, done.outcomes[0])
-        recovery.keep_copy(op, done.outcomes[0], done.copies)
+        recovery.answer(op, outcome)
+        recovery.keep_copy(op, outcome, done.copies)
     await guard.survived()
 
 

@@ -23,9 +23,15 @@ from twinkle_jupyter.runtime.cuts import CopiedCut, Cuts
 from twinkle_jupyter.runtime.engine_thread import EngineThread, Progress
 from twinkle_jupyter.runtime.forgotten import find_forgotten, is_forgotten
 from twinkle_jupyter.runtime.journal import Journal
+from twinkle_jupyter.runtime.plan_running import answers_of
 from twinkle_jupyter.runtime.recovery import Recovered, Recovery
-from twinkle_jupyter.scheduling.events import AdapterAdded, Outcome
-from twinkle_jupyter.scheduling.request import AdapterSpec, Op, Priority
+from twinkle_jupyter.scheduling.events import (
+    AdapterAdded,
+    Plan,
+    PlanOutcome,
+    RunMicroBatch,
+)
+from twinkle_jupyter.scheduling.request import AdapterSpec, Priority
 from twinkle_jupyter.store.interface import LogEntry, StateStore
 
 if TYPE_CHECKING:
@@ -108,13 +114,14 @@ class Durability:
         recovered = recovery.recovered
         for adapter_id in set(cut.folders) - recovered.queues.keys():
             self._cuts.remove(adapter_id)
-        for adapter_id in recovered.changed:
-            self._cuts.change(adapter_id)
         positions = {key: position for key, (position, _) in recovered.pending.items()}
         self.journal.resume(positions, recovered.cancelled)
         if self._guard.is_careful:
             report("The last starts ended early: carrying out one op after another")
             await carry_out_pending(self._thread, recovery, self.journal, self._guard)
+        await self._thread.call(lambda engine: engine.partial_ops.forget_all())
+        for adapter_id in recovered.changed:
+            self._cuts.change(adapter_id)
         for folder, state in recovery.unwritten.items():
             self.begin_checkpoint(folder, state)
         await self._let_go(recovery, self._place)
@@ -129,14 +136,14 @@ class Durability:
                 await self.journal.flushed()
             await is_forgotten(place.store, place.name, adapter_id)
 
-    async def record(
-        self, ops: Sequence[Op], outcomes: Sequence[Outcome], token_budget: int
-    ) -> None:
+    async def record(self, plan: Plan, outcomes: Sequence[PlanOutcome], token_budget: int) -> None:
         """A plan has ended, and the process has not."""
-        self.journal.record(ops, outcomes, token_budget)
-        for op in ops:
+        rows = plan.rows if isinstance(plan, RunMicroBatch) else {}
+        self.journal.record(plan.ops, outcomes, token_budget, rows)
+        answered = [op for op, _ in answers_of(plan.ops, outcomes)]
+        for op in answered:
             self.changed(op.adapter_id)
-        if self._guard is not None:
+        if answered and self._guard is not None:
             await self._guard.survived()
 
     def begin_checkpoint(self, folder: str, state: AdapterState) -> None:

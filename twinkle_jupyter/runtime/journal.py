@@ -17,7 +17,8 @@ from typing import Self
 from twinkle_jupyter.errors import ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.op_codec import encode_op, encode_outcome, encode_spec
-from twinkle_jupyter.scheduling.events import Outcome
+from twinkle_jupyter.scheduling.events import PlanOutcome
+from twinkle_jupyter.scheduling.op_part import PartDone
 from twinkle_jupyter.scheduling.request import AdapterSpec, Op, Priority
 from twinkle_jupyter.store.interface import JSON, Row, StateStore
 
@@ -120,17 +121,35 @@ class Journal:
             self._submit({"kind": "cancelled", "adapter": adapter_id, "sequence": sequence_id})
             self._cancelled.add(key)
 
-    def record(self, ops: Sequence[Op], outcomes: Sequence[Outcome], token_budget: int) -> None:
-        """A plan was carried out; results are not kept, since repeating it gives them again."""
+    def record(
+        self,
+        ops: Sequence[Op],
+        outcomes: Sequence[PlanOutcome],
+        token_budget: int,
+        rows: Mapping[int, tuple[int, int]] | None = None,
+    ) -> None:
+        """A plan was carried out; results are not kept, since repeating it gives them again.
+
+        Args:
+            ops: What the plan had.
+            outcomes: One an op, in their order.
+            token_budget: Of a pass, as it was at the plan's end.
+            rows: Where the plan had a part of an op, where that begins and stops, by op's index.
+        """
         failed: Row = {
             str(index): encode_outcome(outcome)
             for index, outcome in enumerate(outcomes)
             if isinstance(outcome, TwinkleError)
         }
         keys: JSON = [(op.adapter_id, op.sequence_id) for op in ops]
-        self._submit({"kind": "plan", "ops": keys, "failed": failed, "budget": token_budget})
-        for op in ops:
-            self._drop((op.adapter_id, op.sequence_id))
+        parts: Row = {str(index): [start, stop] for index, (start, stop) in (rows or {}).items()}
+        more: Row = {"rows": parts} if parts else {}
+        self._submit(
+            {"kind": "plan", "ops": keys, "failed": failed, "budget": token_budget, **more}
+        )
+        for op, outcome in zip(ops, outcomes, strict=True):
+            if not isinstance(outcome, PartDone):
+                self._drop((op.adapter_id, op.sequence_id))
 
     def refuse(self, op: Op, error: TwinkleError) -> None:
         """An op is answered with an error and was not begun."""

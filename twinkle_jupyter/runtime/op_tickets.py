@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from twinkle_jupyter.errors import ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
-from twinkle_jupyter.scheduling.events import Answer, Outcome
+from twinkle_jupyter.scheduling.events import Answer, PlanOutcome
 from twinkle_jupyter.scheduling.request import ForwardBackwardResult, Op, OpResult
 
 
@@ -79,15 +79,16 @@ class OpTickets:
                 ticket.future.set_exception(reason)
 
     def with_queue_seconds(
-        self, ops: Sequence[Op], outcomes: Sequence[Outcome], started_at: float
-    ) -> tuple[Outcome, ...]:
-        """Add how long each op waited until its plan began, where somebody waits for it."""
+        self, ops: Sequence[Op], outcomes: Sequence[PlanOutcome], ended_at: float
+    ) -> tuple[PlanOutcome, ...]:
+        """Add how long each op waited and was not computed, where somebody waits for it."""
         pairs = zip(ops, outcomes, strict=True)
-        return tuple(self._with_queue_seconds(*pair, started_at) for pair in pairs)
+        return tuple(self._with_queue_seconds(*pair, ended_at) for pair in pairs)
 
-    def _with_queue_seconds(self, op: Op, outcome: Outcome, started_at: float) -> Outcome:
+    def _with_queue_seconds(self, op: Op, outcome: PlanOutcome, ended_at: float) -> PlanOutcome:
         arrival = self._arrivals.get((op.adapter_id, op.sequence_id))
         if arrival is None or not isinstance(outcome, ForwardBackwardResult):
             return outcome
         # Whoever only asks for the outcome may come after the beginning.
-        return replace(outcome, queue_seconds=max(0.0, started_at - arrival.at))
+        waited = ended_at - arrival.at - outcome.seconds
+        return replace(outcome, queue_seconds=max(0.0, waited))

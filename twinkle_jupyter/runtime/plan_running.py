@@ -14,12 +14,14 @@ from twinkle_jupyter.runtime.engine_thread import EngineThread
 from twinkle_jupyter.scheduling.events import (
     Outcome,
     Plan,
+    PlanOutcome,
     RunMicroBatch,
     RunOptimSteps,
     RunRefusals,
     RunSaves,
 )
-from twinkle_jupyter.scheduling.request import CheckpointCopied
+from twinkle_jupyter.scheduling.op_part import PartDone
+from twinkle_jupyter.scheduling.request import CheckpointCopied, Op
 
 if TYPE_CHECKING:
     from twinkle_jupyter.engine.adapter_bank import AdapterState
@@ -33,11 +35,11 @@ class PlanResult:
     """What came of a plan."""
 
     #: One for each op, in their order.
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[PlanOutcome]
     #: Of adapters whose checkpoints are to be written.
     copies: Mapping[AdapterId, AdapterState] = field(default_factory=dict)
-    #: `time.monotonic` at its beginning.
-    started_at: float = 0.0
+    #: By `time.monotonic`.
+    ended_at: float = 0.0
     #: Tokens of one pass, as they were at its end.
     token_budget: int = 0
 
@@ -46,34 +48,41 @@ async def run_plan(thread: EngineThread[StepEngine], plan: Plan) -> PlanResult:
     """Run the plan on the engine's thread; what fails as a whole fails each of its ops."""
 
     def run(engine: StepEngine) -> PlanResult:
-        started_at = time.monotonic()
         outcomes, copies = carry_out(plan, engine)
-        return PlanResult(outcomes, copies, started_at, engine.token_budget)
+        return PlanResult(outcomes, copies, time.monotonic(), engine.token_budget)
 
+    token_budget = 0
     try:
+        token_budget = (await thread.get_engine()).token_budget
         return await thread.call(run)
     except TwinkleError as error:
-        return PlanResult([error] * len(plan.ops))
+        failure = error
     except Exception:
         error_id = new_error_id()
         _LOGGER.exception("A plan of %d ops failed (%s)", len(plan.ops), error_id)
         failure = TwinkleError(f"The training step failed inside, see {error_id} in the log.")
-        return PlanResult([failure] * len(plan.ops))
+    return PlanResult([failure] * len(plan.ops), token_budget=token_budget)
+
+
+def answers_of(ops: Sequence[Op], outcomes: Sequence[PlanOutcome]) -> list[tuple[Op, Outcome]]:
+    """Return the ops of a plan that have an answer now: all but those with a part to come."""
+    pairs = zip(ops, outcomes, strict=True)
+    return [(op, outcome) for op, outcome in pairs if not isinstance(outcome, PartDone)]
 
 
 def carry_out(
     plan: Plan, engine: StepEngine
-) -> tuple[list[Outcome], dict[AdapterId, AdapterState]]:
+) -> tuple[list[PlanOutcome], dict[AdapterId, AdapterState]]:
     """Run the plan; return an outcome for each op, and the copies that are to be written."""
     match plan:
-        case RunMicroBatch(ops):
-            return [*engine.forward_backward(ops)], {}
+        case RunMicroBatch(parts):
+            return [*engine.forward_backward_parts(parts)], {}
         case RunOptimSteps(ops):
             return [*engine.optim_step(ops)], {}
         case RunRefusals(ops):
             return [InvalidDataError(op.message, op.hint) for op in ops], {}
         case RunSaves(ops):
-            outcomes: list[Outcome] = []
+            outcomes: list[PlanOutcome] = []
             copies: dict[AdapterId, AdapterState] = {}
             for op in ops:
                 try:

@@ -8,7 +8,7 @@ last checkpoint, and the others are as they were.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -19,8 +19,16 @@ from twinkle_jupyter.runtime.cuts import Cut, read_queue
 from twinkle_jupyter.runtime.journal import OpKey
 from twinkle_jupyter.runtime.op_codec import decode_op, decode_outcome, decode_spec
 from twinkle_jupyter.runtime.plan_running import carry_out
-from twinkle_jupyter.scheduling.events import AdapterAdded, Outcome, plan_of
-from twinkle_jupyter.scheduling.request import CheckpointCopied, Op, Priority
+from twinkle_jupyter.scheduling.events import (
+    AdapterAdded,
+    Outcome,
+    Plan,
+    PlanOutcome,
+    RunMicroBatch,
+    plan_of,
+)
+from twinkle_jupyter.scheduling.op_part import OpPart, PartDone, whole
+from twinkle_jupyter.scheduling.request import CheckpointCopied, ForwardBackward, Op, Priority
 from twinkle_jupyter.store.interface import LogEntry, Row
 
 if TYPE_CHECKING:
@@ -47,6 +55,32 @@ class Recovered:
     num_plans: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedOp:
+    """An op of a plan as the journal has it."""
+
+    op: Op
+    #: Why it failed; None for one that did not.
+    error: Outcome | None
+    #: Where the plan's part of it begins and stops; empty for the whole op.
+    rows: Sequence[int]
+
+    @property
+    def adapter_id(self) -> AdapterId:
+        """Whose it is."""
+        return self.op.adapter_id
+
+    @property
+    def key(self) -> OpKey:
+        """Which it is."""
+        return self.op.adapter_id, self.op.sequence_id
+
+    @property
+    def start(self) -> int:
+        """The row that the plan began with."""
+        return self.rows[0] if self.rows else 0
+
+
 class Recovery:
     """Repeats a journal on an engine that has no adapters yet. Runs on the engine's thread.
 
@@ -61,6 +95,8 @@ class Recovery:
         self._cut = cut
         self._folder = folder
         self.recovered = Recovered()
+        #: Rows that are computed of ops with a part to come.
+        self._rows_done: dict[OpKey, int] = {}
         #: Copies that checkpoints are to be written from, by their folders.
         self.unwritten: dict[str, AdapterState] = {}
 
@@ -133,32 +169,70 @@ class Recovery:
         self.recovered.changed.add(adapter_id)
 
     def _repeat_plan(self, row: Row) -> None:
+        recorded = [one for one in self._read_plan(row) if self._goes_on(one)]
+        if not recorded:
+            return
+        failed = [one for one in recorded if one.error is not None]
+        if len(failed) == len(recorded):
+            # They left nothing, and what ended a whole plan from inside would end this life, too.
+            for one in failed:
+                self._conclude(one, one.error, {})
+            return
+        self._engine.token_budget = cast("int", row["budget"])
+        before = {one.adapter_id: self._engine.copy_adapter(one.adapter_id) for one in failed}
+        outcomes, copies = carry_out(_plan_of(recorded), self._engine)
+        self.recovered.num_plans += 1
+        for one, outcome in zip(recorded, outcomes, strict=True):
+            if one.error is not None and not isinstance(outcome, TwinkleError):
+                # It had less memory then, say. What others learned does not depend on it.
+                self._engine.put_adapter(one.adapter_id, before[one.adapter_id])
+            self._conclude(one, outcome if one.error is None else one.error, copies)
+
+    def _read_plan(self, row: Row) -> Iterator[RecordedOp]:
+        """Return the plan's ops that are of adapters that there are."""
         failed = cast("dict[str, Row]", row["failed"])
-        errors: dict[AdapterId, Row | None] = {}
-        ops = []
+        rows = cast("dict[str, Sequence[int]]", row.get("rows", {}))
         for index, (name, number) in enumerate(cast("Sequence[tuple[str, int]]", row["ops"])):
-            adapter_id = AdapterId(name)
+            adapter_id, place = AdapterId(name), str(index)
             if adapter_id not in self.recovered.queues:
                 continue
             if (adapter_id, number) not in self.recovered.pending:
                 _LOGGER.error("adapter %s is lost: op %d is missing", adapter_id, number)
                 self.drop(adapter_id)
                 continue
-            ops.append(self.recovered.pending[adapter_id, number][1])
-            errors[adapter_id] = failed.get(str(index))
-        if not ops:
-            return
-        self._engine.token_budget = cast("int", row["budget"])
-        outcomes, copies = carry_out(plan_of(ops), self._engine)
-        self.recovered.num_plans += 1
-        for op, outcome in zip(ops, outcomes, strict=True):
-            error = errors[op.adapter_id]
-            if isinstance(outcome, TwinkleError) and error is None:
-                _LOGGER.error("op %d of %s fails now: %s", op.sequence_id, op.adapter_id, outcome)
-                self.drop(op.adapter_id)
-                continue
-            self.keep_copy(op, outcome, copies)
-            self.answer(op, outcome if error is None else decode_outcome(error))
+            op = self.recovered.pending[adapter_id, number][1]
+            error = decode_outcome(failed[place]) if place in failed else None
+            yield RecordedOp(op, error, tuple(rows.get(place, ())))
+
+    def _goes_on(self, one: RecordedOp) -> bool:
+        """See that what a part goes on from is there; drop an adapter where it cannot be."""
+        start, done = one.start, self._rows_done.get(one.key, 0)
+        if start in (0, done):
+            return True
+        if done == 0:
+            # The cut is of the middle of the op: what came before it, by itself.
+            first = OpPart(cast("ForwardBackward", one.op), 0, start)
+            [outcome], _ = carry_out(RunMicroBatch((first,)), self._engine)
+            if isinstance(outcome, PartDone):
+                return True
+        _LOGGER.error("adapter %s is lost: op %d has a gap", one.adapter_id, one.op.sequence_id)
+        self.drop(one.adapter_id)
+        return False
+
+    def _conclude(
+        self,
+        one: RecordedOp,
+        outcome: PlanOutcome | None,
+        copies: Mapping[AdapterId, AdapterState],
+    ) -> None:
+        if isinstance(outcome, PartDone):
+            self._rows_done[one.key] = outcome.num_rows
+        elif isinstance(outcome, TwinkleError) and one.error is None:
+            _LOGGER.error("op %d of %s fails now: %s", one.op.sequence_id, one.adapter_id, outcome)
+            self.drop(one.adapter_id)
+        elif outcome is not None:
+            self.keep_copy(one.op, outcome, copies)
+            self.answer(one.op, outcome)
 
     def keep_copy(self, op: Op, outcome: Outcome, copies: Mapping[AdapterId, AdapterState]) -> None:
         """Keep what a checkpoint is written from, until the journal says that it is whole."""
@@ -195,8 +269,19 @@ class Recovery:
             self._forget(key)
 
     def _forget(self, key: OpKey) -> None:
+        self._rows_done.pop(key, None)
         self.recovered.pending.pop(key, None)
         self.recovered.cancelled.discard(key)
+
+
+def _plan_of(recorded: Sequence[RecordedOp]) -> Plan:
+    """Return the plan as it was; its ops are of one kind."""
+    passes = [
+        OpPart(one.op, *one.rows) if one.rows else whole(one.op)
+        for one in recorded
+        if isinstance(one.op, ForwardBackward)
+    ]
+    return RunMicroBatch(tuple(passes)) if passes else plan_of([one.op for one in recorded])
 
 
 def _key_of(row: Row) -> OpKey:

@@ -160,6 +160,8 @@ class TrainLoop:
             state = fresh or state
             replaced = ConflictError(f"Adapter {adapter_id!r} was loaded from a checkpoint.")
             self._dispatch.feed(AdapterRemoved(adapter_id, replaced))
+            # A plan with one of its ops that has just begun comes to the thread before this.
+            await asyncio.sleep(0)
             await self._thread.call(lambda engine: engine.put_adapter(adapter_id, state))
             self._durability.loaded(adapter_id, name, user, priority)
             self._dispatch.feed(AdapterAdded(adapter_id, user, priority))
@@ -275,12 +277,12 @@ class TrainLoop:
             self._durability.give_up()
 
     async def _run(self, plan: Plan) -> None:
-        ops, durability = plan.ops, self._durability
+        durability = self._durability
         done = await run_plan(self._thread, plan)
-        outcomes = self._tickets.with_queue_seconds(ops, done.outcomes, done.started_at)
-        await durability.record(ops, outcomes, done.token_budget)
-        self._served.note([self._scheduler.user_of(op.adapter_id) for op in ops], outcomes)
-        for op in ops:
+        outcomes = self._tickets.with_queue_seconds(plan.ops, done.outcomes, done.ended_at)
+        await durability.record(plan, outcomes, done.token_budget)
+        self._served.note([self._scheduler.user_of(op.adapter_id) for op in plan.ops], outcomes)
+        for op in plan.ops:
             if isinstance(op, SaveCheckpoint) and op.adapter_id in done.copies:
                 durability.begin_checkpoint(op.folder, done.copies[op.adapter_id])
         cut = await self._copy_cut() if durability.is_cut_due else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from twinkle_jupyter.runtime.handles import ComputeStatus, UserLoad
-from twinkle_jupyter.scheduling.events import Outcome
+from twinkle_jupyter.scheduling.events import PlanOutcome
 from twinkle_jupyter.scheduling.queue_load import QueueLoad
 from twinkle_jupyter.scheduling.request import ForwardBackwardResult
 
@@ -37,7 +37,7 @@ class ServedTokens:
         self._seconds: deque[_Second] = deque()
         self.total: Counter[str] = Counter()
 
-    def note(self, users: Sequence[str], outcomes: Sequence[Outcome]) -> None:
+    def note(self, users: Sequence[str], outcomes: Sequence[PlanOutcome]) -> None:
         """Count the passes among these outcomes, each for its user."""
         now = int(self._clock())
         for user, outcome in zip(users, outcomes, strict=True):

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.scheduling.op_part import OpPart, PartDone, whole
 from twinkle_jupyter.scheduling.request import (
     ForwardBackward,
     Op,
@@ -20,6 +21,8 @@ from twinkle_jupyter.scheduling.request import (
 
 #: Result of an op, or why there is none.
 Outcome: TypeAlias = OpResult | TwinkleError
+#: What comes of an op in one plan.
+PlanOutcome: TypeAlias = Outcome | PartDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class OpCancelled:
 class PlanDone:
     """The plan under way ended: one outcome for each of its ops, in their order."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[PlanOutcome, ...]
 
 
 Event: TypeAlias = (
@@ -84,7 +87,21 @@ Event: TypeAlias = (
 class RunMicroBatch:
     """Forward and backward of all of these together, each of another adapter."""
 
-    ops: tuple[ForwardBackward, ...]
+    parts: tuple[OpPart, ...]
+
+    @property
+    def ops(self) -> tuple[ForwardBackward, ...]:
+        """The ops that the parts are of."""
+        return tuple(part.op for part in self.parts)
+
+    @property
+    def rows(self) -> dict[int, tuple[int, int]]:
+        """Where a part begins and stops, by its index, where it is not the whole op."""
+        return {
+            index: (part.start, part.stop)
+            for index, part in enumerate(self.parts)
+            if not part.is_whole
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +140,7 @@ def plan_of(ops: Sequence[Op]) -> Plan:
     """Return the plan of these ops, which are of one kind."""
     match ops[0]:
         case ForwardBackward():
-            return RunMicroBatch(tuple(op for op in ops if isinstance(op, ForwardBackward)))
+            return RunMicroBatch(tuple(whole(op) for op in ops if isinstance(op, ForwardBackward)))
         case OptimStep():
             return RunOptimSteps(tuple(op for op in ops if isinstance(op, OptimStep)))
         case SaveCheckpoint():

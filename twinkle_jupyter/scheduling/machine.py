@@ -23,6 +23,7 @@ from twinkle_jupyter.scheduling.events import (
     Plan,
     PlanDone,
 )
+from twinkle_jupyter.scheduling.op_part import PartDone
 from twinkle_jupyter.scheduling.op_queue import OpQueue
 from twinkle_jupyter.scheduling.queue_load import QueueLoad
 from twinkle_jupyter.scheduling.ready_ops import ReadyOps, count_tokens
@@ -177,9 +178,13 @@ class Scheduler:
         answers: list[Answer] = []
         for queue, outcome in zip(finished, event.outcomes, strict=True):
             # Another queue under the same name is a later adapter's: it must not hear of this.
-            if self._queues.get(queue.adapter_id) is queue:
+            if self._queues.get(queue.adapter_id) is not queue:
+                continue
+            if isinstance(outcome, PartDone):
+                queue.pause(outcome.num_rows)
+            else:
                 answers.append(queue.finish(outcome))
-                self._offer(queue)
+            self._offer(queue)
         return self._answered(answers)
 
     def _start(self, plan: Plan) -> None:
@@ -190,7 +195,7 @@ class Scheduler:
     def _offer(self, queue: OpQueue) -> None:
         """Whatever is the queue's turn now can be planned."""
         if queue.ready is not None:
-            self._ready.add(queue.ready, queue.user, queue.priority)
+            self._ready.add(queue.ready, queue.user, queue.priority, queue.num_rows_done)
 
     def _answered(self, answers: Iterable[Answer]) -> list[Answer]:
         """Forget the tickets, and leave out what nobody waits for any more."""

@@ -42,6 +42,8 @@ class OpQueue:
         self._next_id = adapter.next_id
         self._waiting: dict[int, _Waiting] = {}
         self._is_running = False
+        #: Rows of the op in turn that are computed, where its plans take parts of it.
+        self._num_rows_done = 0
         self._answers: dict[int, Outcome] = dict(adapter.answers)
 
     @property
@@ -77,6 +79,11 @@ class OpQueue:
         """The op whose turn it is; None when it has not arrived or is running."""
         waiting = None if self._is_running else self._waiting.get(self._next_id)
         return waiting.op if waiting is not None else None
+
+    @property
+    def num_rows_done(self) -> int:
+        """Rows of the ready op that are computed already."""
+        return self._num_rows_done
 
     def arrive(self, ticket: int, op: Op) -> Answer | None:
         """Take the op in; return an answer when there is one already."""
@@ -118,7 +125,14 @@ class OpQueue:
     def abandon(self, ticket: int, sequence_id: int) -> bool:
         """Nobody waits under this ticket any more; return whether another op's turn it is now."""
         self._waiting[sequence_id].tickets.remove(ticket)
-        return not self._is_running and self._skip_abandoned()
+        has_begun = self._is_running or self._num_rows_done > 0
+        return not has_begun and self._skip_abandoned()
+
+    def pause(self, num_rows_done: int) -> None:
+        """A part of the running op ended; its next part is ready."""
+        assert self._is_running, "only a running op has parts that end"  # noqa: S101
+        self._is_running = False
+        self._num_rows_done = num_rows_done
 
     def finish(self, outcome: Outcome) -> Answer:
         """The running op ended; an error consumes its sequence id as a result does."""
@@ -139,6 +153,7 @@ class OpQueue:
         self._answers[self._next_id] = outcome
         self._answers.pop(self._next_id - self._max_answers, None)
         self._next_id += 1
+        self._num_rows_done = 0
         return Answer(tuple(waiting.tickets), outcome)
 
     def _skip_abandoned(self) -> bool:

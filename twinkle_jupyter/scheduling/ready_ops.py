@@ -17,6 +17,7 @@ from twinkle_jupyter.scheduling.events import (
     RunSaves,
 )
 from twinkle_jupyter.scheduling.fair_share import FairShare
+from twinkle_jupyter.scheduling.op_part import OpPart, part_after, rows_per_unit, unit_tokens
 from twinkle_jupyter.scheduling.request import (
     ForwardBackward,
     Op,
@@ -47,19 +48,21 @@ class ReadyOps:
     def __init__(self, token_budget: int, overhead_tokens: int) -> None:
         self._token_budget = token_budget
         self._shares = FairShare(token_budget, overhead_tokens)
-        self._micro_batch: dict[AdapterId, ForwardBackward] = {}
+        #: With the row that the next part begins with.
+        self._micro_batch: dict[AdapterId, tuple[ForwardBackward, int]] = {}
         self._refusals: dict[AdapterId, Refusal] = {}
         self._optim_steps: dict[AdapterId, OptimStep] = {}
         self._saves: OrderedDict[AdapterId, tuple[str, SaveCheckpoint]] = OrderedDict()
         #: Longest ago first.
         self._kinds: list[_Kind] = ["refusals", "optim_steps", "saves", "micro_batch"]
 
-    def add(self, op: Op, user: str, priority: Priority) -> None:
-        """Take in an op whose turn it is."""
+    def add(self, op: Op, user: str, priority: Priority, num_rows_done: int = 0) -> None:
+        """Take in an op whose turn it is; what is partly done goes before its user's others."""
         match op:
             case ForwardBackward():
-                self._micro_batch[op.adapter_id] = op
-                self._shares.add(user, op.adapter_id, count_tokens(op), priority)
+                self._micro_batch[op.adapter_id] = (op, num_rows_done)
+                num_done = num_rows_done // rows_per_unit(op)
+                self._shares.add(user, op.adapter_id, unit_tokens(op), priority, num_done)
             case OptimStep():
                 self._optim_steps[op.adapter_id] = op
             case SaveCheckpoint():
@@ -86,8 +89,8 @@ class ReadyOps:
         }
         if next((kind for kind in self._kinds if ready[kind]), None) != "micro_batch":
             return False
-        num_tokens = sum(count_tokens(op) for op in self._micro_batch.values())
-        return num_tokens < self._token_budget
+        left = [OpPart(op, row, len(op.examples)) for op, row in self._micro_batch.values()]
+        return sum(part.num_tokens for part in left) < self._token_budget
 
     def take_plan(self) -> Plan | None:
         """Take the next plan's ops out; None when nothing is ready."""
@@ -102,9 +105,12 @@ class ReadyOps:
     def _take(self, kind: _Kind) -> Plan | None:
         match kind:
             case "micro_batch":
-                adapter_ids = self._shares.take()
-                ops = tuple(self._micro_batch.pop(adapter_id) for adapter_id in adapter_ids)
-                return RunMicroBatch(ops) if ops else None
+                taken = self._shares.take()
+                parts = tuple(
+                    part_after(*self._micro_batch.pop(adapter_id), num_units)
+                    for adapter_id, num_units in taken
+                )
+                return RunMicroBatch(parts) if parts else None
             case "refusals":
                 refusals = tuple(self._refusals.values())
                 self._refusals.clear()

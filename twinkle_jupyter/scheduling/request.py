@@ -113,16 +113,16 @@ class ForwardBackwardResult:
     logprobs: tuple[tuple[float, ...], ...]
     num_tokens: int
     num_supervised: int
-    #: Seconds of compute of the micro-batch that this op was part of.
+    #: Seconds of compute of the micro-batches that the op's rows were in.
     seconds: float
     #: Of these, in the forward and in the backward pass.
     forward_seconds: float = 0.0
     backward_seconds: float = 0.0
-    #: From the op's arrival to the start of its plan.
+    #: From the op's arrival to the end of its last plan, without the seconds of compute.
     queue_seconds: float = 0.0
     #: What the loss says beside its sum, by name, as in `clip_fraction`.
     metrics: Mapping[str, float] = field(default_factory=dict)
-    #: Parts that the pass was computed in after it did not fit into memory; 0 where it fitted.
+    #: Passes that the rows were computed in after they did not fit into memory; 0 where they did.
     split_into: int = 0
 
 

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 
 from twinkle_jupyter.engine.losses.definition import Loss, LossInputs, LossValue, Setting
+from twinkle_jupyter.scheduling.op_part import ROWS_PER_UNIT
 
 
 def _dpo(inputs: LossInputs) -> LossValue:
@@ -52,5 +53,5 @@ DPO = Loss(
         "sft_weight": Setting(0.0),
     },
     needs=("sampled_logprobs",),
-    rows_per_unit=2,
+    rows_per_unit=ROWS_PER_UNIT["dpo"],
 )

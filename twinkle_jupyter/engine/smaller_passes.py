@@ -1,13 +1,13 @@
-"""What to do when a pass does not fit into memory: how small its parts become."""
+"""What to do when a pass does not fit into memory: how small those become that follow it."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 
-from twinkle_jupyter.engine.losses import LOSSES
+from twinkle_jupyter.scheduling.op_part import unit_tokens
 from twinkle_jupyter.scheduling.request import ForwardBackward
 
 
@@ -18,7 +18,7 @@ def halve_budget(ops: Sequence[ForwardBackward], token_budget: int) -> int | Non
         ops: What did not fit.
         token_budget: Under which it did not.
     """
-    sizes = [size for op in ops for size in _unit_sizes(op)]
+    sizes = [size for op in ops for size in unit_tokens(op)]
     at_once = min(token_budget, sum(sizes))
     largest = max(sizes, default=0)
     return max(largest, at_once // 2) if at_once > largest else None
@@ -29,10 +29,3 @@ def release_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def _unit_sizes(op: ForwardBackward) -> Iterable[int]:
-    """Tokens of what cannot be parted: a row, or a pair where the loss compares two."""
-    width = LOSSES[op.loss].rows_per_unit
-    for start in range(0, len(op.examples), width):
-        yield sum(example.num_tokens for example in op.examples[start : start + width])

@@ -1,4 +1,4 @@
-"""A pass that does not fit is computed in smaller parts, with the same result."""
+"""A pass that does not fit is computed in smaller ones, with the same result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.engine.conftest import example
-from twinkle_jupyter.engine.smaller_parts import halve_budget
+from twinkle_jupyter.engine.smaller_passes import halve_budget
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.scheduling.request import ForwardBackward
 
@@ -119,7 +119,9 @@ print(json.dumps({
 """
 
 
-def test_memory_that_runs_out_parts_the_step_and_leaves_the_same_gradient(tiny_model: Path) -> None:
+def test_memory_that_runs_out_makes_passes_smaller_and_leaves_the_same_gradient(
+    tiny_model: Path,
+) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", _UNDER_A_LIMIT, str(tiny_model), "10"],
         capture_output=True,
@@ -131,7 +133,7 @@ def test_memory_that_runs_out_parts_the_step_and_leaves_the_same_gradient(tiny_m
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)
     assert "A row of 199 tokens did not fit into memory, even by itself" in told["tight"][0]
-    assert told["first"][0] == told["first"][1] > 1, "both were computed in parts"
+    assert told["first"][0] == told["first"][1] > 1, "both were computed in several passes"
     assert told["again"] == [0], "the smaller budget is remembered: nothing runs out again"
     assert told["budget"] < 64 * 200
     assert told["losses"] == pytest.approx(told["unlimited"], rel=1e-6)
