@@ -93,6 +93,7 @@ def test_a_large_op_beside_others_is_planned_in_parts_and_answered_once() -> Non
     scheduler, first = _beside_a_small_one(op)
     assert first == OpPart(op, 0, 2)
     _feed(scheduler, OpArrived(4, optim_step(A, 2)))
+    assert not scheduler.has_begun_ops, "the plan under way has it"
     # Nobody else is left: the rest of it in one.
     assert _feed(scheduler, PlanDone((PartDone(2), DONE))) == [
         Answer((3,), DONE),
@@ -115,6 +116,7 @@ def test_an_op_that_was_begun_runs_to_its_end_though_nobody_waits() -> None:
     scheduler, _ = _beside_a_small_one(op)
     _feed(scheduler, OpArrived(4, optim_step(C, 2)))
     assert _feed(scheduler, PlanDone((PartDone(2), DONE)))[-1] == RunOptimSteps((optim_step(C, 2),))
+    assert scheduler.has_begun_ops
     assert _feed(scheduler, OpCancelled(2)) == []
     assert _feed(scheduler, PlanDone((DONE,)))[-1] == RunMicroBatch((OpPart(op, 2, 4),))
     _feed(scheduler, PlanDone((DONE,)))

@@ -2,7 +2,7 @@
 
 What was taken in is carried out by the next life of a trainer, and an op that ends lives (memory
 that runs out where the system kills, a fault in a driver) would end all of them, for everybody. So
-lives that end before any plan does are counted; after some, ops run one by one, each written down
+lives that end before any op does are counted; after some, ops run one by one, each written down
 before it begins; and one that was begun in two lives is refused in the next.
 """
 
@@ -42,7 +42,7 @@ class CrashGuard:
         self._begun: dict[str, int] = {}
 
     async def begin_life(self) -> None:
-        """Count this life; it is a good one when a plan ends in it."""
+        """Count this life; it is a good one when an op ends in it."""
 
         def count(row: Row | None) -> Row:
             lives, begun = _read(row)
@@ -74,7 +74,7 @@ class CrashGuard:
         await self._store.update(self._key, note)
 
     async def survived(self) -> None:
-        """A plan has ended in this life, or nothing is left that could end it."""
+        """An op has ended in this life, or nothing is left that could end it."""
         if self._has_survived:
             return
         try:

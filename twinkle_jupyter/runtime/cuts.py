@@ -43,13 +43,16 @@ _QUEUE_FILE = "queue.json"
 _LOADED_SUFFIX = "-loaded"
 #: Writing takes at most this share of the time.
 _SHARE = 0.1
+#: Times the usual wait for a moment in which no op is partly done. What a cut leaves out of an op's
+#: parts is repeated by itself, and its last bits are others then.
+_PATIENCE = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
     """What the store says of the newest cut."""
 
-    #: The plans up to this position of the journal are in the adapters.
+    #: What ops the plans up to this position of the journal have ended is in the adapters.
     position: int = 0
     #: Ops that were not carried out at the cut may stand from after this position on.
     read_after: int = 0
@@ -119,10 +122,10 @@ class Cuts:
         self._written_at = time.monotonic()
         self._wait_s = every_s
 
-    @property
-    def is_due(self) -> bool:
-        """Whether it is time to copy one."""
-        is_time = time.monotonic() - self._written_at >= self._wait_s
+    def is_due(self, *, is_between_ops: bool) -> bool:
+        """Whether it is time to copy one; rather not while an op is partly done."""
+        wait_s = self._wait_s if is_between_ops else _PATIENCE * self._wait_s
+        is_time = time.monotonic() - self._written_at >= wait_s
         return is_time and bool(self._changed) and not self._is_writing
 
     @property

@@ -195,10 +195,9 @@ class Durability:
         if self._cuts is not None:
             self._cuts.change(adapter_id)
 
-    @property
-    def is_cut_due(self) -> bool:
-        """Whether it is time to copy what has changed."""
-        return self._cuts is not None and self._cuts.is_due
+    def is_cut_due(self, *, is_between_ops: bool) -> bool:
+        """Whether it is time to copy what has changed; rather not while an op is partly done."""
+        return self._cuts is not None and self._cuts.is_due(is_between_ops=is_between_ops)
 
     async def copy_changed(self) -> CopiedCut | None:
         """Copy what has changed, if anything; nobody may change an adapter meanwhile."""

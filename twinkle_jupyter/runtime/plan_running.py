@@ -64,6 +64,11 @@ async def run_plan(thread: EngineThread[StepEngine], plan: Plan) -> PlanResult:
     return PlanResult([failure] * len(plan.ops), token_budget=token_budget)
 
 
+def all_done(outcomes: Sequence[PlanOutcome]) -> bool:
+    """Whether no op of a plan has a part to come."""
+    return not any(isinstance(outcome, PartDone) for outcome in outcomes)
+
+
 def answers_of(ops: Sequence[Op], outcomes: Sequence[PlanOutcome]) -> list[tuple[Op, Outcome]]:
     """Return the ops of a plan that have an answer now: all but those with a part to come."""
     pairs = zip(ops, outcomes, strict=True)

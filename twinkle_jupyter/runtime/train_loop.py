@@ -23,7 +23,7 @@ from twinkle_jupyter.runtime.handles import AdapterPosition, ComputeStatus
 from twinkle_jupyter.runtime.journal import Journal
 from twinkle_jupyter.runtime.op_intake import OP_TIMEOUT_S, OpIntake, not_served
 from twinkle_jupyter.runtime.op_tickets import OpTickets
-from twinkle_jupyter.runtime.plan_running import run_plan
+from twinkle_jupyter.runtime.plan_running import all_done, run_plan
 from twinkle_jupyter.runtime.user_loads import ServedTokens, trainer_status
 from twinkle_jupyter.sampler.interface import AdapterSnapshot
 from twinkle_jupyter.scheduling.events import (
@@ -285,7 +285,9 @@ class TrainLoop:
         for op in plan.ops:
             if isinstance(op, SaveCheckpoint) and op.adapter_id in done.copies:
                 durability.begin_checkpoint(op.folder, done.copies[op.adapter_id])
-        cut = await self._copy_cut() if durability.is_cut_due else None
+        is_between = not self._scheduler.has_begun_ops and all_done(outcomes)
+        is_cut_due = durability.is_cut_due(is_between_ops=is_between)
+        cut = await self._copy_cut() if is_cut_due else None
         # Nothing has changed since the copy; from here on the next plan runs.
         self._dispatch.feed(PlanDone(outcomes))
         durability.begin_cut(cut, self._scheduler.as_added)

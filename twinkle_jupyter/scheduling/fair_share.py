@@ -154,6 +154,11 @@ class FairShare:
         """Return the number of ready ops."""
         return len(self._lanes)
 
+    @property
+    def has_begun_ops(self) -> bool:
+        """Whether one of them is partly done."""
+        return any(share.begun for share in self._shares.values())
+
     def add(
         self,
         user: str,

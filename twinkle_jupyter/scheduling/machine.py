@@ -88,6 +88,11 @@ class Scheduler:
         """Whether the next plan could begin now, and could be larger if more ops came."""
         return not self._running and self._ready.has_room_for_company
 
+    @property
+    def has_begun_ops(self) -> bool:
+        """Whether an op that no plan under way has is partly done."""
+        return self._ready.has_begun_ops
+
     def next_id(self, adapter_id: AdapterId) -> int | None:
         """Return the sequence id of the adapter's next op; None where there is no such adapter."""
         queue = self._queues.get(adapter_id)

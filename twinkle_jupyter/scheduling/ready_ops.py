@@ -79,6 +79,11 @@ class ReadyOps:
         self._saves.pop(adapter_id, None)
 
     @property
+    def has_begun_ops(self) -> bool:
+        """Whether one of them is partly done."""
+        return self._shares.has_begun_ops
+
+    @property
     def has_room_for_company(self) -> bool:
         """Whether the next plan is a micro-batch that is not full."""
         ready = {
