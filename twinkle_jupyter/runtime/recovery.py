@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from twinkle_jupyter.errors import CANCELLED, ConflictError, TwinkleError
+from twinkle_jupyter.errors import CANCELLED, ConflictError, NotFoundError, TwinkleError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.cuts import Cut, read_queue
 from twinkle_jupyter.runtime.journal import OpKey
@@ -179,14 +179,21 @@ class Recovery:
                 self._conclude(one, one.error, {})
             return
         self._engine.token_budget = cast("int", row["budget"])
-        before = {one.adapter_id: self._engine.copy_adapter(one.adapter_id) for one in failed}
+        before = {one.adapter_id: self._copy(one.adapter_id) for one in failed}
         outcomes, copies = carry_out(_plan_of(recorded), self._engine)
         self.recovered.num_plans += 1
         for one, outcome in zip(recorded, outcomes, strict=True):
-            if one.error is not None and not isinstance(outcome, TwinkleError):
-                # It had less memory then, say. What others learned does not depend on it.
-                self._engine.put_adapter(one.adapter_id, before[one.adapter_id])
+            state = before.get(one.adapter_id)
+            if state is not None and not isinstance(outcome, TwinkleError):
+                # It had less memory then, say: it must not learn from what it was told has failed.
+                self._engine.put_adapter(one.adapter_id, state)
             self._conclude(one, outcome if one.error is None else one.error, copies)
+
+    def _copy(self, adapter_id: AdapterId) -> AdapterState | None:
+        try:
+            return self._engine.copy_adapter(adapter_id)
+        except NotFoundError:
+            return None  # which may be what it failed for
 
     def _read_plan(self, row: Row) -> Iterator[RecordedOp]:
         """Return the plan's ops that are of adapters that there are."""
