@@ -76,15 +76,18 @@ class PartialOps:
         """Bytes of the gradients; may be asked for on any thread."""
         return sum(gradient.nbytes for gradient in list(self._gradients.values()))
 
+    def num_rows(self, op: ForwardBackward) -> int:
+        """Return how many of the op's rows are computed, with others to come; 0 for any other."""
+        known = self._ops.get(op.adapter_id)
+        return known.num_rows if known and known.sequence_id == op.sequence_id else 0
+
     def check(self, part: OpPart) -> None:
         """Refuse what does not go on where the op's last part stopped.
 
         Raises:
             RunFailedError: There are other rows, or none.
         """
-        op = self._ops.get(part.adapter_id)
-        known = (op.sequence_id, op.num_rows) if op is not None else None
-        if part.start and known != (part.op.sequence_id, part.start):
+        if part.start and self.num_rows(part.op) != part.start:
             raise RunFailedError(
                 f"Op {part.op.sequence_id} of adapter {part.adapter_id!r} does not go on at row"
                 f" {part.start + 1}; its gradient was left as it was before.",
@@ -111,7 +114,8 @@ class PartialOps:
 
     def forget_all(self) -> None:
         """Whatever goes on begins anew."""
-        self.forget(list(self._ops))
+        self._ops.clear()
+        self._gradients.clear()
 
     def forget(self, adapter_ids: Iterable[AdapterId]) -> None:
         """These adapters' ops have ended, or begin anew."""

@@ -71,11 +71,6 @@ class RecordedOp:
         return self.op.adapter_id
 
     @property
-    def key(self) -> OpKey:
-        """Which it is."""
-        return self.op.adapter_id, self.op.sequence_id
-
-    @property
     def start(self) -> int:
         """The row that the plan began with."""
         return self.rows[0] if self.rows else 0
@@ -95,8 +90,6 @@ class Recovery:
         self._cut = cut
         self._folder = folder
         self.recovered = Recovered()
-        #: Rows that are computed of ops with a part to come.
-        self._rows_done: dict[OpKey, int] = {}
         #: Copies that checkpoints are to be written from, by their folders.
         self.unwritten: dict[str, AdapterState] = {}
 
@@ -213,13 +206,15 @@ class Recovery:
 
     def _goes_on(self, one: RecordedOp) -> bool:
         """See that what a part goes on from is there; drop an adapter where it cannot be."""
-        start, done = one.start, self._rows_done.get(one.key, 0)
-        if start in (0, done):
+        op, start = one.op, one.start
+        if start == 0 or not isinstance(op, ForwardBackward):
+            return True
+        done = self._engine.partial_ops.num_rows(op)
+        if start == done:
             return True
         if done == 0:
             # The cut is of the middle of the op: what came before it, by itself.
-            first = OpPart(cast("ForwardBackward", one.op), 0, start)
-            [outcome], _ = carry_out(RunMicroBatch((first,)), self._engine)
+            [outcome], _ = carry_out(RunMicroBatch((OpPart(op, 0, start),)), self._engine)
             if isinstance(outcome, PartDone):
                 return True
         _LOGGER.error("adapter %s is lost: op %d has a gap", one.adapter_id, one.op.sequence_id)
@@ -232,12 +227,12 @@ class Recovery:
         outcome: PlanOutcome | None,
         copies: Mapping[AdapterId, AdapterState],
     ) -> None:
-        if isinstance(outcome, PartDone):
-            self._rows_done[one.key] = outcome.num_rows
-        elif isinstance(outcome, TwinkleError) and one.error is None:
+        if outcome is None or isinstance(outcome, PartDone):
+            return
+        if isinstance(outcome, TwinkleError) and one.error is None:
             _LOGGER.error("op %d of %s fails now: %s", one.op.sequence_id, one.adapter_id, outcome)
             self.drop(one.adapter_id)
-        elif outcome is not None:
+        else:
             self.keep_copy(one.op, outcome, copies)
             self.answer(one.op, outcome)
 
@@ -276,7 +271,6 @@ class Recovery:
             self._forget(key)
 
     def _forget(self, key: OpKey) -> None:
-        self._rows_done.pop(key, None)
         self.recovered.pending.pop(key, None)
         self.recovered.cancelled.discard(key)
 
