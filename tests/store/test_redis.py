@@ -6,11 +6,12 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
 import pytest
+from redis.asyncio import Redis
 
 from tests.redis_server import PASSWORD, RedisServer
 from tests.store.writer import check_nothing_lost, start_writer, wait_for
@@ -153,3 +154,44 @@ async def test_what_a_change_waits_for_is_not_lost(redis_server: RedisServer) ->
     assert sorted(cast("list[str]", row["seen"])) == sorted(names)
     for store in stores:
         await store.close()
+
+
+async def test_closing_in_the_middle_of_anything_leaves_nothing_open(
+    redis_server: RedisServer,
+) -> None:
+    """A handshake has some five round trips, and closing meets each of them."""
+    for number in range(60):
+        store = RedisStore.open(redis_server.url, patience_s=5)
+        wait = asyncio.create_task(store.wait("log", 0, timeout_s=20))
+        calls = [asyncio.create_task(store.get(f"{i}")) for i in range(3)]
+        await asyncio.sleep(number / 60 * 0.02)
+        async with asyncio.timeout(3):
+            await store.close()
+            assert await wait is False
+            ends = await asyncio.gather(*calls, return_exceptions=True)
+        assert all(end is None or isinstance(end, ServiceUnavailableError) for end in ends)
+        assert len(await _connected(redis_server)) == 1  # which asks
+
+
+async def test_closing_ends_what_waits_for_a_server_that_is_away(own_server: RedisServer) -> None:
+    store = RedisStore.open(own_server.url, patience_s=60)
+    await store.put("a", {})
+    own_server.kill()
+    calls = [asyncio.create_task(store.get("a")) for _ in range(3)]
+    await asyncio.sleep(0.3)
+    async with asyncio.timeout(3):
+        await store.close()
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(end, ServiceUnavailableError) for end in ends)
+    assert all("is closed" in str(end) for end in ends)
+
+
+async def _connected(server: RedisServer) -> Sequence[object]:
+    found: Sequence[object] = []
+    async with Redis.from_url(server.url) as client:
+        for _ in range(200):
+            found = await client.client_list()
+            if len(found) == 1:
+                break
+            await asyncio.sleep(0.01)  # the server learns of an end a moment later
+    return found

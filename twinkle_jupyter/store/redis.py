@@ -181,8 +181,9 @@ class RedisStore:
     async def close(self) -> None:
         """Release the connections; waiting calls end at once. Closing twice is fine."""
         if not self._link.is_closed:
-            await self._link.close()
+            self._link.refuse()
             await self._news.close()
+            await self._link.close()
 
     async def _is_beyond(self, log: str, after: int) -> bool:
         try:

@@ -7,8 +7,9 @@ to it that doing it twice does no harm.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
@@ -64,6 +65,8 @@ class RedisLink:
         )
         self._client: Redis = redis_asyncio.Redis.from_pool(pool)
         self._is_checked = False
+        self._under_way: set[asyncio.Timeout] = set()
+        self._has_ended = asyncio.Event()
         self.is_closed = False
 
     async def call(
@@ -89,12 +92,13 @@ class RedisLink:
             wait=wait_random_exponential(multiplier=0.05, max=min(_LONGEST_PAUSE_S, patience)),
             reraise=True,
         )
+        self._refuse_if_closed()
         try:
-            async for attempt in attempts:
-                with attempt:
-                    self._refuse_if_closed()
-                    await self._check_once()
-                    return await _cancellable(send(self._client))
+            async with self._ended_by_closing():
+                async for attempt in attempts:
+                    with attempt:
+                        await self._check_once()
+                        return await _cancellable(send(self._client))
         except TwinkleError:
             raise
         except (RedisError, OSError) as error:
@@ -106,10 +110,34 @@ class RedisLink:
         """Return a listener with a connection of its own, which whoever asked for it closes."""
         return self._client.pubsub()
 
-    async def close(self) -> None:
-        """Close every connection; calls under way end by an error."""
+    def refuse(self) -> None:
+        """Take no more calls, and end those that are under way by an error."""
+        if self.is_closed:
+            return
         self.is_closed = True
+        now = asyncio.get_running_loop().time()
+        for call in self._under_way:
+            call.reschedule(now)
+
+    async def close(self) -> None:
+        """Refuse, and close every connection once nobody is in the middle of making one."""
+        self.refuse()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ANSWER_S):
+                while self._under_way:
+                    self._has_ended.clear()
+                    await self._has_ended.wait()
         await self._client.aclose()
+
+    @contextlib.asynccontextmanager
+    async def _ended_by_closing(self) -> AsyncIterator[None]:
+        async with asyncio.timeout(None) as call:
+            self._under_way.add(call)
+            try:
+                yield
+            finally:
+                self._under_way.discard(call)
+                self._has_ended.set()
 
     def _refuse_if_closed(self) -> None:
         if self.is_closed:

@@ -60,11 +60,12 @@ class RedisNews:
     async def _listen(self) -> None:
         from redis.exceptions import RedisError
 
-        while True:
+        # redis-py may swallow a cancellation as it connects.
+        while not self._link.is_closed:
             subscription = self._link.subscription()
             try:
                 await subscription.subscribe(self._channel)
-                while True:
+                while not self._link.is_closed:
                     message = await subscription.get_message(
                         ignore_subscribe_messages=True, timeout=_LISTEN_S
                     )
