@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -40,3 +43,45 @@ def test_an_adapter_that_was_put_away_is_loaded_once_whoever_needs_it(
     step = anna.result(anna.optim_step(model, 2).json()["request_id"])
     assert isinstance(step["metrics"], dict)
     assert step["metrics"]["grad_norm"] > 0  # the gradient came back with it
+
+
+@pytest.mark.parametrize("is_parked", [True, False])
+def test_weights_that_are_loaded_while_the_adapter_is_put_away_are_loaded(
+    live: LiveService, anna: TinkerUser, monkeypatch: pytest.MonkeyPatch, is_parked: bool
+) -> None:
+    model = anna.create_model()
+    anna.result(anna.forward_backward(model, 1).json()["request_id"])
+    saved = anna.result(
+        anna.post("save_weights", model_id=model, seq_id=2, path="a").json()["request_id"]
+    )
+    anna.result(anna.optim_step(model, 3).json()["request_id"])
+    assert live.compute is not None
+    trainer = live.compute.trainer
+    park, begun, may_go_on = trainer.park, threading.Event(), asyncio.Event()
+
+    async def park_slowly(adapter_id: AdapterId, folder: str, next_id: int) -> bool:
+        begun.set()
+        await may_go_on.wait()
+        return await park(adapter_id, folder, next_id if is_parked else next_id - 1)
+
+    monkeypatch.setattr(trainer, "park", park_slowly)
+    adapters = live.app.state.tinker.adapters
+    with ThreadPoolExecutor(2) as threads:
+        away = threads.submit(live.call, adapters.put_away(live.call(adapters.get("anna", model))))
+        assert begun.wait(10)
+        load = threads.submit(
+            anna.post, "load_weights", model_id=model, seq_id=4, path=saved["path"]
+        )
+        time.sleep(0.3)  # it has come, and waits
+        live.call(_set(may_go_on))
+        assert away.result(20) is is_parked
+        loaded = anna.result(load.result(20).json()["request_id"])
+    assert loaded["type"] == "load_weights"
+    # The weights before the step, without its optimizer: the step is the first one again.
+    step = anna.result(anna.optim_step(model, 5).json()["request_id"])
+    assert isinstance(step["metrics"], dict)
+    assert step["metrics"]["step"] == 1
+
+
+async def _set(event: asyncio.Event) -> None:
+    event.set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,6 @@ from weakref import WeakValueDictionary
 from twinkle_jupyter.config.linear_layers import ModelPart, find_targets
 from twinkle_jupyter.errors import (
     ConflictError,
-    InvalidConfigError,
     NotFoundError,
     ServiceUnavailableError,
     TwinkleError,
@@ -28,7 +27,6 @@ from twinkle_jupyter.errors import (
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runs.base_model_wishes import read_base_model
 from twinkle_jupyter.runtime.handles import AdapterSpec, TrainerHandle
-from twinkle_jupyter.service.base_model_names import check_name
 from twinkle_jupyter.service.clients.op_quota import OpQuota
 from twinkle_jupyter.service.clients.readable_weights import check_readable
 from twinkle_jupyter.service.clients.sessions import reopen
@@ -38,10 +36,7 @@ from twinkle_jupyter.store.client_rows import ClientAdapterRow, WeightsToLoad
 from twinkle_jupyter.store.hold import held
 from twinkle_jupyter.store.interface import JSON, Row
 from twinkle_jupyter.store.records import now
-from twinkle_jupyter.wire.tinker_bodies import CreateModelBody
 
-#: The protocol has no alpha; its clients expect this one, whatever the rank.
-ALPHA = 32.0
 _NOTE_EVERY = timedelta(minutes=1)
 #: Seconds after which another process may do what one that died has begun.
 _ALONE_S = 6.0
@@ -55,41 +50,6 @@ class ClientAdapters:
         self._parts = parts
         self.queue = OpQuota(parts.quotas)
         self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-    async def add(self, owner: str, adapter_id: str, body: CreateModelBody) -> None:
-        """Write down an adapter that begins with nothing. Again with the same shape: no change.
-
-        Raises:
-            InvalidConfigError: It cannot be, here or on this base model.
-            ConflictError: There is one of that name with another shape.
-        """
-        lora = body.lora_config
-        if body.optimizer_config.type != "adamw":
-            raise InvalidConfigError(
-                f"optimizer_config.type={body.optimizer_config.type!r} is not one there is here.",
-                "There is adamw.",
-            )
-        wanted = {"attn": lora.train_attn, "mlp": lora.train_mlp}
-        trains = [part for part, is_trained in wanted.items() if is_trained]
-        if not trains:
-            raise InvalidConfigError(
-                "train_attn=false and train_mlp=false leave nothing to train: the output layer has"
-                " no adapter here."
-            )
-        await check_name(self._parts, owner, body.base_model)
-        await asyncio.to_thread(self._parts.check_base_model, body.base_model)
-        row = ClientAdapterRow(
-            owner,
-            adapter_id,
-            body.session_id,
-            body.base_model,
-            lora.rank,
-            ALPHA,
-            lora.seed or 0,
-            trains=trains,
-            user_metadata=cast("Mapping[str, JSON]", body.user_metadata or {}),
-        )
-        await self.write(row)
 
     async def write(self, row: ClientAdapterRow) -> None:
         """Write a new adapter's row.
@@ -178,11 +138,16 @@ class ClientAdapters:
 
     async def begin_load(self, row: ClientAdapterRow, weights: WeightsToLoad) -> None:
         """Write down that the adapter becomes a checkpoint, between two of the client's ops."""
-        is_pending = row.to_load.get("sequence_id") == weights.sequence_id
-        if is_pending or row.has_loaded(weights.sequence_id):
-            return  # sent again
-        await self.made(row)
-        await self._change(row, to_load=weights.to_row())
+        while True:
+            async with self._alone(row):  # or what puts it away would overwrite it
+                row = await self.get(row.owner, row.adapter_id)
+                is_pending = row.to_load.get("sequence_id") == weights.sequence_id
+                if is_pending or row.has_loaded(weights.sequence_id):
+                    return  # sent again
+                if row.is_made and not row.to_load:
+                    await self._change(row, to_load=weights.to_row())
+                    return
+            await self.made(row)
 
     async def used(self, row: ClientAdapterRow) -> None:
         """The trainer has taken in an op of it: take note, not at every step.
@@ -231,7 +196,8 @@ class ClientAdapters:
         """Whether an adapter that its trainer does not have was put away; it is loaded next."""
         row = await self.get(row.owner, row.adapter_id)
         folder = row.parked.get("folder")
-        if isinstance(folder, str) and await asyncio.to_thread(has_folder, Path(folder)):
+        is_there = isinstance(folder, str) and await asyncio.to_thread(has_folder, Path(folder))
+        if is_there and not row.to_load:
             row = await self._change(row, parked={}, to_load=row.parked)
         return bool(row.to_load)
 

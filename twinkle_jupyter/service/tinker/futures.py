@@ -124,6 +124,8 @@ class Futures:
         number = name.sequence_id
         if not row.has_loaded(number) or not row.is_made:
             row = await self._adapters.made(row)
+        if not row.has_loaded(number):
+            raise ServiceUnavailableError(f"Model {row.adapter_id!r} is not loaded yet.")
         failure = row.failed_loads.get(str(number)) if number else None
         if failure is not None:
             raise InvalidDataError(failure)

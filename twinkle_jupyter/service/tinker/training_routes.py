@@ -18,7 +18,7 @@ from twinkle_jupyter.service.asker import CurrentAsker, Owner
 from twinkle_jupyter.service.json_bodies import read_json
 from twinkle_jupyter.service.parts import Parts
 from twinkle_jupyter.service.request_bodies import body_schema
-from twinkle_jupyter.service.tinker import loading, ops
+from twinkle_jupyter.service.tinker import creating, loading, ops
 from twinkle_jupyter.service.tinker.future_names import FutureName
 from twinkle_jupyter.service.tinker.route import TinkerRoute
 from twinkle_jupyter.service.tinker.samples import GoneError
@@ -38,11 +38,13 @@ router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
 
 
 @router.post("/create_model")
-async def create_model(body: CreateModelBody, state: State, owner: Owner) -> dict[str, JsonValue]:
+async def create_model(
+    body: CreateModelBody, parts: Parts, state: State, owner: Owner
+) -> dict[str, JsonValue]:
     """Begin an adapter."""
     await state.sessions.get(owner, body.session_id)
     model_id = ClientAdapterRow.name_model(body.session_id, body.model_seq_id)
-    await state.adapters.add(owner, model_id, body)
+    await creating.create(parts, state.adapters, owner, model_id, body)
     return FutureName("create_model", 0, model_id).as_body()
 
 

@@ -131,7 +131,10 @@ class Turns:
         await patiently(lambda: self._adapters.begin_load(place.row, weights), ACCEPT_WAIT_S)
 
         async def loaded() -> ClientAdapterRow:
-            return await self._adapters.made(await self._adapters.get(row.owner, row.adapter_id))
+            made = await self._adapters.made(await self._adapters.get(row.owner, row.adapter_id))
+            if not made.has_loaded(place.number):
+                raise ServiceUnavailableError(f"Adapter {row.adapter_id!r} is not loaded yet.")
+            return made
 
         made = await patiently(loaded, _ANSWER_WAIT_S)
         if failure := made.failed_loads.get(str(place.number)):
