@@ -13,9 +13,9 @@ from typing import Generic, NamedTuple, TypeAlias
 
 from twinkle_jupyter.engine.op_failures import is_out_of_memory
 from twinkle_jupyter.errors import OutOfMemoryError, TwinkleError
+from twinkle_jupyter.fair_queue import FairQueue
 from twinkle_jupyter.sampler.answer import Answer
 from twinkle_jupyter.sampler.decoder import Decoder, Logits, Row
-from twinkle_jupyter.sampler.fair_queue import FairQueue
 from twinkle_jupyter.sampler.interface import SampleDelta
 from twinkle_jupyter.sampler.prefix_cache import BLOCK_TOKENS
 

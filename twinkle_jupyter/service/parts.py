@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.runtime.handles import Compute
 from twinkle_jupyter.service.quotas import Quotas
+from twinkle_jupyter.service.writing_places import WritingPlaces
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.recent_row import RecentRows
 from twinkle_jupyter.templates.encoded_conversation import EncodedConversation
@@ -79,6 +80,8 @@ class ServiceParts:
     quotas: Quotas
     #: Rows that are asked for with every request.
     recent: RecentRows
+    #: For what is sampled by way of another protocol than ours.
+    places: WritingPlaces = field(default_factory=WritingPlaces)
 
 
 async def _parts_of_app(request: Request) -> ServiceParts:

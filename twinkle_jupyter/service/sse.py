@@ -35,7 +35,7 @@ class EventStream(Response):
         """Send until one side ends it."""
         async with aclosing(self._frames):
             sender = asyncio.create_task(self._send_all(send), name=f"events {scope['path']}")
-            leaving = asyncio.create_task(_wait_until_left(receive), name=f"left {scope['path']}")
+            leaving = asyncio.create_task(wait_until_left(receive), name=f"left {scope['path']}")
             try:
                 await asyncio.wait((sender, leaving), return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -54,6 +54,7 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _wait_until_left(receive: Receive) -> None:
+async def wait_until_left(receive: Receive) -> None:
+    """Return when the client of a request whose body was read is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass

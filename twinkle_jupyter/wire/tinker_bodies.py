@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from twinkle_jupyter.wire.stops import StopText, StopTexts, StopTokens
+
 #: What may be part of a `tinker://` path and of a folder's name.
 _NAME = re.compile(r"\w[\w.:-]{0,127}", re.ASCII)
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -244,7 +246,7 @@ class SamplingParamsBody(_Body):
 
     max_tokens: int | None = Field(default=None, ge=1)
     seed: int | None = None
-    stop: str | list[str] | list[int] | None = None
+    stop: StopText | StopTexts | StopTokens | None = None
     temperature: float = Field(default=1.0, ge=0)
     top_k: int = -1
     top_p: float = Field(default=1.0, gt=0, le=1)

@@ -11,6 +11,8 @@ from typing import Annotated
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from twinkle_jupyter.wire.stops import StopText, StopTexts, StopTokens
+
 #: What may be part of a path and of a folder's name.
 _ADAPTER_NAME = re.compile(r"\w[\w.-]{0,199}", re.ASCII)
 #: What becomes an underscore in the name of a checkpoint.
@@ -171,7 +173,7 @@ class TokenChoiceBody(BaseModel):
         default=None, ge=0, validation_alias=AliasChoices("max_tokens", "max_new_tokens")
     )
     seed: int | None = None
-    stop: str | list[str] | list[int] | None = None
+    stop: StopText | StopTexts | StopTokens | None = None
     temperature: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     top_k: int = Field(default=-1, ge=-1)
     top_p: float = Field(default=1.0, gt=0, le=1)

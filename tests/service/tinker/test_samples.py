@@ -26,6 +26,7 @@ from twinkle_jupyter.service.tinker.reply import Reply
 from twinkle_jupyter.service.tinker.sample_outcomes import failed
 from twinkle_jupyter.service.tinker.sample_requests import SampleOrder
 from twinkle_jupyter.service.tinker.samples import GoneError, Samples
+from twinkle_jupyter.service.writing_places import WritingPlaces
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.memory import MemoryStore
 from twinkle_jupyter.store.redis import RedisStore
@@ -49,7 +50,7 @@ def other(live: LiveService) -> Samples:
     """Those of another process with the same store."""
 
     async def make() -> Samples:
-        return Samples(live.store, Quotas(live.store, Limits()))
+        return Samples(live.store, Quotas(live.store, Limits()), WritingPlaces())
 
     return live.call(make())
 
@@ -119,7 +120,7 @@ def test_the_same_request_at_both_is_written_once(
 
 
 async def _new(store: StateStore) -> Samples:
-    return Samples(store, Quotas(store, Limits()))
+    return Samples(store, Quotas(store, Limits()), WritingPlaces())
 
 
 def test_one_that_is_cancelled_at_the_other_process_stops_and_stays_cancelled(
@@ -165,6 +166,25 @@ def test_a_prompt_that_cannot_be_read_is_told_to_whoever_sent_it(
     assert b'"category": "user"' in reply.content
 
 
+@pytest.mark.parametrize("num_turns", [0, 1, 2, 5])
+def test_one_that_is_cancelled_before_it_has_begun_leaves_nothing(
+    live: LiveService, other: Samples, sampler: SamplerHandle, num_turns: int
+) -> None:
+    async def check() -> None:
+        submitting = asyncio.create_task(other.submit("anna", _name("a"), _order(64), sampler))
+        for _ in range(1 + num_turns):
+            await asyncio.sleep(0)
+        assert ("anna", _name("a")) in other._writing
+        await other.cancel("anna", _name("a"))
+        await submitting
+        reply = await other.retrieve("anna", _name("a"), 20, as_protobuf=False)
+        assert reply is not None
+        assert b"cancelled" in reply.content
+        assert other._writing == {}
+
+    live.call(check())
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
     server = RedisServer(tmp_path / "redis")
@@ -179,7 +199,9 @@ def test_an_answer_waits_for_a_store_that_is_away(
 ) -> None:
     async def check() -> None:
         stores = [RedisStore.open(server.url, patience_s=0.2) for _ in range(2)]
-        writes, asks = (Samples(store, Quotas(store, Limits())) for store in stores)
+        writes, asks = (
+            Samples(store, Quotas(store, Limits()), WritingPlaces()) for store in stores
+        )
         await writes.submit("anna", _name("a"), _order(64), sampler)
         server.kill()
         with pytest.raises(ServiceUnavailableError, match="does not answer"):
@@ -205,7 +227,10 @@ def test_what_came_of_a_sample_never_changes(ends: list[tuple[str, bool]]) -> No
 async def _check_final(ends: list[tuple[str, bool]]) -> None:
     """Whoever wants what, in whatever order: the first word is the last."""
     store = MemoryStore()
-    processes = [Samples(store, Quotas(store, Limits())), Samples(store, Quotas(store, Limits()))]
+    processes = [
+        Samples(store, Quotas(store, Limits()), WritingPlaces()),
+        Samples(store, Quotas(store, Limits()), WritingPlaces()),
+    ]
     claim = SampleRow("anna", _name("a"), processes[0]._presence.process_id)
     await store.put(SampleRow.key("anna", _name("a")), claim.to_row(), ttl_s=3600)
     finals = {

@@ -11,6 +11,7 @@ from twinkle_jupyter.runtime.handles import PromptScores, SampleRequest, Samplin
 from twinkle_jupyter.service.sampling import SampleSource
 from twinkle_jupyter.service.several_answers import MAX_TOKENS, nth_answer, seed_of
 from twinkle_jupyter.service.stop_texts import StopTexts
+from twinkle_jupyter.service.writing_places import WritingPlaces
 from twinkle_jupyter.wire.openai import FinishReason, GenerationBody
 
 #: Pieces of all answers to one request that wait to be sent.
@@ -61,6 +62,7 @@ class Generation:
     request: SampleRequest
     num_answers: int
     stop_texts: tuple[str, ...]
+    places: WritingPlaces
     #: Tokens of all answers so far.
     num_written: int = 0
 
@@ -93,7 +95,10 @@ class Generation:
 
     async def _write(self, index: int, queue: asyncio.Queue[Piece | Exception]) -> None:
         try:
-            async with aclosing(self._cut(index, nth_answer(self.request, index))) as pieces:
+            async with (
+                self.places.one(self.source.user),
+                aclosing(self._cut(index, nth_answer(self.request, index))) as pieces,
+            ):
                 async for piece in pieces:
                     await queue.put(piece)
         except Exception as error:  # noqa: BLE001 - whoever reads the pieces raises it

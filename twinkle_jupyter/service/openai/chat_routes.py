@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from twinkle_jupyter.errors import InvalidConfigError
 from twinkle_jupyter.service.asker import CurrentAsker
+from twinkle_jupyter.service.leaving import unless_left
 from twinkle_jupyter.service.openai.answers import Generation, read_settings, read_stop_texts
 from twinkle_jupyter.service.openai.chat_answers import ChatAnswers
 from twinkle_jupyter.service.openai.counted import Counted
@@ -24,7 +25,9 @@ router = APIRouter(tags=["openai"], route_class=OpenAiRoute)
 
 
 @router.post("/chat/completions", response_model=None)
-async def complete_chat(body: ChatBody, parts: Parts, asker: CurrentAsker) -> Response:
+async def complete_chat(
+    body: ChatBody, request: Request, parts: Parts, asker: CurrentAsker
+) -> Response:
     """Answer a conversation."""
     _refuse_what_is_not_there(body)
     messages = read_messages(body.messages)
@@ -35,13 +38,13 @@ async def complete_chat(body: ChatBody, parts: Parts, asker: CurrentAsker) -> Re
     prompt = await asyncio.to_thread(
         template.encode_prompt, messages, tools=tool_use.tools, opening=tool_use.opening
     )
-    request = replace(source.request(prompt, settings), num_top=body.top_logprobs or 0)
-    generation = Generation(source, request, body.n or 1, read_stop_texts(body))
+    order = replace(source.request(prompt, settings), num_top=body.top_logprobs or 0)
+    generation = Generation(source, order, body.n or 1, read_stop_texts(body), parts.places)
     answers = ChatAnswers(body, generation, template, tool_use)
     counted = Counted(await parts.quotas.admit_prompts(asker.owner, [prompt]), [generation])
     if body.stream:
         return stream(counted.stream(answers.chunks()))
-    return JSONResponse(await counted.whole(answers.whole()))
+    return JSONResponse(await unless_left(request, counted.whole(answers.whole())))
 
 
 def _refuse_what_is_not_there(body: ChatBody) -> None:

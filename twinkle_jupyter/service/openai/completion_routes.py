@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from uuid import uuid4
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import JsonValue
 
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError
 from twinkle_jupyter.runtime.handles import TopTokens
 from twinkle_jupyter.service.asker import CurrentAsker
+from twinkle_jupyter.service.leaving import unless_left
 from twinkle_jupyter.service.openai.answers import (
     Generation,
     WholeAnswer,
@@ -29,6 +30,7 @@ from twinkle_jupyter.service.openai.route import OpenAiRoute
 from twinkle_jupyter.service.openai.stream import stream
 from twinkle_jupyter.service.parts import Parts, PromptTemplate
 from twinkle_jupyter.service.sampling import SampleSource
+from twinkle_jupyter.service.writing_places import check_count
 from twinkle_jupyter.wire.openai import CompletionBody, Usage
 
 #: Tokens where no length is asked for, and prompts of one request at most.
@@ -38,7 +40,9 @@ router = APIRouter(tags=["openai"], route_class=OpenAiRoute)
 
 
 @router.post("/completions", response_model=None)
-async def complete(body: CompletionBody, parts: Parts, asker: CurrentAsker) -> Response:
+async def complete(
+    body: CompletionBody, request: Request, parts: Parts, asker: CurrentAsker
+) -> Response:
     """Go on with one text or several."""
     if body.suffix:
         raise InvalidConfigError("suffix is not there.", "Leave it out.")
@@ -50,6 +54,8 @@ async def complete(body: CompletionBody, parts: Parts, asker: CurrentAsker) -> R
     settings = read_settings(body, max(1, max_tokens))
     source = await find_model(parts, asker, body.model, body.adapter_uri)
     prompts = await asyncio.to_thread(_read_prompts, body, source.compute.template)
+    check_count(len(prompts), body.n or 1)
+    stop_texts = read_stop_texts(body)
     scores = body.echo and body.logprobs is not None
     generations = [
         Generation(
@@ -61,7 +67,8 @@ async def complete(body: CompletionBody, parts: Parts, asker: CurrentAsker) -> R
                 num_top_prompt=(body.logprobs or 0) if scores else 0,
             ),
             body.n or 1,
-            read_stop_texts(body),
+            stop_texts,
+            parts.places,
         )
         for prompt in prompts
     ]
@@ -69,7 +76,7 @@ async def complete(body: CompletionBody, parts: Parts, asker: CurrentAsker) -> R
     counted = Counted(await parts.quotas.admit_prompts(asker.owner, prompts), generations)
     if body.stream:
         return stream(counted.stream(completion.chunks()))
-    return JSONResponse(await counted.whole(completion.whole()))
+    return JSONResponse(await unless_left(request, counted.whole(completion.whole())))
 
 
 def _read_prompts(body: CompletionBody, template: PromptTemplate) -> list[tuple[int, ...]]:
@@ -102,11 +109,15 @@ class _Completion:
 
     async def whole(self) -> dict[str, JsonValue]:
         """Return all answers, those to the first prompt first."""
-        answered = await asyncio.gather(*(one.whole() for one in self.generations))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                written = [tasks.create_task(one.whole()) for one in self.generations]
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from errors  # the others were ended over it
         pairs = [
             (generation.request.prompt, answer)
-            for generation, answers in zip(self.generations, answered, strict=True)
-            for answer in answers
+            for generation, answers in zip(self.generations, written, strict=True)
+            for answer in answers.result()
         ]
         choices: list[JsonValue] = [
             self._choice(index, prompt, self._shorten(answer))

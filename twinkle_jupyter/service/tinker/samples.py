@@ -13,31 +13,24 @@ import logging
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from twinkle_jupyter.errors import (
-    QuotaExceededError,
-    ServiceUnavailableError,
-    TwinkleError,
-)
+from twinkle_jupyter.errors import ServiceUnavailableError, TwinkleError
 from twinkle_jupyter.runtime.handles import SamplerHandle
 from twinkle_jupyter.service.clients.presence import Presence
 from twinkle_jupyter.service.error_bodies import log_unexpected
 from twinkle_jupyter.service.quotas import Admission, Quotas
 from twinkle_jupyter.service.tinker.completions import Completions
+from twinkle_jupyter.service.tinker.own_sample import OwnSample, need_room
 from twinkle_jupyter.service.tinker.reply import Reply
 from twinkle_jupyter.service.tinker.sample_news import SampleKey, SampleNews
 from twinkle_jupyter.service.tinker.sample_outcomes import answered, failed, reply_of
 from twinkle_jupyter.service.tinker.sample_requests import SampleOrder, write_sample
+from twinkle_jupyter.service.writing_places import WritingPlaces
 from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.sample_rows import SampleRow
 from twinkle_jupyter.wire.tinker_samples import SampledTokens
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Being written at once; more of them wait.
-_MAX_WRITING = 256
-#: Requests that are not done, of one user and of all; one more is refused, and comes again by
-#: itself. No single user has all places.
-_MAX_OF_OWNER, _MAX_WAITING = 512, 4096
 #: Seconds that an answer is kept once it is there.
 _KEPT_S = 600.0
 #: Seconds that one may be waited for and written.
@@ -62,34 +55,20 @@ class _Work:
     admission: Admission
 
 
-@dataclass(slots=True)
-class _Writing:
-    """A sample that this process writes."""
-
-    task: asyncio.Task[None] | None = None
-    is_cancelled: bool = False
-    #: What came of it is known and only has to be kept.
-    is_over: bool = False
-
-    def cancel(self) -> None:
-        if self.task is not None and not self.is_over:
-            self.is_cancelled = True
-            self.task.cancel()
-
-
 class Samples:
     """As one of the processes that share a store sees them.
 
     Args:
         store: Where what came of each is told.
         quotas: Of users.
+        places: For answers that are being written.
     """
 
-    def __init__(self, store: StateStore, quotas: Quotas) -> None:
+    def __init__(self, store: StateStore, quotas: Quotas, places: WritingPlaces) -> None:
         self._store = store
         self._quotas = quotas
-        self._writing: dict[SampleKey, _Writing] = {}
-        self._places = asyncio.Semaphore(_MAX_WRITING)
+        self._writing: dict[SampleKey, OwnSample] = {}
+        self._places = places
         self._presence = Presence(store)
         self._news = SampleNews(store, self._cancel_own)
         #: For who waits for many at once.
@@ -109,13 +88,11 @@ class Samples:
         key = (owner, name)
         if key in self._writing:
             return
-        of_owner = sum(whose == owner for whose, _ in self._writing)
-        if of_owner >= _MAX_OF_OWNER or len(self._writing) >= _MAX_WAITING:
-            raise QuotaExceededError(f"{of_owner} of your samples are being written.", "Try again.")
+        need_room(self._writing, owner, order.num_samples)
         row = SampleRow(owner, name, self._presence.process_id)
         stored, stored_row = SampleRow.key(owner, name), row.to_row()
         with ExitStack() as undo:
-            writing = self._writing[key] = _Writing()
+            writing = self._writing[key] = OwnSample(order.num_samples)
             undo.callback(self._writing.pop, key)
             await self._presence.begin()
             undo.callback(self._presence.end)
@@ -191,10 +168,11 @@ class Samples:
             with suppress(ServiceUnavailableError):
                 await self._presence.leave()
 
-    async def _bring(self, row: SampleRow, writing: _Writing, work: _Work) -> None:
+    async def _bring(self, row: SampleRow, writing: OwnSample, work: _Work) -> None:
         key = (row.owner, row.name)
         try:
             try:
+                writing.begin()
                 async with self._news.listening():  # somebody may cancel it elsewhere
                     done = await self._outcome(row, work)
             except asyncio.CancelledError:
@@ -234,7 +212,7 @@ class Samples:
 
     async def _write(self, order: SampleOrder, sampler: SamplerHandle) -> list[SampledTokens]:
         async def write(number: int) -> SampledTokens:
-            async with self._places:
+            async with self._places.one(order.request.user):
                 return await write_sample(sampler, order, number)
 
         try:

@@ -35,7 +35,7 @@ class TinkerState:
     def of(cls, parts: ServiceParts) -> Self:
         """Put it together."""
         sessions, adapters = Sessions(parts.store), ClientAdapters(parts)
-        samples, coming = Samples(parts.store, parts.quotas), ComingOutcomes()
+        samples, coming = Samples(parts.store, parts.quotas, parts.places), ComingOutcomes()
         return cls(
             sessions,
             adapters,

@@ -21,10 +21,8 @@ from twinkle_jupyter.service.several_answers import MAX_TOKENS, nth_answer, seed
 from twinkle_jupyter.service.stop_texts import StopTexts
 from twinkle_jupyter.service.twinkle.counted import Counted
 from twinkle_jupyter.service.twinkle.inputs import IGNORED, Feature, TokenRow, as_feature
+from twinkle_jupyter.service.writing_places import WritingPlaces
 from twinkle_jupyter.wire.twinkle_bodies import TokenChoiceBody
-
-#: Answers of one request that are written at once; more of them wait.
-_MAX_WRITING = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +80,13 @@ class _Answer:
     prompt_scores: PromptScores | None = None
 
 
-async def write(orders: Sequence[SampleOrder], counted: Counted) -> list[JsonValue]:
+async def write(
+    orders: Sequence[SampleOrder], counted: Counted, places: WritingPlaces
+) -> list[JsonValue]:
     """Write all answers at once, and count them; return one entry an order."""
-    places = asyncio.Semaphore(_MAX_WRITING)
 
     async def write_one(order: SampleOrder, number: int) -> _Answer:
-        async with places:
+        async with places.one(order.source.user):
             return await _write(order, number, counted)
 
     async with asyncio.TaskGroup() as tasks:

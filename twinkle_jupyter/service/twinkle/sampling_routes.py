@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import cast
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import JsonValue
 
@@ -16,6 +16,7 @@ from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, Twinkle
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.service.asker import Asker, CurrentAsker, Owner
 from twinkle_jupyter.service.error_bodies import log_unexpected
+from twinkle_jupyter.service.leaving import unless_left
 from twinkle_jupyter.service.ndjson import LineStream
 from twinkle_jupyter.service.parts import Parts, ServedModel
 from twinkle_jupyter.service.sampling import SampleSource
@@ -40,6 +41,7 @@ from twinkle_jupyter.service.twinkle.templates import (
     template_of,
 )
 from twinkle_jupyter.service.twinkle.weights import find_source
+from twinkle_jupyter.service.writing_places import check_count
 from twinkle_jupyter.store.interface import JSON
 from twinkle_jupyter.store.training_setups import SamplerTemplateRow
 from twinkle_jupyter.wire.twinkle_bodies import (
@@ -81,6 +83,7 @@ async def set_template(
 async def sample(
     model_id: str,
     body: SamplingBody,
+    request: Request,
     state: State,
     asker: CurrentAsker,
     session: SessionHeader = "",
@@ -90,7 +93,8 @@ async def sample(
     counted = await admit(state.parts.quotas, asker.owner, [order.prompt for order in orders])
     try:
         async with counted:
-            return {"samples": await samples.write(orders, counted)}
+            written = samples.write(orders, counted, state.parts.places)
+            return {"samples": await unless_left(request, written)}
     except BaseExceptionGroup as group:
         # All of them fail of one thing: the first says which.
         raise group.exceptions[0] from None
@@ -162,8 +166,9 @@ async def _read_orders(
     model = await served(parts, base_model)
     source = await _find_source(state, asker, session, base_model, model, body)
     rows = list_rows(body.inputs)
-    prompts = await _read_prompts(state, owner, session, base_model, rows)
     count = params.num_samples if params.num_samples > 1 else body.num_samples
+    check_count(len(rows), count)
+    prompts = await _read_prompts(state, owner, session, base_model, rows)
     return [
         SampleOrder(source, prompt, params, count, row)
         for row, prompt in zip(rows, prompts, strict=True)
