@@ -72,3 +72,19 @@ def test_a_failure_is_told_as_often_as_it_is_asked_for(anna: TinkerUser) -> None
     failures = [anna.result(name) for _ in range(3)]
     assert "loss_fn='gspo'" in str(failures[0]["error"])
     assert failures == [failures[0]] * 3
+
+
+def test_whoever_waits_is_answered_though_their_question_had_to_go(
+    live: LiveService, anna: TinkerUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coming_outcomes, "_MAX_KEPT", 2)
+    model = anna.create_model()
+    first = anna.optim_step(model, 2).json()["request_id"]
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(anna.result, first)
+        wait_until(lambda: live.num_requests == 1, 20, "who asks")
+        for number in (3, 4, 5):
+            anna.optim_step(model, number).raise_for_status()
+        assert (model, 2) not in live.app.state.tinker.coming._asked
+        anna.forward_backward(model, 1)
+        assert "metrics" in waiting.result(30)

@@ -10,7 +10,7 @@ from twinkle_jupyter.errors import NotFoundError
 from twinkle_jupyter.service.tinker.future_names import FutureName
 
 
-@given(rate=st.floats(min_value=0, max_value=1e6), number=st.integers(0, 10**9))
+@given(rate=st.floats(min_value=-1e6, max_value=1e6), number=st.integers(0, 10**9))
 def test_a_name_is_read_as_it_was_written(rate: float, number: int) -> None:
     for name in (
         FutureName("optim_step", number, "model", rate.hex()),
@@ -29,6 +29,7 @@ def test_a_name_is_read_as_it_was_written(rate: float, number: int) -> None:
         "optim_step/1/model/fast",
         "optim_step/1/model/",
         "optim_step/1/model/inf",
+        "optim_step/1/model/0x1.0p+9999",
         "forward_backward/1/model/-3",
         "forward_backward/1/model/9999999999",
         "forward_backward/\u0661/model/x",

@@ -53,11 +53,10 @@ class ComingOutcomes:
         task = self._asked.get(key)
         if task is None or task.cancelled():
             return await _outcome(row, sequence_id, trainer)
-        try:
-            return await asyncio.shield(task)
-        finally:
-            if task.done():
-                self._forget(key, task)
+        # Not awaited itself: whoever comes after it may push it out, and it is cancelled.
+        await asyncio.wait((task,))
+        self._forget(key, task)
+        return await _outcome(row, sequence_id, trainer) if task.cancelled() else task.result()
 
     def _keep(self, key: _Key, task: asyncio.Task[OpAnswer]) -> None:
         if task.cancelled() or task.exception() is not None:

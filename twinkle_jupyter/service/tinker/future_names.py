@@ -27,7 +27,7 @@ _KINDS = frozenset(get_args(FutureKind))
 #: What the detail of a kind looks like: a number of targets, a learning rate as Python writes it.
 _DETAILS = {
     "forward_backward": re.compile(r"[0-9]{1,9}"),
-    "optim_step": re.compile(r"0x[01]\.[0-9a-f]{1,13}p[+-][0-9]{1,4}"),
+    "optim_step": re.compile(r"-?0x[01]\.[0-9a-f]{1,13}p[+-][0-9]{1,4}"),
 }
 
 
@@ -58,4 +58,13 @@ class FutureName:
         expected = _DETAILS.get(kind)
         if not is_known or (expected is not None and not expected.fullmatch(detail)):
             raise NotFoundError(f"There is no request {text!r}.")
+        if kind == "optim_step":
+            _check_number(text, detail)
         return cls(kind, int(number), target, detail)  # type: ignore[arg-type]
+
+
+def _check_number(text: str, detail: str) -> None:
+    try:
+        float.fromhex(detail)
+    except OverflowError as error:
+        raise NotFoundError(f"There is no request {text!r}.") from error

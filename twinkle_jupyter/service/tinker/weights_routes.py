@@ -45,6 +45,9 @@ from twinkle_jupyter.wire.tinker_bodies import (
 
 _TYPES = {"weights": "training", "sampler_weights": "sampler", "external_weights": "external"}
 
+#: Of a name in a future, which has its own bound.
+_LONGEST_NAME = 128
+
 router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
 
 
@@ -81,7 +84,7 @@ async def save_weights_external(
     if body.age_encryption_recipients:
         problem = "age_encryption_recipients is not there: weights are saved as they are."
         await accept(state, row, Refusal(AdapterId(row.adapter_id), body.seq_id, problem))
-        detail = f"external_weights/{body.path}"
+        detail = f"external_weights/{(body.path or '')[:_LONGEST_NAME]}"
         return FutureName("save_weights", body.seq_id, row.adapter_id, detail).as_body()
     return await _save(parts, state, row, "external_weights", body)
 
@@ -126,7 +129,9 @@ async def _save(
         hint = "Letters, digits, and . _ : - after the first, at most 128."
         op = Refusal(AdapterId(row.adapter_id), body.seq_id, problem, hint)
     await accept(state, row, op)
-    return FutureName("save_weights", body.seq_id, row.adapter_id, f"{kind}/{name}").as_body()
+    return FutureName(
+        "save_weights", body.seq_id, row.adapter_id, f"{kind}/{name[:_LONGEST_NAME]}"
+    ).as_body()
 
 
 @router.post("/weights_info")
