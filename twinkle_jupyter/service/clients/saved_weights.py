@@ -17,6 +17,7 @@ from twinkle_jupyter.config.model_folder import read_json_object
 from twinkle_jupyter.errors import InvalidDataError, NotFoundError
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import Op, Refusal, SaveCheckpoint
+from twinkle_jupyter.service.clients.expiry import delete_unchanged
 from twinkle_jupyter.service.parts import ServiceParts
 from twinkle_jupyter.store.artifacts import delete_folder, has_folder, read_manifest
 from twinkle_jupyter.store.client_rows import (
@@ -135,9 +136,9 @@ async def list_saved(parts: ServiceParts, owner: str, adapter_id: str = "") -> l
         [ShareRow.key(row.adapter_id, row.kind, row.name) for row in rows]
     )
     found = []
-    for (key, _), row, shared in zip(stored, rows, shares, strict=True):
+    for (key, as_stored), row, shared in zip(stored, rows, shares, strict=True):
         if row.has_expired:
-            await _delete(parts.store, key, row)
+            await delete_unchanged(parts.store, key, as_stored)
         elif folder := await _whole_folder(row):
             manifest = await asyncio.to_thread(read_manifest, Path(folder))
             is_public = shared is not None and _is_public(ShareRow.from_row(shared), owner, folder)
@@ -152,10 +153,10 @@ def _is_public(share: ShareRow, owner: str, folder: str) -> bool:
 
 async def delete_saved(parts: ServiceParts, owner: str, path: WeightsPath) -> None:
     """Delete saved weights; raises NotFoundError where there are none."""
-    row = await find_saved(parts, owner, path)
-    await _delete(
-        parts.store, SavedWeightsRow.key(owner, path.adapter_id, path.kind, path.name), row
-    )
+    await find_saved(parts, owner, path)
+    key = SavedWeightsRow.key(owner, path.adapter_id, path.kind, path.name)
+    if (stored := await parts.store.get(key)) is not None:
+        await delete_unchanged(parts.store, key, stored)
 
 
 async def change_saved(parts: ServiceParts, owner: str, path: WeightsPath, **changes: JSON) -> None:
@@ -196,14 +197,6 @@ async def _change(store: StateStore, key: str, **changes: JSON) -> None:
         return SavedWeightsRow.from_row(row).changed(**changes).to_row()
 
     await store.update(key, change)
-
-
-async def _delete(store: StateStore, key: str, row: SavedWeightsRow) -> None:
-    await store.delete(ShareRow.key(row.adapter_id, row.kind, row.name))
-    # The row first: a crash in between leaves a folder that nobody can name.
-    await store.delete(key)
-    for folder in filter(None, (row.folder, row.replaces)):
-        await asyncio.to_thread(delete_folder, Path(folder))
 
 
 async def _whole_folder(row: SavedWeightsRow) -> str:

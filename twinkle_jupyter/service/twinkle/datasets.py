@@ -6,6 +6,7 @@ Rows come with the request, or are of a data set in the box. Nothing is read fro
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +19,7 @@ from twinkle_jupyter.errors import ConflictError, InvalidConfigError, InvalidDat
 from twinkle_jupyter.service.parts import PromptTemplate
 from twinkle_jupyter.service.twinkle.conversations import TemplateUse
 from twinkle_jupyter.service.twinkle.inputs import TokenRow, as_feature, is_encoded
+from twinkle_jupyter.service.twinkle.packing import first_fit
 from twinkle_jupyter.service.twinkle.preprocessors import find_preprocessor
 from twinkle_jupyter.wire.twinkle_objects import DatasetMetaBody, read_dataset_meta
 
@@ -229,17 +231,13 @@ def _pack(built: BuiltDataset, _: Arguments, __: PromptTemplate | None) -> None:
     rows = built._unpacked  # noqa: SLF001 - of this module
     if not all(map(is_encoded, rows)):
         raise ConflictError("The data set is not encoded.", "Call encode() before it is packed.")
-    bins: list[list[Row]] = []
-    space: list[int] = []
-    for row in sorted(rows, key=_length, reverse=True):
-        place = next((i for i, left in enumerate(space) if left >= _length(row)), None)
-        if place is None:
-            bins.append([row])
-            space.append(limit - _length(row))
-        else:
-            bins[place].append(row)
-            space[place] -= _length(row)
-    built.packs = [_join(one) for one in bins]
+    ordered = sorted(rows, key=_length, reverse=True)
+    bins: defaultdict[int, list[Row]] = defaultdict(list)
+    for number, row in zip(
+        first_fit([_length(one) for one in ordered], limit), ordered, strict=True
+    ):
+        bins[number].append(row)
+    built.packs = [_join(bins[number]) for number in sorted(bins)]
 
 
 def _join(rows: Sequence[Row]) -> Row:
