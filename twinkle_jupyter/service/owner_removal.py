@@ -23,7 +23,8 @@ _KINDS = (
     *("adapter", "sweep-name", "export", "sample", "quota/requests", "quota/tokens"),
     *("quota/adapters", "session", "open-session", "sampling-session", "saved-weights"),
     *("last-seen", "live-limits/user"),
-    *("training-setup", "last-pass", "sampler-template", "processor", "client-adapter"),
+    *("training-setup", "last-pass", "sampler-template", "client-adapter"),
+    *("processor", "dataset-source"),
 )
 #: Of these kinds there is something as long as a user has anything.
 _TELLING_KINDS = ("adapter", "session", "client-adapter", "saved-weights")

@@ -8,6 +8,7 @@ Nothing here knows rows or logs.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -197,7 +198,9 @@ def _data_version(connection: sqlite3.Connection) -> int:
 
 def _roll_back(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:
-        connection.rollback()
+        # What fails on a broken disk is told by the job that failed; the thread lives on.
+        with contextlib.suppress(sqlite3.Error):
+            connection.rollback()
 
 
 def _connect(path: Path, *, is_durable: bool) -> sqlite3.Connection:

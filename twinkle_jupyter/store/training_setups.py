@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Self, cast
 
 from twinkle_jupyter.store.client_rows import ClientRow
 from twinkle_jupyter.store.interface import JSON, Row
@@ -124,9 +124,10 @@ class ProcessorRow(ClientRow):
     processor_id: str
     kind: str
     class_name: str
+    #: Of a data set they are in a row of their own, which may be large.
     settings: Mapping[str, JSON] = field(default_factory=dict)
-    #: Calls that changed it since, oldest first: `{function, arguments}`.
-    calls: Sequence[Row] = ()
+    #: Calls that changed a data set since.
+    num_calls: int = 0
     #: Rows of the pass over them that were handed out; -1 before the first pass.
     position: int = -1
     #: Passes begun; each has its own order where rows are shuffled.
@@ -141,7 +142,28 @@ class ProcessorRow(ClientRow):
         """Where the row is kept; all of an owner's are under `key(owner, "")`."""
         return ClientRow.row_key("processor", owner, processor_id)
 
-    def with_call(self, function: str, arguments: Mapping[str, JSON]) -> ProcessorRow:
-        """Return it with one more call."""
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """Rebuild from JSON, also from before data sets had a row of their own."""
+        known = {name: value for name, value in row.items() if name != "calls"}
+        return cls(**cast("dict[str, str]", known))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSourceRow(ClientRow):
+    """What a data set is made of. Read when it is built, and not at every call."""
+
+    processor_id: str
+    settings: Mapping[str, JSON] = field(default_factory=dict)
+    #: Calls that changed it, oldest first: `{function, arguments}`.
+    calls: Sequence[Row] = ()
+
+    @staticmethod
+    def key(owner: str, processor_id: str) -> str:
+        """Where the row is kept; all of an owner's are under `key(owner, "")`."""
+        return ClientRow.row_key("dataset-source", owner, processor_id)
+
+    def with_call(self, number: int, function: str, arguments: Mapping[str, JSON]) -> Self:
+        """Return it with this call as its `number`-th, from 0 on, and none behind it."""
         call = cast("JSON", {"function": function, "arguments": dict(arguments)})
-        return self.changed(calls=[*self.calls, call])
+        return self.changed(calls=[*self.calls[:number], call])

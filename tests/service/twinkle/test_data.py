@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.client.live_service import LiveService
 from tests.service.twinkle.conftest import TwinkleUser
 from twinkle_jupyter.service.twinkle.processors import MAX_PROCESSORS
 from twinkle_jupyter.store.interface import Row
+from twinkle_jupyter.store.sqlite_thread import DatabaseThread
 from twinkle_jupyter.store.training_setups import ProcessorRow
 
 ROWS = [{"messages": [{"role": "user", "content": f"{i}"}, _]} for i, _ in enumerate(
@@ -184,3 +186,27 @@ def test_objects_are_few_and_go_when_nobody_calls_them(live: LiveService, ben: T
     body_of_call = {"processor_id": made[0], "function": "__call__"}
     assert ben.processor("call", **body_of_call).status_code == 404
     assert ben.processor("create", **body).status_code == 200
+
+
+def test_rows_are_handed_out_without_reading_all_of_them_again(
+    live: LiveService, anna: TwinkleUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = _make(anna, dataset_meta=_meta([{"text": "x" * 50_000}] * 20))
+    loader = _make(anna, "dataloader", "DataLoader", dataset=dataset, batch_size=2)
+    sizes: list[int] = []
+    run = DatabaseThread.run
+
+    async def weighed(self: DatabaseThread, work: Callable[[Any], Any]) -> Any:
+        result = await run(self, work)
+        sizes.append(len(repr(result)))
+        return result
+
+    monkeypatch.setattr(DatabaseThread, "run", weighed)
+    _call(anna, loader, "__iter__")
+    assert len(_call(anna, loader, "__next__")) == 2
+    assert _call(anna, dataset, "__len__") == 20
+    assert sizes
+    assert max(sizes) < 20_000
+    _forget_built(live)
+    assert _call(anna, dataset, "__len__") == 20
+    assert max(sizes) > 1_000_000

@@ -37,7 +37,7 @@ from twinkle_jupyter.service.twinkle.rewards import REWARDS
 from twinkle_jupyter.service.twinkle.templates import template_of
 from twinkle_jupyter.store.interface import JSON, Row
 from twinkle_jupyter.store.records import now
-from twinkle_jupyter.store.training_setups import ProcessorRow
+from twinkle_jupyter.store.training_setups import DatasetSourceRow, ProcessorRow
 
 Arguments = Mapping[str, JsonValue]
 #: Of one user, at a time.
@@ -92,16 +92,15 @@ class Processors:
         """
         find_class(find_class(_KINDS, kind, "processor_type"), class_name, "class_type")
         await self._make_room(owner)
-        row = ProcessorRow(
-            owner,
-            f"pid:{uuid4().hex}",
-            kind,
-            class_name,
-            settings=cast("Mapping[str, JSON]", dict(settings)),
-        )
+        row = ProcessorRow(owner, f"pid:{uuid4().hex}", kind, class_name)
+        own = cast("Mapping[str, JSON]", dict(settings))
         if kind == "dataset":
-            await self.built(row)
-        elif kind == "dataloader":
+            source = DatasetSourceRow(owner, row.processor_id, own)
+            self._remember(row, await self._build(row, source))
+            await self._put_source(source)
+        else:
+            row = row.changed(settings=own)
+        if kind == "dataloader":
             await self._check_loader(owner, settings)
         await self._parts.store.put(ProcessorRow.key(owner, row.processor_id), row.to_row())
         return row
@@ -120,7 +119,7 @@ class Processors:
 
         key = ProcessorRow.key(owner, processor_id)
         found = await self._parts.store.get(key)
-        # It may hold a whole data set: not written again at every call.
+        # Not written again at every call.
         if found is not None and not _is_old(row := ProcessorRow.from_row(found), _FRESH):
             return row
         return ProcessorRow.from_row(await self._parts.store.update(key, touch))
@@ -139,9 +138,12 @@ class Processors:
         known = await self.built(row)
         built = replace(known, sources=dict(known.sources))
         await self._apply(built, function, arguments)
-        new = row.with_call(function, cast("Mapping[str, JSON]", arguments))
-        await self.change(row, calls=new.calls)
-        self._remember(new, built)
+        source = await self._source(row)
+        called = cast("Mapping[str, JSON]", arguments)
+        # The call first: it counts from when the data set says that it has one more.
+        await self._put_source(source.with_call(row.num_calls, function, called))
+        await self.change(row, num_calls=row.num_calls + 1)
+        self._remember(row.changed(num_calls=row.num_calls + 1), built)
 
     async def built(self, row: ProcessorRow) -> BuiltDataset:
         """Return a data set as its calls have made it; not to be changed."""
@@ -149,14 +151,29 @@ class Processors:
         if known is not None:
             self._built.move_to_end(_place(row))
             return known
-        built = BuiltDataset(is_packed=CLASSES[row.class_name])
-        settings = cast("Arguments", row.settings)
-        if settings.get("dataset_meta") is not None:
-            await asyncio.to_thread(add_source, built, settings)
-        for call in row.calls:
-            await self._apply(built, str(call["function"]), cast("Arguments", call["arguments"]))
+        built = await self._build(row, await self._source(row))
         self._remember(row, built)
         return built
+
+    async def _build(self, row: ProcessorRow, source: DatasetSourceRow) -> BuiltDataset:
+        built = BuiltDataset(is_packed=CLASSES[row.class_name])
+        settings = cast("Arguments", source.settings)
+        if settings.get("dataset_meta") is not None:
+            await asyncio.to_thread(add_source, built, settings)
+        for call in source.calls[: row.num_calls]:
+            await self._apply(built, str(call["function"]), cast("Arguments", call["arguments"]))
+        return built
+
+    async def _source(self, row: ProcessorRow) -> DatasetSourceRow:
+        key = DatasetSourceRow.key(row.owner, row.processor_id)
+        found = await self._parts.store.get(key)
+        if found is None:
+            raise NotFoundError(f"There is no data set {row.processor_id!r}.", "Make it again.")
+        return DatasetSourceRow.from_row(found)
+
+    async def _put_source(self, source: DatasetSourceRow) -> None:
+        key = DatasetSourceRow.key(source.owner, source.processor_id)
+        await self._parts.store.put(key, source.to_row())
 
     async def template(self, model: str) -> PromptTemplate:
         """Return a base model's template; the default one's for an empty name."""
@@ -189,9 +206,10 @@ class Processors:
     async def _make_room(self, owner: str) -> None:
         rows = await self._parts.store.list_rows(ProcessorRow.key(owner, ""))
         found = [(key, ProcessorRow.from_row(row)) for key, row in rows]
-        old = [key for key, row in found if _is_old(row)]
-        for key in old:
+        old = [(key, row) for key, row in found if _is_old(row)]
+        for key, row in old:
             await self._parts.store.delete(key)
+            await self._parts.store.delete(DatasetSourceRow.key(owner, row.processor_id))
         if len(found) - len(old) >= MAX_PROCESSORS:
             raise QuotaExceededError(
                 f"You have {MAX_PROCESSORS} data sets, loaders and the like here, and there may be"
@@ -206,7 +224,7 @@ class Processors:
 
 
 def _place(row: ProcessorRow) -> tuple[str, int]:
-    return row.processor_id, len(row.calls)
+    return row.processor_id, row.num_calls
 
 
 def _is_old(row: ProcessorRow, life: timedelta = _LIFE) -> bool:
