@@ -6,7 +6,6 @@ Fields that we do not know are ignored: a newer client may send more, and still 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
@@ -280,21 +279,6 @@ class TtlBody(_Body):
     """`PUT …/ttl`; null keeps it for good."""
 
     ttl_seconds: Ttl | None = None
-
-
-#: What a client is told about itself: nothing is dispatched in pieces that one request can hold.
-CLIENT_CONFIG: Mapping[str, JsonValue] = {
-    "fwdbwd_max_chunk_len": 4096,
-    "fwdbwd_max_chunk_bytes_count": 32_000_000,
-    "proto_write_fwdbwd": True,
-    "fwd_via_fwdbwd": True,
-    "sample_max_concurrent_requests": 256,
-}
-#: And again from time to time.
-DYNAMIC_CONFIG: Mapping[str, JsonValue] = {
-    "refresh_interval_sec": 300,
-    "sample_cancel_enabled": True,
-}
 
 
 def is_name(text: str) -> bool:

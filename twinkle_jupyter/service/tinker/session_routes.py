@@ -18,12 +18,11 @@ from twinkle_jupyter.service.tinker.route import TinkerRoute
 from twinkle_jupyter.service.tinker.state import State
 from twinkle_jupyter.store.records import BaseModelRow
 from twinkle_jupyter.wire.tinker_bodies import (
-    CLIENT_CONFIG,
-    DYNAMIC_CONFIG,
     CreateSessionBody,
     FinishSessionBody,
     SessionBody,
 )
+from twinkle_jupyter.wire.tinker_client_config import CLIENT_CONFIG, DYNAMIC_CONFIG
 
 router = APIRouter(tags=["tinker"], route_class=TinkerRoute)
 
