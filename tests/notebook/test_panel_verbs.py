@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -21,7 +21,9 @@ from twinkle_jupyter.notebook.snapshot import snapshot
 from twinkle_jupyter.notebook.token_panels import TOKENS_MIME, live_token_bundle
 from twinkle_jupyter.runs.events import RunEvent, StateChanged, StepDone
 from twinkle_jupyter.store.records import PhaseRow
+from twinkle_jupyter.wire.token_views import TokenViewBody
 
+ASKED = {"role": "user", "content": "Hi"}
 ROWS = [{"prompt": "Hi", "completion": "Arr <b>☠</b>"}, {"prompt": "Who?", "completion": "Me."}]
 
 
@@ -54,6 +56,30 @@ def test_rows_are_shown_as_tokens(
     assert "An example: " in capsys.readouterr().out
     assert isinstance(shell.run("%twinkle template rows --row 3"), InvalidConfigError)
     assert isinstance(shell.run("%twinkle template rows --loss-mask mine"), InvalidConfigError)
+
+
+def test_tools_and_reasoning_are_shown_as_a_run_would_learn_them(
+    shell: PlainShell, live: LiveService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Mapping[str, object]] = []
+    view_tokens = Client.view_tokens
+
+    def view(client: Client, body: Mapping[str, object]) -> TokenViewBody:
+        asked.append(body)
+        return view_tokens(client, body)
+
+    monkeypatch.setattr(Client, "view_tokens", view)
+    tool = {"type": "function", "function": {"name": "look"}}
+    answer = {"role": "assistant", "content": "<think>Hm.</think>Arr"}
+    pair = {"prompt": "Hi", "chosen": "Arr", "rejected": "Me.", "tools": [tool]}
+    shell.push(rows=[{"messages": [ASKED, answer], "tools": [tool]}], pairs=[pair])
+
+    assert shell.run("%twinkle template rows --reasoning strip") is None
+    assert shell.run("%twinkle template pairs --side rejected") is None
+    assert shell.run("%twinkle template") is None
+
+    said = [(body["tools"], body["reasoning"]) for body in asked]
+    assert said == [([tool], "strip"), ([tool], "keep"), ([], "keep")]
 
 
 def test_a_preference_is_shown_side_by_side_and_trained_on_with_its_loss(
@@ -93,7 +119,7 @@ def test_a_row_is_drawn_for_every_front_end_and_harmless(live: LiveService) -> N
     messages = [{"role": "user", "content": "<script>"}, {"role": "assistant", "content": "<b>"}]
     with Client(live.connection) as client:
         view = client.view_tokens({"messages": messages})
-        bundle = live_token_bundle(client, "Row 1", messages, view)
+        bundle = live_token_bundle(client, "Row 1", {"messages": messages}, view)
     html = cast("str", bundle["text/html"])
     assert "<script>" not in html
     assert "&lt;script&gt;" in html.replace("</span>", "").replace("</i>", "")
