@@ -6,15 +6,16 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from tests.client.live_service import RECORDS, LiveService
-from tests.notebook.conftest import PlainShell
+from tests.notebook.conftest import Kernel, PlainShell
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, NotFoundError
+from twinkle_jupyter.notebook.chat_panels import CHAT_MIME
 from twinkle_jupyter.notebook.panels import WIDGET_MIME
 from twinkle_jupyter.notebook.several_runs import RUNS_MIME, runs_bundle
 from twinkle_jupyter.notebook.snapshot import snapshot
@@ -56,6 +57,22 @@ def test_rows_are_shown_as_tokens(
     assert "An example: " in capsys.readouterr().out
     assert isinstance(shell.run("%twinkle template rows --row 3"), InvalidConfigError)
     assert isinstance(shell.run("%twinkle template rows --loss-mask mine"), InvalidConfigError)
+
+
+def test_each_call_has_a_panel_of_its_own(kernel: Kernel, live: LiveService) -> None:
+    kernel.run(f"rows = {ROWS!r}\nothers = {ROWS[::-1]!r}")
+
+    outcome = kernel.run(
+        "%twinkle template rows\n%twinkle template others\n"
+        "for words in ('be brief', 'be kind'):\n"
+        "    %twinkle chat base --system '{words}'"
+    )
+
+    tokens = [bundle[TOKENS_MIME] for bundle in outcome.bundles if TOKENS_MIME in bundle]
+    chats = [bundle[CHAT_MIME] for bundle in outcome.bundles if CHAT_MIME in bundle]
+    texts = [one["messages"][0]["content"] for one in cast("list[dict[str, Any]]", tokens)]
+    assert texts == ["Hi", "Who?"]
+    assert [one["system"] for one in cast("list[dict[str, Any]]", chats)] == ["be brief", "be kind"]
 
 
 def test_tools_and_reasoning_are_shown_as_a_run_would_learn_them(

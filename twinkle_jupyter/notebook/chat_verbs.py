@@ -81,7 +81,7 @@ def _open_panel(session: Session, models: Sequence[str], arguments: Namespace) -
     settings = read_settings(arguments)
     client = session.service.started(session.face)
     bundle = live_chat_bundle(client, models, arguments.system or "", settings)
-    session.face.place(f"chat {' '.join(models)}")(bundle)
+    session.face.place(f"chat {secrets.token_hex(6)}")(bundle)
 
 
 def sample(session: Session, arguments: Namespace) -> Answer | Answers:

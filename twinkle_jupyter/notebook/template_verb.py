@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
@@ -76,7 +77,8 @@ def template(session: Session, arguments: Namespace) -> None:
     view = _ask(session, client, asked)
     from twinkle_jupyter.notebook.token_panels import live_token_bundle
 
-    session.face.place(f"tokens {row.title} {arguments.row}")(
+    # A picture of its own for each call: a cell compares rules or data with several.
+    session.face.place(f"tokens {secrets.token_hex(6)}")(
         live_token_bundle(client, row.title, read, view)
     )
 
