@@ -15,7 +15,9 @@ from tests.notebook.conftest import Kernel, PlainShell
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, NotFoundError
+from twinkle_jupyter.notebook.cell_value import CellValue
 from twinkle_jupyter.notebook.chat_panels import CHAT_MIME
+from twinkle_jupyter.notebook.functions import Twinkle
 from twinkle_jupyter.notebook.panels import WIDGET_MIME
 from twinkle_jupyter.notebook.several_runs import RUNS_MIME, runs_bundle
 from twinkle_jupyter.notebook.snapshot import snapshot
@@ -57,6 +59,26 @@ def test_rows_are_shown_as_tokens(
     assert "An example: " in capsys.readouterr().out
     assert isinstance(shell.run("%twinkle template rows --row 3"), InvalidConfigError)
     assert isinstance(shell.run("%twinkle template rows --loss-mask mine"), InvalidConfigError)
+
+
+def test_a_function_returns_its_panel(
+    shell: PlainShell, live: LiveService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = Twinkle()
+    shell.push(twinkle=own, rows=ROWS)
+
+    tokens, chat = own.template(ROWS, row=2), own.chat("base")
+    versus = own.compare("pirate", "base")
+
+    assert capsys.readouterr().out == ""
+    for value, mime in ((tokens, TOKENS_MIME), (chat, CHAT_MIME), (versus, CHAT_MIME)):
+        assert isinstance(value, CellValue)
+        assert {mime, WIDGET_MIME} <= set(value.bundle())
+    assert repr(tokens).startswith("Row 2 of 2: ")
+    assert repr(versus).startswith("A chat with pirate, base: ")
+    assert shell.run("twinkle.template(rows)") is None
+    assert "Row 1 of 2: " in capsys.readouterr().out
+    own._service.close()
 
 
 def test_each_call_has_a_panel_of_its_own(kernel: Kernel, live: LiveService) -> None:
