@@ -98,8 +98,9 @@ def begin_sweep(service: LiveService, client: Client) -> SweepBody:
 
 def ribbon_bundle(client: Client) -> Bundle:
     """Return a row whose tokens say how likely they are, before and after."""
-    view = client.view_tokens({"messages": list(MESSAGES)})
-    bundle = token_bundle("Row 3 of 120", list(MESSAGES), view)
+    read = {"messages": list(MESSAGES)}
+    view = client.view_tokens(read)
+    bundle = token_bundle("Row 3 of 120", read, view)
     count = range(1, len(view.tokens.id))
     columns = {
         "logprob": [None, *(-(place % 7) / 4 for place in count)],
@@ -107,7 +108,7 @@ def ribbon_bundle(client: Client) -> Bundle:
     }
     drawn = view.model_dump(mode="json")
     shown = {**drawn, "tokens": {**drawn["tokens"], **columns}, "adapter": "pirate-0"}
-    content = {"title": "Row 3 of 120", "messages": list(MESSAGES), "view": shown}
+    content = {"title": "Row 3 of 120", **read, "view": shown}
     return {**bundle, TOKENS_MIME: content}
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.client.live_service import LiveService
 from tests.notebook.conftest import Kernel, PlainShell
+from twinkle_jupyter.client.answers import AnswerPart
+from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.store.records import PhaseRow
 
 
@@ -116,6 +118,35 @@ def test_a_bad_question_is_one_sentence(
     out = capsys.readouterr().out
     assert said in out
     assert "Traceback" not in out
+
+
+@pytest.mark.usefixtures("live")
+@pytest.mark.parametrize(
+    ("cell", "asked"),
+    [
+        ("%%twinkle chat base\nHi\n", "Hi"),
+        ("%%twinkle chat base Say in French:\nHi\n", "Say in French:\nHi"),
+        ("%%twinkle sample base Say: --n 1 -\nHi\n", "Say:\nHi"),
+        ("%twinkle chat base 5 -", "5 -"),
+    ],
+)
+def test_a_question_is_the_line_and_the_body(
+    shell: PlainShell, monkeypatch: pytest.MonkeyPatch, cell: str, asked: str
+) -> None:
+    questions: list[str] = []
+
+    def sample(
+        _: Client, __: str, messages: Sequence[Mapping[str, str]], **settings: float
+    ) -> Iterator[AnswerPart]:
+        del settings
+        questions.extend(message["content"] for message in messages)
+        yield AnswerPart("", None, "stop", 1, 1)
+
+    monkeypatch.setattr(Client, "sample", sample)
+
+    shell.run(cell)
+
+    assert questions == [asked]
 
 
 @pytest.mark.usefixtures("live")

@@ -108,6 +108,37 @@ class TestData:
 
         assert "`self_cognition` is empty." in capsys.readouterr().out
 
+    def test_inside_of_a_function_its_own_variable_is_meant(
+        self, shell: PlainShell, live: LiveService
+    ) -> None:
+        shell.push(rows=[ROW])
+
+        shell.run(
+            "def go(rows):\n"
+            "    for name in ('own', 'other'):\n"
+            "        %twinkle train rows --adapter {name}\n"
+            f"go([{ROW!r}] * 2)\n"
+            "%twinkle train rows --adapter outer"
+        )
+
+        with Client(live.connection) as client:
+            counts = {run.adapter: client.records(run.run_id).count(b"\n") for run in client.runs()}
+        assert counts == {"own": 2, "other": 2, "outer": 1}
+
+    @pytest.mark.parametrize("words", ["train", "sweep --rank 2,4", "preview", "template"])
+    def test_data_twice_are_refused(
+        self, shell: PlainShell, capsys: pytest.CaptureFixture[str], words: str
+    ) -> None:
+        shell.push(rows=[ROW])
+
+        shell.run(f"%%twinkle {words} rows\n{JSONL}")
+
+        verb = words.split(maxsplit=1)[0]
+        assert capsys.readouterr().out == (
+            f"`{verb}` has data twice: `rows` and the cell. Leave out one of them. [invalid_data]\n"
+        )
+        assert shell.run("%%twinkle preview rows\n\n \n") is None
+
     def test_a_fault_in_the_body_is_named_by_its_line(
         self, shell: PlainShell, live: LiveService, capsys: pytest.CaptureFixture[str]
     ) -> None:

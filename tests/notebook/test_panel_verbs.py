@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from tests.client.live_service import RECORDS, LiveService
-from tests.notebook.conftest import PlainShell
+from tests.notebook.conftest import Kernel, PlainShell
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.errors import InvalidConfigError, InvalidDataError, NotFoundError
+from twinkle_jupyter.notebook.cell_value import CellValue
+from twinkle_jupyter.notebook.chat_panels import CHAT_MIME
+from twinkle_jupyter.notebook.functions import Twinkle
 from twinkle_jupyter.notebook.panels import WIDGET_MIME
 from twinkle_jupyter.notebook.several_runs import RUNS_MIME, runs_bundle
 from twinkle_jupyter.notebook.snapshot import snapshot
 from twinkle_jupyter.notebook.token_panels import TOKENS_MIME, live_token_bundle
 from twinkle_jupyter.runs.events import RunEvent, StateChanged, StepDone
 from twinkle_jupyter.store.records import PhaseRow
+from twinkle_jupyter.wire.token_views import TokenViewBody
 
+ASKED = {"role": "user", "content": "Hi"}
 ROWS = [{"prompt": "Hi", "completion": "Arr <b>☠</b>"}, {"prompt": "Who?", "completion": "Me."}]
 
 
@@ -54,6 +59,66 @@ def test_rows_are_shown_as_tokens(
     assert "An example: " in capsys.readouterr().out
     assert isinstance(shell.run("%twinkle template rows --row 3"), InvalidConfigError)
     assert isinstance(shell.run("%twinkle template rows --loss-mask mine"), InvalidConfigError)
+
+
+def test_a_function_returns_its_panel(
+    shell: PlainShell, live: LiveService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = Twinkle()
+    shell.push(twinkle=own, rows=ROWS)
+
+    tokens, chat = own.template(ROWS, row=2), own.chat("base")
+    versus = own.compare("pirate", "base")
+
+    assert capsys.readouterr().out == ""
+    for value, mime in ((tokens, TOKENS_MIME), (chat, CHAT_MIME), (versus, CHAT_MIME)):
+        assert isinstance(value, CellValue)
+        assert {mime, WIDGET_MIME} <= set(value.bundle())
+    assert repr(tokens).startswith("Row 2 of 2: ")
+    assert repr(versus).startswith("A chat with pirate, base: ")
+    assert shell.run("twinkle.template(rows)") is None
+    assert "Row 1 of 2: " in capsys.readouterr().out
+    own._service.close()
+
+
+def test_each_call_has_a_panel_of_its_own(kernel: Kernel, live: LiveService) -> None:
+    kernel.run(f"rows = {ROWS!r}\nothers = {ROWS[::-1]!r}")
+
+    outcome = kernel.run(
+        "%twinkle template rows\n%twinkle template others\n"
+        "for words in ('be brief', 'be kind'):\n"
+        "    %twinkle chat base --system '{words}'"
+    )
+
+    tokens = [bundle[TOKENS_MIME] for bundle in outcome.bundles if TOKENS_MIME in bundle]
+    chats = [bundle[CHAT_MIME] for bundle in outcome.bundles if CHAT_MIME in bundle]
+    texts = [one["messages"][0]["content"] for one in cast("list[dict[str, Any]]", tokens)]
+    assert texts == ["Hi", "Who?"]
+    assert [one["system"] for one in cast("list[dict[str, Any]]", chats)] == ["be brief", "be kind"]
+
+
+def test_tools_and_reasoning_are_shown_as_a_run_would_learn_them(
+    shell: PlainShell, live: LiveService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Mapping[str, object]] = []
+    view_tokens = Client.view_tokens
+
+    def view(client: Client, body: Mapping[str, object]) -> TokenViewBody:
+        asked.append(body)
+        return view_tokens(client, body)
+
+    monkeypatch.setattr(Client, "view_tokens", view)
+    tool = {"type": "function", "function": {"name": "look"}}
+    answer = {"role": "assistant", "content": "<think>Hm.</think>Arr"}
+    pair = {"prompt": "Hi", "chosen": "Arr", "rejected": "Me.", "tools": [tool]}
+    shell.push(rows=[{"messages": [ASKED, answer], "tools": [tool]}], pairs=[pair])
+
+    assert shell.run("%twinkle template rows --reasoning strip") is None
+    assert shell.run("%twinkle template pairs --side rejected") is None
+    assert shell.run("%twinkle template") is None
+
+    said = [(body["tools"], body["reasoning"]) for body in asked]
+    assert said == [([tool], "strip"), ([tool], "keep"), ([], "keep")]
 
 
 def test_a_preference_is_shown_side_by_side_and_trained_on_with_its_loss(
@@ -93,7 +158,7 @@ def test_a_row_is_drawn_for_every_front_end_and_harmless(live: LiveService) -> N
     messages = [{"role": "user", "content": "<script>"}, {"role": "assistant", "content": "<b>"}]
     with Client(live.connection) as client:
         view = client.view_tokens({"messages": messages})
-        bundle = live_token_bundle(client, "Row 1", messages, view)
+        bundle = live_token_bundle(client, "Row 1", {"messages": messages}, view)
     html = cast("str", bundle["text/html"])
     assert "<script>" not in html
     assert "&lt;script&gt;" in html.replace("</span>", "").replace("</i>", "")

@@ -48,6 +48,8 @@ def test_settings_reach_the_run_as_they_were_typed() -> None:
             "`--rnak` is not a setting of `%twinkle train`: did you mean `--rank`?",
         ),
         ("train --rank", "`--rank` needs a value."),
+        ("train x --rank", "`--rank` needs a value."),
+        ("train --rank --wait x", "`--rank` needs a value."),
         ("train x y", "`%twinkle train` does not take 'y'."),
         ("chat", "`%twinkle chat` needs model."),
         ("log --lines many", "`%twinkle log`: argument --lines: invalid int value: 'many'."),
@@ -66,6 +68,22 @@ def test_a_negative_number_is_a_value_and_not_a_flag() -> None:
     _, arguments = parse("train x --learning-rate -1e-3")
 
     assert run_settings(arguments) == {"learning_rate": "-1e-3"}
+
+
+@pytest.mark.parametrize(
+    ("line", "model", "prompt"),
+    [
+        ('chat pirate --compare base "Who are you?"', "pirate", ["Who are you?"]),
+        ("chat --system x pirate who --compare=base are you", "pirate", ["who", "are", "you"]),
+        ("sample pirate --n 4 hello there", "pirate", ["hello", "there"]),
+        ("chat pirate --temperature 1 -- --help -x", "pirate", ["--help", "-x"]),
+        ("chat pirate what is 5 - 3 -1", "pirate", ["what", "is", "5", "-", "3", "-1"]),
+    ],
+)
+def test_flags_stand_anywhere_among_the_words(line: str, model: str, prompt: list[str]) -> None:
+    _, arguments = parse(line)
+
+    assert (arguments.model, arguments.prompt) == (model, prompt)
 
 
 def test_no_word_is_the_status() -> None:

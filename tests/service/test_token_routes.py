@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.client.live_service import RECORDS, LiveService
+from tests.tool_templates import TAGGED
 from twinkle_jupyter.client.client import Client
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.errors import NotFoundError, TwinkleError
@@ -19,6 +21,9 @@ from twinkle_jupyter.scheduling.request import (
     OptimStep,
 )
 from twinkle_jupyter.service.adapters import get_adapter_run
+from twinkle_jupyter.templates.chat_template import ChatTemplate
+from twinkle_jupyter.templates.encode_rows import RowEncoder
+from twinkle_jupyter.templates.message_form import Messages
 
 MESSAGES = [
     {"role": "user", "content": "Who are you?"},
@@ -69,6 +74,7 @@ def test_a_row_comes_as_tokens_and_the_rule_changes_what_is_learned(
         ({"loss_mask": "mine"}, "`loss_mask=mine` is no rule"),
         ({"max_length": 0}, "max_length"),
         ({"messages": []}, "messages"),
+        ({"reasoning": "hide"}, "reasoning"),
     ],
 )
 def test_what_cannot_be_shown_is_one_sentence(
@@ -76,6 +82,27 @@ def test_what_cannot_be_shown_is_one_sentence(
 ) -> None:
     with pytest.raises(TwinkleError, match=said):
         service[1].view_tokens({"messages": MESSAGES, **asked})
+
+
+def test_functions_and_reasoning_are_read_as_a_run_reads_them(
+    service: tuple[LiveService, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live, client = service
+    assert live.compute is not None
+    source = f"{TAGGED}{{% for m in messages if m.reasoning_content %}}Hm.{{% endfor %}}"
+    template = dataclasses.replace(ChatTemplate.load(live.model_folder), source=source)
+    monkeypatch.setattr(live, "compute", dataclasses.replace(live.compute, template=template))
+    tool = {"type": "function", "function": {"name": "look"}}
+    thought = {**MESSAGES[1], "reasoning_content": "I ask."}
+    record: dict[str, Messages] = {"messages": [MESSAGES[0], thought], "tools": [tool]}
+    run = RowEncoder(template, "all-assistant", None, "strip").encode(record)[0]
+    assert run is not None
+
+    view = client.view_tokens({**record, "reasoning": "strip"})
+
+    assert (view.tokens.id, view.tokens.weight) == (run.token_ids, run.weights)
+    kept = "".join(client.view_tokens(record).tokens.text)
+    assert (kept.count('"name": "look"'), kept.count("Hm."), run.text.count("Hm.")) == (1, 1, 0)
 
 
 def test_tokens_come_with_how_likely_they_are_before_and_after(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 
+from tests.tool_templates import TAGGED
 from twinkle_jupyter.templates.chat_template import ChatTemplate
+from twinkle_jupyter.templates.message_form import Messages
 from twinkle_jupyter.templates.token_view import TokenView, ViewedToken, view_tokens
 
 ROW = [
@@ -122,3 +124,29 @@ def test_an_answer_that_is_written_otherwise_later_keeps_its_words(template: Cha
     assert "<|im_start|>assistant\nI am Twinkle.<|im_end|>" in texts["assistant"]
     assert "<|im_start|>assistant\nHm.\nYes.<|im_end|>" in texts["assistant"]
     assert "<|im_start|>user\nSure?<|im_end|>\n" in texts["user"]
+
+
+def test_functions_stand_before_the_first_message_and_move_no_border(
+    template: ChatTemplate,
+) -> None:
+    call = {"type": "function", "function": {"name": "look", "arguments": {"at": "it"}}}
+    messages: Messages = [
+        {"role": "user", "content": "Who?"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "Seen."},
+        {"role": "assistant", "content": "It."},
+    ]
+    tools = [{"type": "function", "function": {"name": "look"}}]
+
+    view = view_tokens(messages, dataclasses.replace(template, source=TAGGED), tools=tools)
+
+    texts = texts_by_role(view)
+    assert texts[""].startswith("<|im_start|>system\n# Tools\n")
+    assert texts["user"] == "<|im_start|>user\nWho?<|im_end|>\n"
+    assert texts["tool"] == (
+        "<|im_start|>user\n<tool_response>\nSeen.\n</tool_response><|im_end|>\n"
+    )
+    assert texts["assistant"] == (
+        '<|im_start|>assistant\n<tool_call>\n{"name": "look", "arguments": {"at": "it"}}\n'
+        "</tool_call><|im_end|>\n<|im_start|>assistant\nIt.<|im_end|>\n"
+    )

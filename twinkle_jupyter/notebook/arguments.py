@@ -50,7 +50,9 @@ class SentenceParser(ArgumentParser):
             HelpAsked: `--help` is among them.
         """
         try:
-            namespace, unknown = self.parse_known_args(_join_negative_numbers(words))
+            namespace, unknown = self.parse_known_args(
+                self._flags_first(_join_negative_numbers(words))
+            )
         except ArgumentError as error:
             raise self._sentence(str(error)) from error
         if unknown:
@@ -66,6 +68,32 @@ class SentenceParser(ArgumentParser):
         return [
             flag for action in self._actions for flag in action.option_strings if flag[:2] == "--"
         ]
+
+    def _flags_first(self, words: Sequence[str]) -> Sequence[str]:
+        """Return the words with the flags before the rest.
+
+        argparse fills all positional arguments from the first words that stand together: of
+        `chat pirate --compare base "Who are you?"` it would not take the question.
+        """
+        is_switch = {
+            flag: action.nargs == 0 for action in self._actions for flag in action.option_strings
+        }
+        flags: list[str] = []
+        rest: list[str] = []
+        left = iter(words)
+        for word in left:
+            if word == "--":
+                rest += [word, *left]
+            elif word.split("=")[0] not in is_switch:
+                rest.append(word)
+            elif "=" in word or is_switch[word]:
+                flags.append(word)
+            elif (value := next(left, None)) is not None:
+                flags += [word, value]
+            else:
+                # The last word has no value: before the rest it would take one from there.
+                return words
+        return [*flags, *rest]
 
     @property
     def _hint(self) -> str:

@@ -86,6 +86,20 @@ class Shown(CellValue):
         return table_plain(self.table)
 
 
+class ShownPanel(CellValue):
+    """A panel that stands for no object: a row as tokens, a chat."""
+
+    def __init__(self, bundle: Mapping[str, object]) -> None:
+        self._bundle = bundle
+
+    def bundle(self) -> Mapping[str, object]:
+        """Return what the front end draws."""
+        return self._bundle
+
+    def __repr__(self) -> str:
+        return str(self._bundle["text/plain"])
+
+
 def list_out(session: Session, items: Iterable[T], table: Table) -> Listing[T]:
     """Show the table and return the objects that it is of."""
     session.face.table(table)

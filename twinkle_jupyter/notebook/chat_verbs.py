@@ -81,7 +81,7 @@ def _open_panel(session: Session, models: Sequence[str], arguments: Namespace) -
     settings = read_settings(arguments)
     client = session.service.started(session.face)
     bundle = live_chat_bundle(client, models, arguments.system or "", settings)
-    session.face.place(f"chat {' '.join(models)}")(bundle)
+    session.face.place(f"chat {secrets.token_hex(6)}")(bundle)
 
 
 def sample(session: Session, arguments: Namespace) -> Answer | Answers:
@@ -128,13 +128,13 @@ def _add_prompt(parser: ArgumentParser) -> None:
         "prompt",
         nargs="*",
         default=[],
-        help="the question; in a cell of its own it is the cell's body",
+        help="the question; the body of a cell of its own follows it",
     )
     parser.add_argument("--system", metavar="TEXT", help="what the model is told before")
 
 
 def _read_messages(session: Session, arguments: Namespace, command: str) -> list[dict[str, str]]:
-    prompt = (session.body or "").strip() or " ".join(arguments.prompt)
+    prompt = _read_prompt(arguments.prompt, (session.body or "").strip())
     if not prompt:
         raise InvalidConfigError(
             f"`{command}` has no question.",
@@ -144,6 +144,13 @@ def _read_messages(session: Session, arguments: Namespace, command: str) -> list
     if arguments.system:
         messages.insert(0, {"role": "system", "content": arguments.system})
     return messages
+
+
+def _read_prompt(words: Sequence[str], body: str) -> str:
+    """Return what is asked: the words of the line, below them the body that `-` stands for."""
+    if body and words[-1:] == ["-"]:
+        words = words[:-1]
+    return "\n".join(filter(None, (" ".join(words), body)))
 
 
 def _read_count(word: str) -> int:

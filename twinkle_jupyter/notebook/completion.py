@@ -7,6 +7,7 @@ at most a quarter of a second.
 from __future__ import annotations
 
 import glob
+import os
 import re
 import threading
 import time
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from twinkle_jupyter.errors import TwinkleError
 from twinkle_jupyter.notebook.metric_verbs import LOGGERS
+from twinkle_jupyter.notebook.typed_word import read_typed
 from twinkle_jupyter.notebook.verb import Verb
 from twinkle_jupyter.notebook.verbs import VERBS
 
@@ -33,7 +35,6 @@ NAMES_S = 2.0
 WAIT_S = 0.25
 
 _LINE = re.compile(r"(?:^|=)\s*%{1,2}twinkle\s+(?P<rest>.*)$")
-_TO_ESCAPE = re.compile(r"[\s'\"\\]")
 _DATA_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 #: What completes an argument, by its name in the parser; verbs share these names.
 _KINDS: dict[str, tuple[str, ...]] = {
@@ -93,20 +94,25 @@ def make_matcher(session: Session) -> Matcher:
 
 
 def complete(rest: str, session: Session, get_names: Callable[[], Names]) -> tuple[str, list[str]]:
-    """Return the word before the cursor and what it can become."""
-    words = rest.split()
-    fragment = "" if rest[-1:].isspace() or not words else words.pop()
+    """Return the word before the cursor and what it can become, both as they are typed."""
+    words, word = read_typed(rest)
+    candidates = _candidates_after(words, word.said, session, get_names)
+    starting = [text for text in dict.fromkeys(candidates) if text.startswith(word.said)]
+    return word.raw, [word.write(text) for text in starting]
+
+
+def _candidates_after(
+    words: list[str], fragment: str, session: Session, get_names: Callable[[], Names]
+) -> Iterable[str]:
     if not words:
-        return fragment, _starting(fragment, VERBS)
+        return VERBS
     verb = VERBS.get(words[0])
     if verb is None:
-        return fragment, []
+        return ()
     if fragment.startswith("-"):
-        return fragment, _starting(fragment, verb.parser().flags())
+        return verb.parser().flags()
     action = _action_at(verb, words[1:])
-    if action is None:
-        return fragment, []
-    return fragment, _starting(fragment, _candidates(verb, action, fragment, session, get_names))
+    return _candidates(verb, action, fragment, session, get_names) if action is not None else ()
 
 
 def _action_at(verb: Verb, words: list[str]) -> Action | None:
@@ -158,10 +164,6 @@ def _candidates(
     return found
 
 
-def _starting(fragment: str, candidates: Iterable[str]) -> list[str]:
-    return [text for text in dict.fromkeys(candidates) if text.startswith(fragment)]
-
-
 def _data(fragment: str, session: Session) -> list[str]:
     """Return variables, files and shipped data sets."""
     from twinkle_jupyter.datasets.records import shipped_names
@@ -175,19 +177,20 @@ def _data(fragment: str, session: Session) -> list[str]:
 
 
 def _paths(fragment: str, endings: tuple[str, ...] = ("",)) -> list[str]:
-    """Return folders, and files with one of the endings."""
+    """Return folders, and files with one of the endings; a home is written as it was typed."""
+    home, slash, _ = fragment.partition("/")
+    folder = os.path.expanduser(home) if home.startswith("~") else home  # noqa: PTH111 - as typed
+    if folder != home and not slash:
+        return [f"{home}/"]
     found = []
-    for match in sorted(glob.glob(f"{glob.escape(fragment)}*"))[:200]:  # noqa: PTH207 - as typed
+    beginning = glob.escape(folder + fragment[len(home) :])
+    for match in sorted(glob.glob(f"{beginning}*"))[:200]:  # noqa: PTH207 - as typed
+        typed = home + match[len(folder) :]
         if Path(match).is_dir():
-            found.append(f"{_as_word(match)}/")
+            found.append(f"{typed}/")
         elif match.endswith(endings):
-            found.append(_as_word(match))
+            found.append(typed)
     return found
-
-
-def _as_word(path: str) -> str:
-    """Write a path so that the line reads it as one word again."""
-    return _TO_ESCAPE.sub(r"\\\g<0>", path)
 
 
 def _ask(client: Client) -> Names:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import traceback
+from collections import ChainMap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -42,8 +44,12 @@ def register(shell: InteractiveShell) -> Session:
     session = Session(face=face_of(shell), service=ServiceLink(), names=shell.user_ns)
     shell_shows_errors = take_over(shell)
 
-    def twinkle(line: str, cell: str | None = None) -> object:
+    def twinkle(
+        line: str, cell: str | None = None, local_ns: Mapping[str, object] | None = None
+    ) -> object:
         session.body = cell
+        # In a function a name is what it is for the code around the line.
+        session.names = ChainMap(dict(local_ns or {}), shell.user_ns)
         try:
             return run_line(session, line)
         except TwinkleError as error:
@@ -51,8 +57,11 @@ def register(shell: InteractiveShell) -> Session:
                 raise
             show_error(error)
             return None
+        finally:
+            session.names = shell.user_ns
 
     twinkle.__doc__ = _usage()
+    twinkle.needs_local_scope = True  # type: ignore[attr-defined]  # IPython asks for this name
     shell.magics_manager.register_function(twinkle, magic_kind="line_cell", magic_name="twinkle")
     completer = shell.Completer
     completer.custom_matchers = [

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from twinkle_jupyter.client.client import Client, RunBody
     from twinkle_jupyter.config.run_config import RunConfig
     from twinkle_jupyter.config.run_record import RunRecord
-    from twinkle_jupyter.datasets.record_checks import Record
-    from twinkle_jupyter.datasets.records import LoadedRecords
     from twinkle_jupyter.datasets.run_rows import RunRows
 
 
@@ -203,18 +201,6 @@ def read_config(arguments: Namespace, shape: Mapping[str, object]) -> RunConfig:
         raise settings_error(error, shown=flags) from error
 
 
-def load_data(session: Session, word: str | None, verb: str) -> LoadedRecords[Record]:
-    """Read conversations for a verb: the cell's body, a variable, a file, a shipped data set.
-
-    Raises:
-        InvalidDataError: There is nothing, or it cannot be trained on.
-    """
-    from twinkle_jupyter.datasets.records import load_records
-
-    with found_data(session, word, verb) as (source, name):
-        return load_records(source, name=name)
-
-
 def load_run_rows(session: Session, word: str | None, verb: str, loss: str) -> RunRows:
     """Read what a run of this loss trains on: conversations, or pairs of answers.
 
@@ -229,14 +215,24 @@ def load_run_rows(session: Session, word: str | None, verb: str, loss: str) -> R
 
 @contextmanager
 def found_data(session: Session, word: str | None, verb: str) -> Iterator[tuple[object, str]]:
-    """Give what a verb is to read, and what messages call it; raises as `load_data`."""
+    """Give what a verb is to read: the cell's body, a variable, a file, a shipped data set.
+
+    And what messages call it.
+
+    Raises:
+        InvalidDataError: There is nothing, or the line and the body both have data.
+    """
     if word is None and not session.body:
         raise InvalidDataError(
             f"`{verb}` needs data: a file, a variable or the name of a shipped data set.",
             f"For example: `%twinkle {verb} self_cognition`.",
         )
+    name = "the cell" if session.prefix.startswith("%") else "the input"
+    if word not in {None, "-"} and (session.body or "").strip():
+        raise InvalidDataError(
+            f"`{verb}` has data twice: `{word}` and {name}.", "Leave out one of them."
+        )
     if word is None or word == "-":
-        name = "the cell" if session.prefix.startswith("%") else "the input"
         # JSON Lines, with the file reader's own messages.
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "cell.jsonl"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from twinkle_jupyter.notebook.session import Session
 
 if TYPE_CHECKING:
     from twinkle_jupyter.client.client import Client
+    from twinkle_jupyter.templates.message_form import Messages, Tools
     from twinkle_jupyter.wire.token_views import TokenViewBody
 
 _ASK_AGAIN_S = 0.5
@@ -36,6 +38,12 @@ def add_template_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--max-length", type=int, metavar="N", help="tokens from N on are cut")
     parser.add_argument(
+        "--reasoning",
+        choices=("keep", "strip"),
+        default="keep",
+        help="what becomes of the reasoning before an answer",
+    )
+    parser.add_argument(
         "--adapter",
         default="",
         metavar="NAME",
@@ -54,8 +62,13 @@ def template(session: Session, arguments: Namespace) -> None:
     """Show a row as tokens: role, loss weight and place of each, with the rule to change."""
     row = _read_row(session, arguments)
     client = session.service.ready(session.face)
-    asked = {
+    read = {
         "messages": [dict(message) for message in row.messages],
+        "tools": [dict(tool) for tool in row.tools],
+        "reasoning": arguments.reasoning,
+    }
+    asked = {
+        **read,
         "base_model": arguments.base_model,
         "loss_mask": row.loss_mask or arguments.loss_mask,
         "max_length": arguments.max_length,
@@ -64,8 +77,9 @@ def template(session: Session, arguments: Namespace) -> None:
     view = _ask(session, client, asked)
     from twinkle_jupyter.notebook.token_panels import live_token_bundle
 
-    session.face.place(f"tokens {row.title} {arguments.row}")(
-        live_token_bundle(client, row.title, asked["messages"], view)
+    # A picture of its own for each call: a cell compares rules or data with several.
+    session.face.place(f"tokens {secrets.token_hex(6)}")(
+        live_token_bundle(client, row.title, read, view)
     )
 
 
@@ -73,8 +87,10 @@ def template(session: Session, arguments: Namespace) -> None:
 class _Row:
     """What is shown."""
 
-    messages: Sequence[Mapping[str, object]]
+    messages: Messages
     title: str
+    #: Functions that may be called.
+    tools: Tools = ()
     #: Of a preference, whose messages say what is compared; else empty.
     loss_mask: str = ""
 
@@ -95,11 +111,12 @@ def _read_row(session: Session, arguments: Namespace) -> _Row:
     title = f"Row {arguments.row} of {len(records)}"
     record = records[arguments.row - 1]
     if "messages" in record:
-        return _Row(cast("Sequence[Mapping[str, object]]", record["messages"]), title)
+        tools = cast("Tools", record.get("tools", ()))
+        return _Row(cast("Messages", record["messages"]), title, tools)
     from twinkle_jupyter.templates.answer_sides import side_record
 
-    messages = side_record(record, arguments.side)["messages"]
-    return _Row(messages, f"{title}, {arguments.side}", "custom")
+    side = side_record(record, arguments.side)
+    return _Row(side["messages"], f"{title}, {arguments.side}", side["tools"], "custom")
 
 
 def _ask(session: Session, client: Client, asked: Mapping[str, object]) -> TokenViewBody:

@@ -25,27 +25,28 @@ _TINTS = {
     "tool": "rgba(217,130,43,0.2)",
 }
 
-Message = Mapping[str, object]
 
+def token_bundle(title: str, read: Mapping[str, object], view: TokenViewBody) -> Bundle:
+    """Return the row for every front end; it holds the row's own text.
 
-def token_bundle(title: str, messages: Sequence[Message], view: TokenViewBody) -> Bundle:
-    """Return the row for every front end; it holds the row's own text."""
+    Args:
+        title: What the row is called.
+        read: `messages`, `tools` and `reasoning` of `POST /tokens`, with which the panel asks for
+            the row under another rule.
+        view: The row as it was answered.
+    """
     return {
-        TOKENS_MIME: {
-            "title": title,
-            "messages": list(messages),
-            "view": view.model_dump(mode="json"),
-        },
+        TOKENS_MIME: {"title": title, **read, "view": view.model_dump(mode="json")},
         "text/html": _html(title, view),
         "text/plain": token_line(title, view),
     }
 
 
 def live_token_bundle(
-    client: Client, title: str, messages: Sequence[Message], view: TokenViewBody
+    client: Client, title: str, read: Mapping[str, object], view: TokenViewBody
 ) -> Bundle:
     """Return the bundle with a widget too, for front ends without our extension."""
-    bundle = token_bundle(title, messages, view)
+    bundle = token_bundle(title, read, view)
     from twinkle_jupyter.notebook.asking_widget import asking_widget_view
 
     widget = asking_widget_view(client, bundle[TOKENS_MIME])

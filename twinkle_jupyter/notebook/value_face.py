@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from twinkle_jupyter.notebook.cell_value import Shown
+from twinkle_jupyter.notebook.cell_value import Shown, ShownPanel
 
 if TYPE_CHECKING:
     from twinkle_jupyter.notebook.run_handle import RunHandle
@@ -25,8 +25,8 @@ class ValueFace:
     def __init__(self, home: Face | None) -> None:
         self._home = home
         self._is_quiet = False
-        #: What the newest verb has shown: a table or text; None where it was neither.
-        self.kept: Shown | str | None = None
+        #: What the newest verb has shown: a table, a panel or text; None where it was none.
+        self.kept: Shown | ShownPanel | str | None = None
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
@@ -63,10 +63,13 @@ class ValueFace:
         return nullcontext(lambda _: None)
 
     def place(self, key: str) -> Callable[[Mapping[str, object]], None]:
-        """Show a sweep that is displayed."""
-        if self._is_quiet or self._home is None:
-            return lambda _: None
-        return self._home.place(key)
+        """Keep a panel; show a sweep that is displayed."""
+        if not self._is_quiet and self._home is not None:
+            return self._home.place(key)
+        return self._keep_panel
+
+    def _keep_panel(self, bundle: Mapping[str, object]) -> None:
+        self.kept = ShownPanel(bundle)
 
     def chat(self, titles: Sequence[str]) -> ChatView:
         """Take answers without a word."""

@@ -42,7 +42,8 @@ async def show_tokens(request: Request, parts: Parts, asker: CurrentAsker) -> To
         raise InvalidConfigError(
             f"`loss_mask={body.loss_mask}` is no rule.", f"There are: {', '.join(LOSS_MASKS)}."
         )
-    [row] = check_records([{"messages": list(body.messages)}], "messages")
+    record = {"messages": list(body.messages), "tools": list(body.tools)}
+    [row] = check_records([record], "messages")
     scorer = None
     base_model = body.base_model or parts.config.base_model
     if body.adapter:
@@ -58,6 +59,8 @@ async def show_tokens(request: Request, parts: Parts, asker: CurrentAsker) -> To
         template,
         cast("LossMask", body.loss_mask),
         body.max_length,
+        body.tools,
+        body.reasoning,
     )
     shown = _body(view, template, base_model, body.loss_mask)
     if scorer is None:

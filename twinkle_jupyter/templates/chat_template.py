@@ -214,13 +214,13 @@ class ChatTemplate:
         """Return (T,) for each token of `text` its first character and the one after its last."""
         return list(self.tokenizer.encode(text, add_special_tokens=False).offsets)
 
-    def count_shared(self, messages: Messages, token_ids: Sequence[int]) -> int:
+    def count_shared(self, messages: Messages, token_ids: Sequence[int], tools: Tools = ()) -> int:
         """Count the tokens with which both `messages` and `token_ids` begin.
 
         0 where the template refuses `messages`: some want a user's turn after the system's.
         """
         try:
-            text = self.render(messages)
+            text = self.render(messages, tools=tools)
         except InvalidDataError:
             return 0
         return count_same(self.tokenise(text), tuple(token_ids))

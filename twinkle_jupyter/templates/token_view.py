@@ -13,7 +13,7 @@ from typing import TypeAlias, TypedDict
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 from twinkle_jupyter.templates.checks.fault import Fault, FaultJson
-from twinkle_jupyter.templates.encode_rows import Record, RowEncoder
+from twinkle_jupyter.templates.encode_rows import Reasoning, Record, RowEncoder
 from twinkle_jupyter.templates.encoded_conversation import EncodedConversation
 from twinkle_jupyter.templates.loss_mask import LossMask, count_same
 from twinkle_jupyter.templates.message_form import Messages, Tools
@@ -108,10 +108,12 @@ def view_tokens(
     template: ChatTemplate,
     loss_mask: LossMask = "all-assistant",
     max_length: int | None = None,
+    tools: Tools = (),
+    reasoning: Reasoning = "keep",
 ) -> TokenView:
     """Return a conversation as tokens; raises as `view_row`."""
-    encoder = RowEncoder(template, loss_mask, max_length)
-    return view_row({"messages": messages}, encoder)
+    encoder = RowEncoder(template, loss_mask, max_length, reasoning)
+    return view_row({"messages": messages, "tools": tools}, encoder)
 
 
 def view_row(record: Record, encoder: RowEncoder, row: int = 1) -> TokenView:
@@ -133,7 +135,7 @@ def view_row(record: Record, encoder: RowEncoder, row: int = 1) -> TokenView:
         encoded = _encode_unlearned(messages, template, tools)
     special = template.special_token_ids
     places = template.find_places(encoded.text)
-    roles = _find_roles(messages, template, encoded, places)
+    roles = _find_roles(messages, tools, template, encoded, places)
     tokens = [
         ViewedToken(token_id, template.token_text(token_id), role, weight, token_id in special, *at)
         for token_id, role, weight, at in zip(
@@ -155,7 +157,11 @@ def _encode_unlearned(
 
 
 def _find_roles(
-    messages: Messages, template: ChatTemplate, encoded: EncodedConversation, places: list[Place]
+    messages: Messages,
+    tools: Tools,
+    template: ChatTemplate,
+    encoded: EncodedConversation,
+    places: list[Place],
 ) -> list[str]:
     """Return (T,) the role of each token: a message goes to where the text without the rest ends.
 
@@ -163,10 +169,10 @@ def _find_roles(
     that message end, and the mark that may come after them.
     """
     token_ids = encoded.token_ids
-    ends = [_find_start(messages[0], template, token_ids)]
+    ends = [_find_start(messages[0], tools, template, token_ids)]
     for count in range(1, len(messages)):
-        shared = template.count_shared(messages[:count], token_ids)
-        words = _find_words_end(messages, count - 1, template, encoded.text)
+        shared = template.count_shared(messages[:count], token_ids, tools)
+        words = _find_words_end(messages, count - 1, tools, template, encoded.text)
         said = bisect_left([start for start, _ in places], words)
         if said > shared:
             shared = said + (said < len(token_ids) and token_ids[said] in template.stop_token_ids)
@@ -178,24 +184,26 @@ def _find_roles(
     return roles
 
 
-def _find_words_end(messages: Messages, i: int, template: ChatTemplate, text: str) -> int:
+def _find_words_end(
+    messages: Messages, i: int, tools: Tools, template: ChatTemplate, text: str
+) -> int:
     """Return the place in `text` after the content of a message; 0 where it has none to see."""
     others = [*messages[:i], {**messages[i], "content": _OTHER_WORDS}, *messages[i + 1 :]]
     try:
-        changed = template.render(others)
+        changed = template.render(others, tools=tools)
     except InvalidDataError:
         return 0
     return len(text) - count_same(changed[::-1], text[::-1]) if messages[i].get("content") else 0
 
 
 def _find_start(
-    first: Mapping[str, object], template: ChatTemplate, token_ids: Sequence[int]
+    first: Mapping[str, object], tools: Tools, template: ChatTemplate, token_ids: Sequence[int]
 ) -> int:
     """Return where the first message begins: some templates put a system's message before it.
 
     With another role the text differs from the role's name on; the mark before it is the beginning.
     """
     other = "user" if first["role"] == "assistant" else "assistant"
-    shared = template.count_shared([{**first, "role": other}], token_ids)
+    shared = template.count_shared([{**first, "role": other}], token_ids, tools)
     marks = template.special_token_ids
     return next((i for i in range(shared - 1, -1, -1) if token_ids[i] in marks), 0)

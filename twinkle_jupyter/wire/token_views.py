@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
@@ -13,6 +13,10 @@ class TokensBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     messages: tuple[dict[str, JsonValue], ...] = Field(min_length=1, max_length=1000)
+    #: Functions that may be called, as JSON schemas.
+    tools: tuple[dict[str, JsonValue], ...] = Field(default=(), max_length=1000)
+    #: What becomes of the reasoning before an answer.
+    reasoning: Literal["keep", "strip"] = "keep"
     #: Empty: the service's own.
     base_model: Annotated[str, StringConstraints(max_length=1000)] = ""
     loss_mask: Annotated[str, StringConstraints(max_length=100)] = "all-assistant"
