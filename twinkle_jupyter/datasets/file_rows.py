@@ -26,6 +26,8 @@ class PlacedRow:
     place: str
     value: object = None
     fault: str = ""
+    #: Whether objects in it have null for fields that they have not got, as those of a table do.
+    is_filled: bool = False
 
 
 def read_file_rows(path: Path, name: str) -> Iterator[PlacedRow]:
@@ -175,7 +177,7 @@ def _read_parquet(path: Path, name: str) -> Iterator[PlacedRow]:
             for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
                 for row in batch.to_pylist():
                     number += 1
-                    yield PlacedRow(f"row {number}", row)
+                    yield PlacedRow(f"row {number}", row, is_filled=True)
     except (ArrowException, OSError, ValueError) as error:
         raise InvalidDataError(f"`{name}` is not a Parquet file.", NOTHING_STARTED) from error
     if not number:

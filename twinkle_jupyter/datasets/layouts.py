@@ -91,14 +91,12 @@ def _message(role: str, content: object) -> Loose:
 
 def _parsed(value: object) -> object:
     """Read messages that a CSV or Parquet column holds as JSON text."""
-    if isinstance(value, str):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    # Arrays of numpy, as a DataFrame that came from Parquet has them.
-    to_list = getattr(value, "tolist", None)
-    return to_list() if callable(to_list) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def _clean_messages(messages: object, role_field: str, content_field: str) -> object:

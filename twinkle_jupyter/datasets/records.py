@@ -36,6 +36,7 @@ from twinkle_jupyter.datasets.record_checks import (
     find_faults,
     raise_faults,
 )
+from twinkle_jupyter.datasets.table_cells import fills_objects, plain_row
 from twinkle_jupyter.errors import NOTHING_STARTED, InvalidDataError
 
 __all__ = [
@@ -144,6 +145,7 @@ def _find_nearest(path: Path) -> str:
 
 
 def _rows_of_object(source: object, name: str) -> Iterator[PlacedRow]:
+    is_filled = fills_objects(source)
     if callable(getattr(source, "to_dict", None)) and hasattr(source, "columns"):
         source = _frame_rows(source)
     if isinstance(source, Mapping):
@@ -159,7 +161,7 @@ def _rows_of_object(source: object, name: str) -> Iterator[PlacedRow]:
         )
     number = 0
     for number, row in enumerate(source, start=1):
-        yield PlacedRow(f"row {number}", row)
+        yield PlacedRow(f"row {number}", row, is_filled=is_filled)
     if not number:
         raise InvalidDataError(f"`{name}` is empty.", NOTHING_STARTED)
 
@@ -184,11 +186,14 @@ def convert_row(
         row: With its place.
         purpose: What it is to be; None for what its fields say.
     """
-    value = row.value
     if row.fault:
         return None, {}, [row.fault]
-    if not isinstance(value, Mapping):
-        return None, {}, [f"{row.place} is {describe(value)}, not an object"]
+    if not isinstance(row.value, Mapping):
+        return None, {}, [f"{row.place} is {describe(row.value)}, not an object"]
+    try:
+        value = plain_row(row.value, is_filled=row.is_filled)
+    except RecursionError:
+        return None, {}, [f"{row.place} is nested too deeply"]
     if purpose != "conversations" and is_preference(value):
         preference = to_preference(value)
         return "preference", preference, find_preference_faults(preference, row.place)

@@ -1,0 +1,49 @@
+"""What a cell of a table holds, as JSON has it.
+
+Tables have arrays for lists, and write each object of a column with the fields of all its objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+
+def plain(value: object, *, is_filled: bool = False) -> object:
+    """Return a value with lists for arrays, at any depth, and without fields that a table added.
+
+    Args:
+        value: Of a row, or a row.
+        is_filled: Whether objects in it have null for fields that they have not got. In an array
+            they do: it comes from a table.
+
+    Raises:
+        RecursionError: It is nested too deeply.
+    """
+    if isinstance(value, Mapping):
+        fields = {name: plain(inner, is_filled=is_filled) for name, inner in value.items()}
+        return {name: inner for name, inner in fields.items() if not (is_filled and inner is None)}
+    to_list = getattr(value, "tolist", None)
+    if callable(to_list):
+        value, is_filled = to_list(), True
+    if isinstance(value, list | tuple):
+        return [plain(inner, is_filled=is_filled) for inner in value]
+    return value
+
+
+def plain_row(row: Mapping[str, object], *, is_filled: bool) -> dict[str, object]:
+    """Return a row whose values are plain; what is null in the row itself stays; see `plain`."""
+    return {name: plain(value, is_filled=is_filled) for name, value in row.items()}
+
+
+def fills_objects(source: object) -> bool:
+    """Whether the rows of a table, read one by one, have objects with the fields of all.
+
+    A DataFrame of pandas has them in arrays, unless its columns are Arrow's.
+    """
+    if hasattr(source, "features"):  # of `datasets`
+        return True
+    if not hasattr(source, "columns"):
+        return False
+    kinds = getattr(source, "dtypes", ())
+    has_arrow = isinstance(kinds, Iterable) and any(hasattr(k, "pyarrow_dtype") for k in kinds)
+    return has_arrow or not hasattr(source, "iloc")
