@@ -7,8 +7,8 @@ None where a template leaves no room for the mistake.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
@@ -18,16 +18,13 @@ from tests.templates.sound_rows import (
     ASK,
     ASK_MORE,
     BE,
-    NEVER_SOUND,
-    NEVER_WRITTEN,
     ONLY_REASONED,
     SAY,
     Turn,
     Turns,
-    find_sound_rows,
     sound_answers,
 )
-from tests.templates.trl_templates import EOS, build_template, build_tokenizer, read_sources
+from tests.templates.trl_templates import EOS, build_tokenizer
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 
 _GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
@@ -59,51 +56,6 @@ class Plant:
     def needs_tokens(self) -> bool:
         """Whether it can only be seen in a row that the template writes."""
         return self.code not in _SEEN_IN_TEXT
-
-
-@dataclass
-class Outcome:
-    """What became of one mistake over all templates."""
-
-    planted: int = 0
-    caught: int = 0
-    missed: list[str] = field(default_factory=list)
-
-
-def run_suite() -> dict[str, Outcome]:
-    """Plant every mistake into every template; return what became of each."""
-    outcomes = {plant.code: Outcome() for plant in PLANTS}
-    for name, source in read_sources().items():
-        for plant in PLANTS:
-            if name in NEVER_WRITTEN and plant.needs_tokens:
-                continue
-            case = plant.make(name, build_template(source))
-            if case is None:
-                continue
-            outcome = outcomes[plant.code]
-            outcome.planted += 1
-            faults = case.find()
-            if any((f.code, f.severity) == (plant.code, plant.severity) for f in faults):
-                outcome.caught += 1
-            else:
-                outcome.missed.append(f"{name}: {[fault.code for fault in faults]}")
-    return outcomes
-
-
-def find_false_alarms() -> tuple[int, list[str]]:
-    """Check all sound rows, and pairs; return their number and what was said against them."""
-    count, alarms = 0, []
-    for name, source in read_sources().items():
-        for loss_mask, row in find_sound_rows(name):
-            count += 1
-            faults = Case(build_template(source), [row], loss_mask).find()
-            alarms += [f"{name}, {loss_mask}, {len(row)}: {fault}" for fault in faults]
-        if name not in NEVER_SOUND:
-            count += 1
-            answers = ([sound_answers(name)[0]], [_longer(name)])
-            pair = Case(build_template(source), [[ASK]], answers=answers)
-            alarms += [f"{name}, pair: {fault}" for fault in pair.find()]
-    return count, alarms
 
 
 def _plant(template: ChatTemplate, mistake: str) -> ChatTemplate:
@@ -240,7 +192,7 @@ def _type_a_mark(name: str, template: ChatTemplate) -> Case:
     return Case(template, [row])
 
 
-def _longer(name: str) -> Turn:
+def longer_answer(name: str) -> Turn:
     say = sound_answers(name)[0]
     return {**say, "content": f"{say['content']} And that is all there is to it."}
 
@@ -251,7 +203,7 @@ def _prefer_nothing(name: str, template: ChatTemplate) -> Case:
 
 
 def _cut_the_rejected(name: str, template: ChatTemplate) -> Case:
-    say, longer = sound_answers(name)[0], _longer(name)
+    say, longer = sound_answers(name)[0], longer_answer(name)
     room = len(template.encode_conversation([ASK, say]).token_ids)
     return Case(template, [[ASK]], max_length=room, answers=([say], [longer]))
 
@@ -280,9 +232,3 @@ PLANTS = (
     Plant("eval_in_train", "warn", _keep_what_is_trained_on),
     Plant("special_in_text", "warn", _type_a_mark),
 )
-
-
-def count(outcomes: Mapping[str, Outcome]) -> tuple[int, int]:
-    """Return how many faults were planted, and how many of them were caught."""
-    planted = sum(outcome.planted for outcome in outcomes.values())
-    return planted, sum(outcome.caught for outcome in outcomes.values())
