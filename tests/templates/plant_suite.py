@@ -11,8 +11,10 @@ from tests.templates.sound_rows import (
     ASK,
     NEVER_SOUND,
     NEVER_WRITTEN,
+    TOOL,
     find_sound_rows,
     sound_answers,
+    writes_tools,
 )
 from tests.templates.trl_templates import build_template, read_sources
 
@@ -54,6 +56,10 @@ def find_false_alarms() -> tuple[int, list[str]]:
             count += 1
             faults = Case(build_template(source), [row], loss_mask).find()
             alarms += [f"{name}, {loss_mask}, {len(row)}: {fault}" for fault in faults]
+        if writes_tools(name):
+            count += 1
+            case = Case(build_template(source), [[ASK, sound_answers(name)[0]]], tools=(TOOL,))
+            alarms += [f"{name}, tools: {fault}" for fault in case.find()]
         if name not in NEVER_SOUND:
             count += 1
             answers = ([sound_answers(name)[0]], [longer_answer(name)])

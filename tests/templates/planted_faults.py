@@ -20,6 +20,7 @@ from tests.templates.sound_rows import (
     BE,
     ONLY_REASONED,
     SAY,
+    TOOL,
     Turn,
     Turns,
     sound_answers,
@@ -36,6 +37,7 @@ _BEFORE = (
     "{% set messages = messages | rejectattr('role', 'equalto', 'system') | list %}{% endif %}"
     "{% if mistake == 'drops the oldest' and messages|length > 2 %}"
     "{% set messages = messages[2:] %}{% endif %}"
+    "{% if mistake == 'drops the functions' %}{% set tools = none %}{% endif %}"
     "{% if mistake == 'two only' and messages|length > 2 %}{{ raise_exception('No') }}{% endif %}"
     "{% for m in messages if mistake == 'alternates' %}"
     "{% if loop.previtem and loop.previtem.role == m.role %}"
@@ -110,6 +112,11 @@ def _drop_the_oldest(name: str, template: ChatTemplate) -> Case:
     say, say_more = sound_answers(name)
     row = [ASK, say, ASK_MORE, say_more]
     return Case(_plant(template, "drops the oldest"), [row], "last-assistant")
+
+
+def _drop_the_functions(name: str, template: ChatTemplate) -> Case:
+    row = [ASK, sound_answers(name)[0]]
+    return Case(_plant(template, "drops the functions"), [row], tools=(TOOL,))
 
 
 def _say_nothing(name: str, template: ChatTemplate) -> Case:
@@ -217,6 +224,7 @@ PLANTS = (
     Plant("answer_cut", "warn", _cut_the_answer),
     Plant("system_dropped", "refuse", _drop_the_system),
     Plant("message_dropped", "refuse", _drop_the_oldest),
+    Plant("tools_dropped", "refuse", _drop_the_functions),
     Plant("empty_answer", "refuse", _say_nothing),
     Plant("prompt_text_differs", "refuse", _prompt_otherwise),
     Plant("prompt_tokens_differ", "warn", _melt),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tool_templates import TAGGED
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.templates.chat_template import ChatTemplate
@@ -109,3 +110,15 @@ def test_each_fault_has_a_heading_in_the_docs_and_its_severity_below() -> None:
     said = dict(re.findall(r"^## (\w+)\n\n(refuse|warn)", text, flags=re.MULTILINE))
     assert said == dict(FAULTS)
     assert len(re.findall(r"^## ", text, flags=re.MULTILINE)) == len(FAULTS)
+
+
+def test_functions_that_a_template_has_no_place_for_are_refused(template: ChatTemplate) -> None:
+    # Their names stand in the text anyway, as names may.
+    tools: list[dict[str, object]] = [{"function": {"name": "I"}}, {"name": "Who"}]
+    row: Record = {"messages": ROLE, "tools": tools}
+    cut = TAGGED.replace("for tool in tools", "for tool in tools[:1]")
+    dropped = [("tools_dropped", 2, "refuse")]
+    for source, refused in ((template.source, dropped), (cut, dropped), (TAGGED, [])):
+        reads = dataclasses.replace(template, source=source)
+        rows = encode_rows([LONG_PROMPT, row], reads, "all-assistant", max_length=512)
+        assert [(fault.code, fault.row, fault.severity) for fault in rows.faults] == refused

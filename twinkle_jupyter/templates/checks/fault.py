@@ -30,6 +30,7 @@ FAULTS: Mapping[str, Severity] = {
     "empty_answer": "refuse",
     "system_dropped": "refuse",
     "message_dropped": "refuse",
+    "tools_dropped": "refuse",
     "reasoning_stripped": "refuse",
     "mask_on_prompt": "refuse",
     "answer_outside_mask": "refuse",
