@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
@@ -30,7 +31,7 @@ from twinkle_jupyter.templates.chat_template import ChatTemplate
 
 _GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
 _SEEN_IN_TEXT = {"empty_answer", "special_in_text", "duplicate_row", "eval_in_train"}
-_SEEN_IN_TEXT |= {"prompt_text_differs", "roles_refused", "template_refuses"}
+_SEEN_IN_TEXT |= {"prompt_text_differs", "roles_refused", "template_refuses", "weight_unused"}
 _BEFORE = (
     "{% if mistake == 'begins twice' %}{{ bos_token ~ bos_token }}{% endif %}"
     "{% if mistake == 'drops the system' %}"
@@ -215,6 +216,10 @@ def _cut_the_rejected(name: str, template: ChatTemplate) -> Case:
     return Case(template, [[ASK]], max_length=room, answers=([say], [longer]))
 
 
+def _weigh(name: str, template: ChatTemplate, weight: float) -> Case:
+    return Case(template, [[ASK, {**sound_answers(name)[0], "weight": weight}]])
+
+
 PLANTS = (
     Plant("no_supervised_token", "refuse", _cut_before_the_answer),
     Plant("no_supervised_token", "refuse", _mark_nothing),
@@ -238,5 +243,7 @@ PLANTS = (
     Plant("answer_cut", "refuse", _cut_the_rejected),
     Plant("duplicate_row", "warn", _repeat),
     Plant("eval_in_train", "warn", _keep_what_is_trained_on),
+    Plant("weight_unused", "refuse", partial(_weigh, weight=0)),
+    Plant("weight_unused", "warn", partial(_weigh, weight=2)),
     Plant("special_in_text", "warn", _type_a_mark),
 )
