@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
+from twinkle_jupyter.datasets.field_faults import find_field_faults
 from twinkle_jupyter.datasets.file_rows import PlacedRow, read_file_rows
 from twinkle_jupyter.datasets.layouts import (
     Layout,
@@ -186,25 +187,40 @@ def convert_row(
         row: With its place.
         purpose: What it is to be; None for what its fields say.
     """
-    if row.fault:
-        return None, {}, [row.fault]
-    if not isinstance(row.value, Mapping):
-        return None, {}, [f"{row.place} is {describe(row.value)}, not an object"]
-    try:
-        value = plain_row(row.value, is_filled=row.is_filled)
-    except RecursionError:
-        return None, {}, [f"{row.place} is nested too deeply"]
-    if purpose != "conversations" and is_preference(value):
-        preference = to_preference(value)
-        return "preference", preference, find_preference_faults(preference, row.place)
-    layout = detect_layout(value)
-    if layout is None or purpose == "preferences":
+    value, fault = _read_value(row)
+    if fault:
+        return None, {}, [fault]
+    layout = _find_layout(value, purpose)
+    if layout is None:
         return None, {}, [_say_no_layout(value, row.place, purpose)]
+    if faults := find_field_faults(value, layout, row.place):
+        return layout, {}, faults
+    if layout == "preference":
+        preference = to_preference(value)
+        return layout, preference, find_preference_faults(preference, row.place)
     record: dict[str, object] = {
         "messages": to_messages(value, layout),
         "tools": to_tools(value),
     }
     return layout, record, find_faults(record, row.place)
+
+
+def _read_value(row: PlacedRow) -> tuple[dict[str, object], str]:
+    """Return what the row says, or why it says nothing."""
+    if row.fault:
+        return {}, row.fault
+    if not isinstance(row.value, Mapping):
+        return {}, f"{row.place} is {describe(row.value)}, not an object"
+    try:
+        return plain_row(row.value, is_filled=row.is_filled), ""
+    except RecursionError:
+        return {}, f"{row.place} is nested too deeply"
+
+
+def _find_layout(row: Mapping[str, object], purpose: Purpose | None) -> Layout | None:
+    if purpose != "conversations" and is_preference(row):
+        return "preference"
+    return None if purpose == "preferences" else detect_layout(row)
 
 
 def _convert(rows: Iterable[PlacedRow], name: str, purpose: Purpose) -> tuple[Layout, list[object]]:
