@@ -47,6 +47,14 @@ def is_preference(row: Mapping[str, object]) -> bool:
     return "chosen" in row and "rejected" in row
 
 
+def is_only_preference(row: Mapping[str, object]) -> bool:
+    """Whether a row has two answers to choose between, and no conversation to learn beside them.
+
+    A row with both is a conversation, unless a run wants pairs.
+    """
+    return is_preference(row) and detect_layout(row) is None
+
+
 def to_messages(row: Mapping[str, object], layout: Layout) -> object:
     """Return the row's messages as they are in the layout `chat`, unchecked.
 

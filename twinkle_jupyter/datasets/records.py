@@ -20,6 +20,7 @@ from twinkle_jupyter.datasets.layouts import (
     Layout,
     describe_layouts,
     detect_layout,
+    is_only_preference,
     is_preference,
     to_messages,
     to_tools,
@@ -218,9 +219,11 @@ def _read_value(row: PlacedRow) -> tuple[dict[str, object], str]:
 
 
 def _find_layout(row: Mapping[str, object], purpose: Purpose | None) -> Layout | None:
-    if purpose != "conversations" and is_preference(row):
+    if purpose == "preferences":
+        return "preference" if is_preference(row) else None
+    if purpose is None and is_only_preference(row):
         return "preference"
-    return None if purpose == "preferences" else detect_layout(row)
+    return detect_layout(row)
 
 
 def _convert(rows: Iterable[PlacedRow], name: str, purpose: Purpose) -> tuple[Layout, list[object]]:
@@ -246,7 +249,7 @@ def _check_purpose(row: Mapping[str, object], place: str, name: str, purpose: Pu
     Raises:
         InvalidDataError: They are; says which setting they want.
     """
-    if purpose == "conversations" and is_preference(row) and detect_layout(row) is None:
+    if purpose == "conversations" and is_only_preference(row):
         raise InvalidDataError(
             f"`{name}` has two answers a row to choose between, `chosen` and `rejected` ({place}).",
             f"Train on them with `--loss dpo`. {NOTHING_STARTED}",
