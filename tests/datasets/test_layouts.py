@@ -141,3 +141,20 @@ def test_fields_that_cannot_be_read_as_they_are_meant_are_refused() -> None:
         "`data` row 1 has `question` and `instruction`, and one prompt is learned: join them as"
         " `prompt`."
     )
+
+
+@pytest.mark.parametrize("name", ["label", "kto_tag"])
+def test_an_answer_that_is_marked_as_bad_is_not_learned_as_a_good_one(
+    name: str, tmp_path: Path
+) -> None:
+    row = {"prompt": ASK["content"], "completion": SAY["content"]}
+    for good in (True, None, 0, "not false"):
+        assert load_records([{**row, name: good}]).records == [{"messages": [ASK, SAY]}]
+    rows = [{**row, name: True}, {**row, name: False}]
+    file = tmp_path / "rows.csv"
+    pd.DataFrame(rows).to_csv(file, index=False)
+    for source in (rows, pd.DataFrame(rows), file, [{"messages": [ASK, SAY], name: False}] * 2):
+        with pytest.raises(InvalidDataError, match=rf"row 2 has `{name}` false") as caught:
+            load_records(source)
+        assert "`--loss dpo`" in caught.value.message
+    load_preferences([{"prompt": ASK["content"], **PAIR, name: False}])

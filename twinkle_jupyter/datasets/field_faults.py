@@ -16,6 +16,8 @@ _OF_MESSAGES: dict[Layout, tuple[str, ...]] = {
 }
 #: Fields with texts that may all be the prompt of a preference.
 _PROMPTS = ("question", "instruction", "input")
+#: What data sets call whether an answer is a good one, as those for KTO do.
+_IS_GOOD = ("label", "kto_tag")
 #: Layouts whose prompt is text, which `history` comes before.
 _WITH_HISTORY = ("alpaca", "prompt-completion", "preference")
 
@@ -32,6 +34,8 @@ def find_field_faults(row: Mapping[str, object], layout: Layout, place: str) -> 
         faults.append(f"{place}: `history` is not a list of pairs, a question and its answer")
     if layout == "preference":
         faults += _find_two_prompts(row, place)
+    else:
+        faults += _find_bad_answer(row, place)
     return faults
 
 
@@ -49,6 +53,18 @@ def _find_two_prompts(row: Mapping[str, object], place: str) -> Iterator[str]:
     names = [name for name in _PROMPTS if has_words(row.get(name))]
     if is_nothing(row.get("prompt")) and names[:1] == ["question"] and len(names) > 1:
         yield f"{place} has {_join(names)}, and one prompt is learned: join them as `prompt`"
+
+
+def _find_bad_answer(row: Mapping[str, object], place: str) -> Iterator[str]:
+    for name in _IS_GOOD:
+        said = row.get(name)
+        # CSV has text for it. A number may well be the name of a class.
+        if said is False or (isinstance(said, str) and said.strip().lower() == "false"):
+            yield (
+                f"{place} has `{name}` false, which marks a bad answer, and it would be learned as"
+                f" a good one; leave such rows out (or `{name}`, if it means something else), or"
+                " compare answers with `--loss dpo`"
+            )
 
 
 def _join(names: Iterable[str]) -> str:
