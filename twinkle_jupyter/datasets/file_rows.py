@@ -60,7 +60,7 @@ def read_file_rows(path: Path, name: str) -> Iterator[PlacedRow]:
     if ending in (".csv", ".tsv"):
         yield from _read_csv(_read_lines(path, name), name, "\t" if ending == ".tsv" else ",")
     elif _is_one_value(first, ending):
-        yield from _read_json("".join(_read_lines(path, name)))
+        yield from _read_json("".join(_read_lines(path, name)), name)
     else:
         for number, line in enumerate(_read_lines(path, name), start=1):
             if line.strip():
@@ -102,12 +102,14 @@ def _is_one_value(first: str, ending: str) -> bool:
     return first.lstrip().startswith("[") or (ending == ".json" and not _is_json(first.strip()))
 
 
-def _read_json(text: str) -> Iterator[PlacedRow]:
+def _read_json(text: str, name: str) -> Iterator[PlacedRow]:
     try:
         value = json.loads(text)
     except ValueError as error:
         yield _json_fault(error, text.split("\n"))
         return
+    except RecursionError as error:
+        raise InvalidDataError(f"`{name}` is nested too deeply.", NOTHING_STARTED) from error
     rows = value if isinstance(value, list) else [value]
     for number, row in enumerate(rows, start=1):
         yield PlacedRow(f"row {number}", row)
@@ -116,7 +118,7 @@ def _read_json(text: str) -> Iterator[PlacedRow]:
 def _is_json(line: str) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

@@ -6,7 +6,6 @@ check alone, for the service.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from twinkle_jupyter.datasets.layouts import (
     to_messages,
     to_tools,
 )
+from twinkle_jupyter.datasets.named_files import find_file, shipped_names
 from twinkle_jupyter.datasets.preferences import (
     Preference,
     check_preferences,
@@ -56,7 +56,6 @@ Purpose = Literal["conversations", "preferences"]
 
 #: Rows of a DataFrame that are dicts at once.
 _FRAME_ROWS = 1000
-_BOX = Path(__file__).parent / "box"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,41 +108,10 @@ def place_rows(source: object, name: str = "") -> tuple[str, Iterator[PlacedRow]
     return shown, _rows_of_object(source, shown)
 
 
-def shipped_names() -> list[str]:
-    """Return the names of the data sets that come with the package."""
-    return sorted(path.stem for path in _BOX.glob("*.jsonl"))
-
-
 def fingerprint(records: Sequence[Mapping[str, object]]) -> str:
     """Return the SHA-256 of the records' canonical JSON, as 64 hexadecimal digits."""
     text = json.dumps(records, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def find_file(source: str | Path) -> Path:
-    """Return the file of this path or of the shipped data set; raises as `load_records`."""
-    path = Path(source).expanduser()
-    if path.is_file():
-        return path
-    if path.is_dir():
-        raise InvalidDataError(f"`{source}` is a folder, not a file.", NOTHING_STARTED)
-    if str(source) in shipped_names():
-        return _BOX / f"{source}.jsonl"
-    near = _find_nearest(path)
-    hint = f"Did you mean `{near}`? {NOTHING_STARTED}" if near else NOTHING_STARTED
-    raise InvalidDataError(f"`{source}` is not there.", hint)
-
-
-def _find_nearest(path: Path) -> str:
-    """Return what of the folder, or of the shipped data, is spelt nearly like `path`."""
-    try:
-        files = [item.name for item in path.parent.iterdir() if item.is_file()]
-    except OSError:
-        files = []
-    for candidates, wanted in ((files, path.name), (shipped_names(), path.stem)):
-        if near := difflib.get_close_matches(wanted, candidates, n=1, cutoff=0.6):
-            return near[0] if candidates is not files else str(path.parent / near[0])
-    return ""
 
 
 def _rows_of_object(source: object, name: str) -> Iterator[PlacedRow]:
