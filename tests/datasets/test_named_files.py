@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,14 @@ ROW = {"prompt": "Hi", "completion": "Ahoy"}
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def field_limit() -> Iterator[int]:
+    """Give the limit that Python sets; whatever was set before comes back."""
+    before = csv.field_size_limit(131_072)
+    yield 131_072
+    csv.field_size_limit(before)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +74,10 @@ def test_a_cell_that_is_nested_too_deeply_is_no_crash(folder: Path, field: str) 
         return
     with pytest.raises(InvalidDataError, match="row 1: `messages` is '"):
         load_records("rows.csv")
+
+
+def test_a_long_cell_of_csv_is_read(folder: Path, field_limit: int) -> None:
+    answer = "word " * field_limit
+    (folder / "rows.csv").write_text(f'prompt,completion\nHi,"{answer}"\n')
+    (record,) = load_records("rows.csv").records
+    assert record["messages"][1]["content"] == answer

@@ -14,6 +14,8 @@ from pathlib import Path
 from twinkle_jupyter.errors import NOTHING_STARTED, InvalidDataError, MissingDependencyError
 
 _MAX_START = 30
+#: Characters of a cell of CSV, so that a quote that is never closed does not take all memory.
+_MAX_CELL = 1 << 26
 #: Rows of a Parquet file in memory at once.
 _PARQUET_ROWS = 512
 
@@ -146,6 +148,8 @@ def _json_fault(error: ValueError, lines: list[str], number: int = 1) -> PlacedR
 
 
 def _read_csv(lines: Iterable[str], name: str, separator: str) -> Iterator[PlacedRow]:
+    # Of the process, and more than Python's own 128 KiB, which one long answer exceeds.
+    csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
     reader = csv.DictReader(lines, delimiter=separator, strict=True)
     number = 0
     try:
