@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 
-from tests.templates.planted_faults import count, find_false_alarms, run_suite
+from tests.templates.plant_suite import count, find_false_alarms, run_suite
 
 
 def main() -> int:

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from twinkle_jupyter.datasets.preview import Measure, Preview, read_preview
+from twinkle_jupyter.datasets.records import Purpose, load_records
+from twinkle_jupyter.datasets.run_rows import guess_loss
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 from twinkle_jupyter.templates.encode_rows import RowEncoder
@@ -45,6 +47,17 @@ def test_both_answers_of_a_preference_are_measured(template: ChatTemplate) -> No
 
 def _row(prompt: str, completion: str = "Arr.") -> dict[str, str]:
     return {"prompt": prompt, "completion": completion}
+
+
+def test_rows_of_two_kinds_are_read_as_a_run_without_a_loss_reads_them() -> None:
+    pair = {"prompt": "Who?", "chosen": "I am Twinkle.", "rejected": "Nobody."}
+    both = {**pair, "completion": "I am Twinkle."}
+    expected: dict[Purpose | None, str] = {None: "prompt-completion", "preferences": "preference"}
+    for purpose, layout in expected.items():
+        found = list(read_preview([both], "rows", 64, None, purpose))[-1]
+        assert found.layouts == {layout: 1}
+    assert load_records([both]).layout == expected[None]
+    assert (guess_loss([both]), guess_loss([pair])) == ("cross_entropy", "dpo")
 
 
 def test_counts_agree_with_the_encoder_row_for_row(template: ChatTemplate) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.templates.sound_rows import Turns
+from tests.templates.sound_rows import Turn, Turns
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 from twinkle_jupyter.templates.checks.fault import Fault
 from twinkle_jupyter.templates.checks.row_faults import find_eval_in_train
@@ -26,6 +26,8 @@ class Case:
     evaluation: tuple[int, ...] = ()
     #: Two answers to the prompt that `rows` has; None where conversations are learned.
     answers: tuple[Turns, Turns] | None = None
+    #: Functions that each row has.
+    tools: tuple[Turn, ...] = ()
 
     def find(self) -> list[Fault]:
         if self.answers is not None:
@@ -34,6 +36,6 @@ class Case:
             record = {"prompt": self.rows[0], "chosen": chosen, "rejected": rejected}
             return pairs.encode_all([record]).faults
         encoder = RowEncoder(self.template, self.loss_mask, self.max_length)
-        rows = encoder.encode_all([{"messages": row} for row in self.rows])
+        rows = encoder.encode_all([{"messages": row, "tools": self.tools} for row in self.rows])
         train = [i for i in range(len(self.rows)) if i not in self.evaluation]
         return [*rows.faults, *find_eval_in_train(rows.digests, train, self.evaluation)]

@@ -7,8 +7,9 @@ None where a template leaves no room for the mistake.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
@@ -18,27 +19,26 @@ from tests.templates.sound_rows import (
     ASK,
     ASK_MORE,
     BE,
-    NEVER_SOUND,
-    NEVER_WRITTEN,
     ONLY_REASONED,
     SAY,
+    TOOL,
     Turn,
     Turns,
-    find_sound_rows,
     sound_answers,
 )
-from tests.templates.trl_templates import EOS, build_template, build_tokenizer, read_sources
+from tests.templates.trl_templates import EOS, build_tokenizer
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 
 _GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
 _SEEN_IN_TEXT = {"empty_answer", "special_in_text", "duplicate_row", "eval_in_train"}
-_SEEN_IN_TEXT |= {"prompt_text_differs", "roles_refused", "template_refuses"}
+_SEEN_IN_TEXT |= {"prompt_text_differs", "roles_refused", "template_refuses", "weight_unused"}
 _BEFORE = (
     "{% if mistake == 'begins twice' %}{{ bos_token ~ bos_token }}{% endif %}"
     "{% if mistake == 'drops the system' %}"
     "{% set messages = messages | rejectattr('role', 'equalto', 'system') | list %}{% endif %}"
     "{% if mistake == 'drops the oldest' and messages|length > 2 %}"
     "{% set messages = messages[2:] %}{% endif %}"
+    "{% if mistake == 'drops the functions' %}{% set tools = none %}{% endif %}"
     "{% if mistake == 'two only' and messages|length > 2 %}{{ raise_exception('No') }}{% endif %}"
     "{% for m in messages if mistake == 'alternates' %}"
     "{% if loop.previtem and loop.previtem.role == m.role %}"
@@ -59,51 +59,6 @@ class Plant:
     def needs_tokens(self) -> bool:
         """Whether it can only be seen in a row that the template writes."""
         return self.code not in _SEEN_IN_TEXT
-
-
-@dataclass
-class Outcome:
-    """What became of one mistake over all templates."""
-
-    planted: int = 0
-    caught: int = 0
-    missed: list[str] = field(default_factory=list)
-
-
-def run_suite() -> dict[str, Outcome]:
-    """Plant every mistake into every template; return what became of each."""
-    outcomes = {plant.code: Outcome() for plant in PLANTS}
-    for name, source in read_sources().items():
-        for plant in PLANTS:
-            if name in NEVER_WRITTEN and plant.needs_tokens:
-                continue
-            case = plant.make(name, build_template(source))
-            if case is None:
-                continue
-            outcome = outcomes[plant.code]
-            outcome.planted += 1
-            faults = case.find()
-            if any((f.code, f.severity) == (plant.code, plant.severity) for f in faults):
-                outcome.caught += 1
-            else:
-                outcome.missed.append(f"{name}: {[fault.code for fault in faults]}")
-    return outcomes
-
-
-def find_false_alarms() -> tuple[int, list[str]]:
-    """Check all sound rows, and pairs; return their number and what was said against them."""
-    count, alarms = 0, []
-    for name, source in read_sources().items():
-        for loss_mask, row in find_sound_rows(name):
-            count += 1
-            faults = Case(build_template(source), [row], loss_mask).find()
-            alarms += [f"{name}, {loss_mask}, {len(row)}: {fault}" for fault in faults]
-        if name not in NEVER_SOUND:
-            count += 1
-            answers = ([sound_answers(name)[0]], [_longer(name)])
-            pair = Case(build_template(source), [[ASK]], answers=answers)
-            alarms += [f"{name}, pair: {fault}" for fault in pair.find()]
-    return count, alarms
 
 
 def _plant(template: ChatTemplate, mistake: str) -> ChatTemplate:
@@ -158,6 +113,11 @@ def _drop_the_oldest(name: str, template: ChatTemplate) -> Case:
     say, say_more = sound_answers(name)
     row = [ASK, say, ASK_MORE, say_more]
     return Case(_plant(template, "drops the oldest"), [row], "last-assistant")
+
+
+def _drop_the_functions(name: str, template: ChatTemplate) -> Case:
+    row = [ASK, sound_answers(name)[0]]
+    return Case(_plant(template, "drops the functions"), [row], tools=(TOOL,))
 
 
 def _say_nothing(name: str, template: ChatTemplate) -> Case:
@@ -240,7 +200,7 @@ def _type_a_mark(name: str, template: ChatTemplate) -> Case:
     return Case(template, [row])
 
 
-def _longer(name: str) -> Turn:
+def longer_answer(name: str) -> Turn:
     say = sound_answers(name)[0]
     return {**say, "content": f"{say['content']} And that is all there is to it."}
 
@@ -251,9 +211,13 @@ def _prefer_nothing(name: str, template: ChatTemplate) -> Case:
 
 
 def _cut_the_rejected(name: str, template: ChatTemplate) -> Case:
-    say, longer = sound_answers(name)[0], _longer(name)
+    say, longer = sound_answers(name)[0], longer_answer(name)
     room = len(template.encode_conversation([ASK, say]).token_ids)
     return Case(template, [[ASK]], max_length=room, answers=([say], [longer]))
+
+
+def _weigh(name: str, template: ChatTemplate, weight: float) -> Case:
+    return Case(template, [[ASK, {**sound_answers(name)[0], "weight": weight}]])
 
 
 PLANTS = (
@@ -265,6 +229,7 @@ PLANTS = (
     Plant("answer_cut", "warn", _cut_the_answer),
     Plant("system_dropped", "refuse", _drop_the_system),
     Plant("message_dropped", "refuse", _drop_the_oldest),
+    Plant("tools_dropped", "refuse", _drop_the_functions),
     Plant("empty_answer", "refuse", _say_nothing),
     Plant("prompt_text_differs", "refuse", _prompt_otherwise),
     Plant("prompt_tokens_differ", "warn", _melt),
@@ -278,11 +243,7 @@ PLANTS = (
     Plant("answer_cut", "refuse", _cut_the_rejected),
     Plant("duplicate_row", "warn", _repeat),
     Plant("eval_in_train", "warn", _keep_what_is_trained_on),
+    Plant("weight_unused", "refuse", partial(_weigh, weight=0)),
+    Plant("weight_unused", "warn", partial(_weigh, weight=2)),
     Plant("special_in_text", "warn", _type_a_mark),
 )
-
-
-def count(outcomes: Mapping[str, Outcome]) -> tuple[int, int]:
-    """Return how many faults were planted, and how many of them were caught."""
-    planted = sum(outcome.planted for outcome in outcomes.values())
-    return planted, sum(outcome.caught for outcome in outcomes.values())

@@ -70,6 +70,11 @@ def writes_calls(name: str) -> bool:
     return not name.startswith(_NO_CALLS) and name not in _NO_CALLS_BY_NAME
 
 
+def writes_tools(name: str) -> bool:
+    """Tell whether the template writes the functions that may be called."""
+    return (writes_calls(name) and name not in NEVER_SOUND) or name in {"lfm2", "lfm2_training"}
+
+
 def writes_reasoning(name: str) -> bool:
     """Tell whether the template writes what was thought before the last answer."""
     return name.startswith(_REASONING) or name in _REASONING_BY_NAME

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.tool_templates import TAGGED
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.templates.chat_template import ChatTemplate
@@ -18,7 +20,9 @@ from twinkle_jupyter.templates.checks.fault import (
     raise_refusals,
     sum_up_warnings,
 )
-from twinkle_jupyter.templates.encode_rows import Record, encode_rows
+from twinkle_jupyter.templates.encode_pairs import PairEncoder
+from twinkle_jupyter.templates.encode_rows import Record, RowEncoder, encode_rows
+from twinkle_jupyter.templates.loss_mask import LossMask
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 SHORT = {"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "I."}]}
@@ -109,3 +113,50 @@ def test_each_fault_has_a_heading_in_the_docs_and_its_severity_below() -> None:
     said = dict(re.findall(r"^## (\w+)\n\n(refuse|warn)", text, flags=re.MULTILINE))
     assert said == dict(FAULTS)
     assert len(re.findall(r"^## ", text, flags=re.MULTILINE)) == len(FAULTS)
+
+
+def test_functions_that_a_template_has_no_place_for_are_refused(template: ChatTemplate) -> None:
+    # Their names stand in the text anyway, as names may.
+    tools: list[dict[str, object]] = [{"function": {"name": "I"}}, {"name": "Who"}]
+    row: Record = {"messages": ROLE, "tools": tools}
+    cut = TAGGED.replace("for tool in tools", "for tool in tools[:1]")
+    dropped = [("tools_dropped", 2, "refuse")]
+    for source, refused in ((template.source, dropped), (cut, dropped), (TAGGED, [])):
+        reads = dataclasses.replace(template, source=source)
+        rows = encode_rows([LONG_PROMPT, row], reads, "all-assistant", max_length=512)
+        assert [(fault.code, fault.row, fault.severity) for fault in rows.faults] == refused
+
+
+@pytest.mark.parametrize(
+    ("loss_mask", "weights", "told"),
+    [
+        ("all-assistant", (None, 0, None, 1), [(2, "refuse")]),
+        ("all-assistant", (0, 1, 0, 0.5), [(4, "warn")]),
+        ("last-assistant", (None, 0, None, 1), []),
+        ("last-assistant", (1, None, None, 1), [(1, "warn")]),
+        ("all", (0, 1, None, 1), [(1, "refuse")]),
+        ("custom", (0, 0, 2, 1), []),
+    ],
+)
+def test_a_weight_that_the_mask_does_not_follow_is_told_and_a_zero_refused(
+    template: ChatTemplate, loss_mask: LossMask, weights: Sequence[object], told: list[object]
+) -> None:
+    row = [{**turn, "weight": weight} for turn, weight in zip(ROLE * 2, weights, strict=True)]
+    _, findings = RowEncoder(template, loss_mask, 64).encode({"messages": row})
+    assert [(one.message, one.in_row(1).severity) for one in findings] == told
+    assert {one.code for one in findings} <= {"weight_unused"}
+
+
+def test_a_weight_of_an_answer_that_is_compared_is_told_once(template: ChatTemplate) -> None:
+    asked, said, better = (
+        {**ROLE[0], "weight": 1},
+        {**ROLE[1], "weight": 0},
+        {**ROLE[1], "weight": 1},
+    )
+    row = {"prompt": [asked], "chosen": [{**better, "content": "Me."}], "rejected": [said]}
+    _, findings = PairEncoder(template, 64).encode(row)
+    assert [(one.message, one.in_row(1).severity) for one in findings] == [
+        (1, "warn"),
+        (2, "refuse"),
+    ]
+    assert findings[1].sentence.startswith("rejected: its `weight` is 0, and it would be learned")

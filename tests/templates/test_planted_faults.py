@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.templates.fault_case import Case
-from tests.templates.planted_faults import count, find_false_alarms, run_suite
+from tests.templates.plant_suite import count, find_false_alarms, run_suite
 from tests.templates.sound_rows import (
     ASK,
     NEVER_SOUND,

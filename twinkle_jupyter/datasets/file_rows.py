@@ -14,6 +14,8 @@ from pathlib import Path
 from twinkle_jupyter.errors import NOTHING_STARTED, InvalidDataError, MissingDependencyError
 
 _MAX_START = 30
+#: Characters of a cell of CSV, so that a quote that is never closed does not take all memory.
+_MAX_CELL = 1 << 26
 #: Rows of a Parquet file in memory at once.
 _PARQUET_ROWS = 512
 
@@ -26,6 +28,8 @@ class PlacedRow:
     place: str
     value: object = None
     fault: str = ""
+    #: Whether objects in it have null for fields that they have not got, as those of a table do.
+    is_filled: bool = False
 
 
 def read_file_rows(path: Path, name: str) -> Iterator[PlacedRow]:
@@ -58,7 +62,7 @@ def read_file_rows(path: Path, name: str) -> Iterator[PlacedRow]:
     if ending in (".csv", ".tsv"):
         yield from _read_csv(_read_lines(path, name), name, "\t" if ending == ".tsv" else ",")
     elif _is_one_value(first, ending):
-        yield from _read_json("".join(_read_lines(path, name)))
+        yield from _read_json("".join(_read_lines(path, name)), name)
     else:
         for number, line in enumerate(_read_lines(path, name), start=1):
             if line.strip():
@@ -100,12 +104,14 @@ def _is_one_value(first: str, ending: str) -> bool:
     return first.lstrip().startswith("[") or (ending == ".json" and not _is_json(first.strip()))
 
 
-def _read_json(text: str) -> Iterator[PlacedRow]:
+def _read_json(text: str, name: str) -> Iterator[PlacedRow]:
     try:
         value = json.loads(text)
     except ValueError as error:
         yield _json_fault(error, text.split("\n"))
         return
+    except RecursionError as error:
+        raise InvalidDataError(f"`{name}` is nested too deeply.", NOTHING_STARTED) from error
     rows = value if isinstance(value, list) else [value]
     for number, row in enumerate(rows, start=1):
         yield PlacedRow(f"row {number}", row)
@@ -114,7 +120,7 @@ def _read_json(text: str) -> Iterator[PlacedRow]:
 def _is_json(line: str) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
@@ -142,6 +148,8 @@ def _json_fault(error: ValueError, lines: list[str], number: int = 1) -> PlacedR
 
 
 def _read_csv(lines: Iterable[str], name: str, separator: str) -> Iterator[PlacedRow]:
+    # Of the process, and more than Python's own 128 KiB, which one long answer exceeds.
+    csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
     reader = csv.DictReader(lines, delimiter=separator, strict=True)
     number = 0
     try:
@@ -175,7 +183,7 @@ def _read_parquet(path: Path, name: str) -> Iterator[PlacedRow]:
             for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
                 for row in batch.to_pylist():
                     number += 1
-                    yield PlacedRow(f"row {number}", row)
+                    yield PlacedRow(f"row {number}", row, is_filled=True)
     except (ArrowException, OSError, ValueError) as error:
         raise InvalidDataError(f"`{name}` is not a Parquet file.", NOTHING_STARTED) from error
     if not number:

@@ -11,13 +11,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import NotRequired, TypedDict
 
-from twinkle_jupyter.datasets.layouts import is_preference, to_tools, to_turns
+from twinkle_jupyter.datasets.layouts import (
+    instruction_of,
+    is_nothing,
+    is_preference,
+    prompt_turns,
+    read_turns,
+    to_tools,
+    to_turns,
+    with_system,
+)
 from twinkle_jupyter.datasets.record_checks import describe, find_faults, raise_faults
 from twinkle_jupyter.datasets.turn_fields import Message, clean_message
 from twinkle_jupyter.errors import NOTHING_STARTED, InvalidDataError
 
 _ROLES = {"Human": "user", "Assistant": "assistant"}
 _SPEAKER = re.compile(r"(?:^|\n\n)(Human|Assistant):")
+#: What data sets call the prompt, besides `instruction` and `input`.
+PROMPT_NAMES = ("prompt", "question")
 #: The two answers, by the names of their fields.
 SIDES = ("chosen", "rejected")
 
@@ -38,7 +49,7 @@ def to_preference(row: Mapping[str, object]) -> dict[str, object]:
 
     What is no text and no list of messages stays what it is, so that the check can name it.
     """
-    prompt, chosen, rejected = (_read(row.get(name)) for name in ("prompt", *SIDES))
+    prompt, chosen, rejected = map(_read, (_prompt_of(row), *map(row.get, SIDES)))
     if isinstance(chosen, list) and isinstance(rejected, list) and not isinstance(prompt, list):
         shared = _count_shared(chosen, rejected)
         if shared:
@@ -46,7 +57,7 @@ def to_preference(row: Mapping[str, object]) -> dict[str, object]:
     elif isinstance(chosen, str) and isinstance(rejected, str) and not prompt:
         prompt, chosen, rejected = _split_texts(chosen, rejected)
     turns = {
-        "prompt": _as_turn("user", prompt),
+        "prompt": None if prompt is None else with_system(row, prompt_turns(row, prompt)),
         "chosen": _as_turn("assistant", chosen),
         "rejected": _as_turn("assistant", rejected),
     }
@@ -136,13 +147,20 @@ def _clean(record: Mapping[str, list[Mapping[str, object]]]) -> Preference:
     return cleaned
 
 
+def _prompt_of(row: Mapping[str, object]) -> object:
+    """Return what is asked, whatever data sets call it; None where only the answers say it."""
+    names = (name for name in PROMPT_NAMES if not is_nothing(row.get(name)))
+    name = next(names, None)
+    return instruction_of(row) if name is None else row[name]
+
+
 def _read(value: object) -> object:
     """Return text, or a list of messages; a column may hold these as JSON, a dialogue as text."""
     if isinstance(value, float):
         return None  # a table has NaN where a row has nothing
     if not isinstance(value, str):
         return to_turns(value)
-    if value.lstrip()[:2] in {"[{", "[ "} and isinstance(turns := to_turns(value), list):
+    if isinstance(turns := read_turns(value), list):
         return turns
     # As in `\n\nHuman: …\n\nAssistant: …` of HH-RLHF.
     before, *parts = _SPEAKER.split(value)

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from twinkle_jupyter.datasets.file_rows import PlacedRow, describe_file
 from twinkle_jupyter.datasets.layouts import is_preference
+from twinkle_jupyter.datasets.named_files import find_file
 from twinkle_jupyter.datasets.preferences import SIDES, check_preferences
 from twinkle_jupyter.datasets.record_checks import check_records
-from twinkle_jupyter.datasets.records import Purpose, convert_row, find_file, place_rows
+from twinkle_jupyter.datasets.records import Purpose, convert_row, place_rows
 
 if TYPE_CHECKING:
     from twinkle_jupyter.templates.checks.fault import Finding

@@ -6,7 +6,6 @@ check alone, for the service.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,15 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
+from twinkle_jupyter.datasets.field_faults import find_field_faults
 from twinkle_jupyter.datasets.file_rows import PlacedRow, read_file_rows
 from twinkle_jupyter.datasets.layouts import (
     Layout,
     describe_layouts,
     detect_layout,
+    is_only_preference,
     is_preference,
     to_messages,
     to_tools,
 )
+from twinkle_jupyter.datasets.named_files import find_file, shipped_names
 from twinkle_jupyter.datasets.preferences import (
     Preference,
     check_preferences,
@@ -36,6 +38,7 @@ from twinkle_jupyter.datasets.record_checks import (
     find_faults,
     raise_faults,
 )
+from twinkle_jupyter.datasets.table_cells import fills_objects, plain_row
 from twinkle_jupyter.errors import NOTHING_STARTED, InvalidDataError
 
 __all__ = [
@@ -53,7 +56,6 @@ Purpose = Literal["conversations", "preferences"]
 
 #: Rows of a DataFrame that are dicts at once.
 _FRAME_ROWS = 1000
-_BOX = Path(__file__).parent / "box"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,44 +108,14 @@ def place_rows(source: object, name: str = "") -> tuple[str, Iterator[PlacedRow]
     return shown, _rows_of_object(source, shown)
 
 
-def shipped_names() -> list[str]:
-    """Return the names of the data sets that come with the package."""
-    return sorted(path.stem for path in _BOX.glob("*.jsonl"))
-
-
 def fingerprint(records: Sequence[Mapping[str, object]]) -> str:
     """Return the SHA-256 of the records' canonical JSON, as 64 hexadecimal digits."""
     text = json.dumps(records, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def find_file(source: str | Path) -> Path:
-    """Return the file of this path or of the shipped data set; raises as `load_records`."""
-    path = Path(source).expanduser()
-    if path.is_file():
-        return path
-    if path.is_dir():
-        raise InvalidDataError(f"`{source}` is a folder, not a file.", NOTHING_STARTED)
-    if str(source) in shipped_names():
-        return _BOX / f"{source}.jsonl"
-    near = _find_nearest(path)
-    hint = f"Did you mean `{near}`? {NOTHING_STARTED}" if near else NOTHING_STARTED
-    raise InvalidDataError(f"`{source}` is not there.", hint)
-
-
-def _find_nearest(path: Path) -> str:
-    """Return what of the folder, or of the shipped data, is spelt nearly like `path`."""
-    try:
-        files = [item.name for item in path.parent.iterdir() if item.is_file()]
-    except OSError:
-        files = []
-    for candidates, wanted in ((files, path.name), (shipped_names(), path.stem)):
-        if near := difflib.get_close_matches(wanted, candidates, n=1, cutoff=0.6):
-            return near[0] if candidates is not files else str(path.parent / near[0])
-    return ""
-
-
 def _rows_of_object(source: object, name: str) -> Iterator[PlacedRow]:
+    is_filled = fills_objects(source)
     if callable(getattr(source, "to_dict", None)) and hasattr(source, "columns"):
         source = _frame_rows(source)
     if isinstance(source, Mapping):
@@ -159,7 +131,7 @@ def _rows_of_object(source: object, name: str) -> Iterator[PlacedRow]:
         )
     number = 0
     for number, row in enumerate(source, start=1):
-        yield PlacedRow(f"row {number}", row)
+        yield PlacedRow(f"row {number}", row, is_filled=is_filled)
     if not number:
         raise InvalidDataError(f"`{name}` is empty.", NOTHING_STARTED)
 
@@ -184,22 +156,42 @@ def convert_row(
         row: With its place.
         purpose: What it is to be; None for what its fields say.
     """
-    value = row.value
-    if row.fault:
-        return None, {}, [row.fault]
-    if not isinstance(value, Mapping):
-        return None, {}, [f"{row.place} is {describe(value)}, not an object"]
-    if purpose != "conversations" and is_preference(value):
-        preference = to_preference(value)
-        return "preference", preference, find_preference_faults(preference, row.place)
-    layout = detect_layout(value)
-    if layout is None or purpose == "preferences":
+    value, fault = _read_value(row)
+    if fault:
+        return None, {}, [fault]
+    layout = _find_layout(value, purpose)
+    if layout is None:
         return None, {}, [_say_no_layout(value, row.place, purpose)]
+    if faults := find_field_faults(value, layout, row.place):
+        return layout, {}, faults
+    if layout == "preference":
+        preference = to_preference(value)
+        return layout, preference, find_preference_faults(preference, row.place)
     record: dict[str, object] = {
         "messages": to_messages(value, layout),
         "tools": to_tools(value),
     }
     return layout, record, find_faults(record, row.place)
+
+
+def _read_value(row: PlacedRow) -> tuple[dict[str, object], str]:
+    """Return what the row says, or why it says nothing."""
+    if row.fault:
+        return {}, row.fault
+    if not isinstance(row.value, Mapping):
+        return {}, f"{row.place} is {describe(row.value)}, not an object"
+    try:
+        return plain_row(row.value, is_filled=row.is_filled), ""
+    except RecursionError:
+        return {}, f"{row.place} is nested too deeply"
+
+
+def _find_layout(row: Mapping[str, object], purpose: Purpose | None) -> Layout | None:
+    if purpose == "preferences":
+        return "preference" if is_preference(row) else None
+    if purpose is None and is_only_preference(row):
+        return "preference"
+    return detect_layout(row)
 
 
 def _convert(rows: Iterable[PlacedRow], name: str, purpose: Purpose) -> tuple[Layout, list[object]]:
@@ -225,7 +217,7 @@ def _check_purpose(row: Mapping[str, object], place: str, name: str, purpose: Pu
     Raises:
         InvalidDataError: They are; says which setting they want.
     """
-    if purpose == "conversations" and is_preference(row) and detect_layout(row) is None:
+    if purpose == "conversations" and is_only_preference(row):
         raise InvalidDataError(
             f"`{name}` has two answers a row to choose between, `chosen` and `rejected` ({place}).",
             f"Train on them with `--loss dpo`. {NOTHING_STARTED}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from twinkle_jupyter.datasets.layouts import is_preference
+from twinkle_jupyter.datasets.layouts import is_only_preference
 from twinkle_jupyter.datasets.preferences import Preference, check_preferences
 from twinkle_jupyter.datasets.record_checks import Record, check_records
 from twinkle_jupyter.datasets.records import (
@@ -44,9 +44,8 @@ def guess_loss(source: object, name: str = "") -> str:
     if isinstance(source, Iterator):
         return "cross_entropy"
     _, rows = place_rows(source, name)
-    first = next(rows, None)
-    is_pair = first is not None and isinstance(first.value, Mapping) and is_preference(first.value)
-    return "dpo" if is_pair else "cross_entropy"
+    row = getattr(next(rows, None), "value", None)
+    return "dpo" if isinstance(row, Mapping) and is_only_preference(row) else "cross_entropy"
 
 
 def purpose_of(loss: str) -> Purpose | None:

@@ -94,6 +94,6 @@ def _with_object(call: object) -> object:
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments)
-        except ValueError:
+        except (ValueError, RecursionError):
             return call
     return {**call, "function": {**function, "arguments": arguments}}

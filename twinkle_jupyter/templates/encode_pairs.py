@@ -15,13 +15,16 @@ from twinkle_jupyter.templates.answer_sides import CHOSEN, REJECTED, side_record
 from twinkle_jupyter.templates.chat_template import ChatTemplate
 from twinkle_jupyter.templates.checks.fault import Fault, Finding
 from twinkle_jupyter.templates.checks.row_faults import digest_row, find_duplicates
+from twinkle_jupyter.templates.checks.weight_faults import compare_weights
 from twinkle_jupyter.templates.encode_rows import Reasoning, RowEncoder
 from twinkle_jupyter.templates.encoded_conversation import EncodedConversation
+from twinkle_jupyter.templates.loss_mask import find_learned_turns
 from twinkle_jupyter.templates.message_form import Messages
 
 #: The chosen and the rejected answer, each with the prompt.
 Pair: TypeAlias = tuple[Example, Example]
 _EMPTY = Example((), (), ())
+_WEIGHTS_UNREAD = "where two answers are compared, weights are not read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,8 @@ class PairEncoder:
         self, record: Mapping[str, Messages]
     ) -> tuple[tuple[EncodedConversation | None, EncodedConversation | None], list[Finding]]:
         """Return the tokens of both sides, None where one cannot be written, and what is wrong."""
-        chosen, of_chosen = self.rows.encode(side_record(record, CHOSEN))
-        rejected, of_rejected = self.rows.encode(side_record(record, REJECTED))
+        chosen, of_chosen = self._encode_side(record, CHOSEN)
+        rejected, of_rejected = self._encode_side(record, REJECTED)
         findings = [
             _of_pair(finding, "" if finding in of_rejected else CHOSEN) for finding in of_chosen
         ]
@@ -65,6 +68,15 @@ class PairEncoder:
             sentence = "the chosen and the rejected answer are the same tokens"
             findings.append(Finding("equal_answers", sentence))
         return (chosen, rejected), findings
+
+    def _encode_side(
+        self, record: Mapping[str, Messages], side: str
+    ) -> tuple[EncodedConversation | None, list[Finding]]:
+        conversation = side_record(record, side)
+        encoded, findings = self.rows.encode(conversation)
+        turns = find_learned_turns(conversation["messages"], "custom")
+        written = [*record["prompt"], *record[side]]
+        return encoded, [*findings, *compare_weights(written, turns, _WEIGHTS_UNREAD)]
 
     def encode_all(self, records: Sequence[Mapping[str, Messages]]) -> EncodedPairs:
         """Return all rows, faults between them included."""

@@ -14,6 +14,7 @@ from twinkle_jupyter.templates.checks.kept_words import KeptWords
 from twinkle_jupyter.templates.checks.row_faults import digest_row, find_duplicates
 from twinkle_jupyter.templates.checks.text_faults import SpecialText
 from twinkle_jupyter.templates.checks.token_faults import find_token_faults
+from twinkle_jupyter.templates.checks.weight_faults import find_unused_weights
 from twinkle_jupyter.templates.encoded_conversation import EncodedConversation
 from twinkle_jupyter.templates.loss_mask import LossMask, PromptDiffersError, find_learned_turns
 from twinkle_jupyter.templates.message_form import Messages, Tools, strip_reasoning
@@ -62,6 +63,7 @@ class RowEncoder:
         messages, tools = self.prepare(record)
         turns = find_learned_turns(messages, self._loss_mask)
         findings = list(self._special.find(messages, turns))
+        findings += find_unused_weights(messages, self._loss_mask)
         try:
             encoded = self.template.encode_conversation(messages, self._loss_mask, tools)
         except InvalidDataError as error:

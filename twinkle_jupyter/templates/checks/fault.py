@@ -17,7 +17,7 @@ Severity = Literal["refuse", "warn"]
 FaultJson: TypeAlias = "dict[str, str | int | list[int] | None]"
 
 #: Every code with its severity. `special_in_text` is refused where an answer would end early,
-#: `answer_cut` where two answers are compared.
+#: `answer_cut` where two answers are compared, `weight_unused` where it is 0.
 FAULTS: Mapping[str, Severity] = {
     "template_refuses": "refuse",
     "roles_refused": "refuse",
@@ -30,9 +30,11 @@ FAULTS: Mapping[str, Severity] = {
     "empty_answer": "refuse",
     "system_dropped": "refuse",
     "message_dropped": "refuse",
+    "tools_dropped": "refuse",
     "reasoning_stripped": "refuse",
     "mask_on_prompt": "refuse",
     "answer_outside_mask": "refuse",
+    "weight_unused": "warn",
     "outside_vocabulary": "refuse",
     "unknown_token": "warn",
     "special_in_text": "warn",

@@ -1,4 +1,4 @@
-"""Faults of what a template does with messages: drops one, or marks as the answer what is not.
+"""Faults of what a template does with a row: drops a part, or marks as the answer what is not.
 
 The words of a row may well stand in the template too, so looking for them proves nothing. Instead a
 conversation of the same shape is written with words that stand nowhere else. What becomes of it
@@ -44,7 +44,7 @@ class KeptWords:
 
     def find(self, messages: Messages, tools: Tools = ()) -> tuple[Finding, ...]:
         """Return what is wrong with a conversation that the template does not refuse."""
-        shape = (bool(tools), *(_shape_of(message) for message in messages))
+        shape = (len(tools), *(_shape_of(message) for message in messages))
         if shape not in self._known:
             self._known[shape] = tuple(self._try(messages, tools))
         return self._known[shape]
@@ -52,12 +52,19 @@ class KeptWords:
     def _try(self, messages: Messages, tools: Tools) -> Iterator[Finding]:
         stand_ins = [_stand_in(message, i) for i, message in enumerate(messages)]
         words = [word for _, of_message in stand_ins for word in of_message]
+        functions = [_rename(tool, f"qzwf{i}e") for i, tool in enumerate(tools)]
         try:
             text, spans = self._template.find_spans(
-                [message for message, _ in stand_ins], self._loss_mask, tools
+                [message for message, _ in stand_ins], self._loss_mask, functions
             )
         except InvalidDataError:
             return  # of the words themselves the template has no such complaint
+        if any(f"qzwf{i}e" not in text for i in range(len(tools))):
+            yield Finding(
+                "tools_dropped",
+                "the model's template leaves out functions that may be called; take `tools` out of"
+                " the row, or take another base model",
+            )
         turns = find_learned_turns(messages, self._loss_mask)
         for word in words:
             role = str(messages[word.message]["role"])
@@ -97,6 +104,13 @@ def _stand_in(message: Mapping[str, object], i: int) -> tuple[dict[str, object],
             for k, call in enumerate(calls)
         ]
     return stand_in, words
+
+
+def _rename(tool: Mapping[str, object], name: str) -> dict[str, object]:
+    function = tool.get("function")
+    if isinstance(function, Mapping):
+        return {**tool, "function": {**function, "name": name}}
+    return {**tool, "name": name}
 
 
 def _is_inside(place: int, spans: list[Span]) -> bool:
