@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from rich.console import Console
 
 from twinkle_jupyter.cli.main import main
-from twinkle_jupyter.cli.run_picture import draw
+from twinkle_jupyter.cli.run_picture import draw, show_live
 from twinkle_jupyter.cli.terminal import TerminalFace
+from twinkle_jupyter.client.client import Client
+from twinkle_jupyter.client.event_stream import LinkState, RunEventRecord
 from twinkle_jupyter.notebook.session import Table
 from twinkle_jupyter.notebook.snapshot import RunPicture
+from twinkle_jupyter.store.interface import Row
 
 
 def _console() -> tuple[Console, io.StringIO]:
@@ -41,6 +46,24 @@ def test_a_run_s_bar_and_numbers_have_a_line_each() -> None:
     assert [line.split() for line in out.getvalue().splitlines()][2:] == [
         ["running", "step", "2", "of", "4", "loss", "2.000"]
     ]
+
+
+def test_a_service_that_is_away_is_told_below_the_run() -> None:
+    console, out = _console()
+
+    class Away:
+        def events(
+            self, run: str, *, on_link: Callable[[LinkState, str], None]
+        ) -> Iterator[RunEventRecord]:
+            started = {"kind": "state", "at": "", "state": "running", "step": 0, "reason": run}
+            yield RunEventRecord(1, cast("Row", started))
+            on_link("waiting", "The training service is not running.")
+
+    show_live(cast("Client", Away()), "run_a", console)
+
+    assert (
+        out.getvalue().splitlines()[-1] == "The training service is not running. Waiting for it …"
+    )
 
 
 def test_data_is_read_from_a_pipe(

@@ -96,7 +96,7 @@ def _train(client: Client, console: Console) -> None:
     loaded = load_records("self_cognition")
     config = RunConfig(adapter=_ADAPTER, steps=_STEPS)
     run = client.start_run(config, loaded.records)
-    show_live(client.events(run.run_id), console)
+    show_live(client, run.run_id, console)
     final = client.run(run.run_id)
     if final.state != "finished":
         raise RunFailedError(f"The run is {final.state}: {final.reason or 'nobody said why'}")

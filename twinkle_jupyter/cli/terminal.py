@@ -61,7 +61,7 @@ class TerminalFace(Face):
     @override
     def panel(self, run: RunHandle) -> None:
         try:
-            show_live(run.client.events(run.run_id), self._console)
+            show_live(run.client, run.run_id, self._console)
         except KeyboardInterrupt:
             self.note(f"Detached: the run goes on. `twinkle show {run.adapter}` shows it again.")
 
