@@ -249,7 +249,10 @@ def found_data(session: Session, word: str | None, verb: str) -> Iterator[tuple[
 
 
 def show_run(session: Session, client: Client, body: RunBody, *, wait: bool) -> RunHandle:
-    """Show the panel, and wait for the end if asked to; an interrupt ends the waiting only."""
+    """Show the panel, and wait for the end if asked to; an interrupt ends the waiting only.
+
+    A program gets the interrupt: it would go on as if the run were over.
+    """
     run = handle_of(session, client, body)
     if not wait:
         session.face.panel(run)
@@ -258,6 +261,8 @@ def show_run(session: Session, client: Client, body: RunBody, *, wait: bool) -> 
         session.face.panel(run)
         picture = follow_to_end(session.face, run)
     except KeyboardInterrupt:
+        if session.is_program:
+            raise
         session.face.note(
             f"Detached: the run of {run.adapter} goes on. `%twinkle show {run.adapter}` brings its "
             f"panel back, `%twinkle stop-run {run.adapter}` ends it."

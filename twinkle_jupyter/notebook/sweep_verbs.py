@@ -217,6 +217,8 @@ def _show(session: Session, handle: SweepHandle, *, wait: bool) -> SweepHandle:
                 else:
                     on_link("live", "")
     except KeyboardInterrupt:
+        if session.is_program:
+            raise
         session.face.note(
             f"Detached: sweep {handle.name} goes on. `%twinkle show {handle.name}` shows it again,"
             f" `%twinkle stop-sweep {handle.name}` ends it."
