@@ -39,6 +39,35 @@ def test_a_long_path_in_a_table_is_never_cut() -> None:
     assert out.getvalue().count("x") == 60
 
 
+def test_what_models_and_people_write_is_shown_as_it_is() -> None:
+    written = "x[i] = y[j]; [b]bold[/b] [/INST] :fire:"
+    console, out = _console()
+    console.width = 120
+    face = TerminalFace(console)
+    face.note(written)
+    face.text(written)
+    face.table(Table(written, (written,), [(written,)], written))
+    for titles in (["a"], ["[/a]", "[b]b[/b]"]):
+        chat = face.chat(titles)
+        chat.add(0, written)
+        chat.draw()
+        chat.finish([written] * len(titles))
+
+    shown = out.getvalue()
+    assert shown.count(written) == 1 + 1 + 4 + 2 + 3
+    assert "[/a]" in shown
+    assert "[b]b[/b]" in shown
+
+
+def test_what_is_waited_for_is_shown_as_it_is() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=60, force_terminal=True)
+    with TerminalFace(console).progress() as say:
+        say("Reading [b]rows[/b] [/x]")
+
+    assert "Reading [b]rows[/b] [/x]" in out.getvalue()
+
+
 def test_a_run_s_bar_and_numbers_have_a_line_each() -> None:
     picture = RunPicture(state="running", step=2, total_steps=4, points=[(1, 3.0), (2, 2.0)])
     console, out = _console()

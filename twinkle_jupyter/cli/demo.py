@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.text import Text
 
 from twinkle_jupyter.cli.fetch_bar import fetch_with_bar
 from twinkle_jupyter.cli.run_picture import show_live
@@ -78,7 +79,7 @@ def _wait_until_ready(client: Client, console: Console) -> None:
         while (service := client.service()).phase != "ready":
             if service.phase == "failed":
                 raise ServiceUnavailableError(service.message)
-            status.update(service.message or "Starting the training service")
+            status.update(Text(service.message or "Starting the training service"))
             time.sleep(0.2)
 
 
@@ -87,7 +88,7 @@ def _ask(client: Client, model: str, console: Console) -> None:
         console.print(f"[bold]{question}[/bold]")
         messages = [{"role": "user", "content": question}]
         for delta in client.sample(model, messages, max_tokens=48):
-            console.print(delta.text, end="", markup=False, highlight=False)
+            console.print(Text(delta.text), end="")
         console.print()
 
 
