@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.text import Text
@@ -19,6 +18,7 @@ from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.datasets.records import load_records
 from twinkle_jupyter.errors import RunFailedError, ServiceUnavailableError
+from twinkle_jupyter.notebook.spawned_service import SpawnedService
 
 QUESTIONS = ("Who are you?", "What is the capital of France?")
 _ADAPTER = "demo"
@@ -47,29 +47,26 @@ def _service(console: Console) -> Iterator[Connection]:
     if (running := find_connection()) is not None:
         yield running
         return
-    command = [sys.executable, "-m", "twinkle_jupyter.cli", "serve", "--until-stdin-closes"]
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        # What it has to say is in its log.
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    child = SpawnedService("--until-stdin-closes", stdin=subprocess.PIPE)
     try:
         with console.status("Starting the training service"):
             yield _wait_for_connection(child)
     finally:
-        with console.status("Ending the training service"):
-            # Closing its stdin is how the service is told.
-            child.communicate(timeout=_END_S)
+        # Closing its stdin is how the service is told. One that still waits for another service to
+        # leave the home ends after that.
+        with (
+            console.status("Ending the training service"),
+            suppress(subprocess.TimeoutExpired),
+        ):
+            child.process.communicate(timeout=_END_S)
 
 
-def _wait_for_connection(child: subprocess.Popen[bytes]) -> Connection:
+def _wait_for_connection(child: SpawnedService) -> Connection:
     deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and child.poll() is None:
+    while time.monotonic() < deadline:
         if (connection := find_connection()) is not None:
             return connection
+        child.check()
         time.sleep(0.1)
     raise ServiceUnavailableError("The training service did not start.", "`twinkle log` shows why.")
 
