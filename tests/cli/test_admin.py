@@ -47,6 +47,9 @@ def test_an_admin_looks_limits_rests_tells_and_reads_who_did_what(
     assert overview["maintenance"]["message"] == "New disks."
     assert "New work is taken in." in said("undrain")
     assert "Exam at ten." in said("broadcast|Exam at ten.|--for|2h|--warning")
+    assert "Not in [b]B12[/b] [/x]" in said("broadcast|Not in [b]B12[/b] [/x]|--for|2h")
+    assert main(["status"]) == 0
+    assert "Not in [b]B12[/b] [/x]" in capsys.readouterr().out
     assert said("broadcast") == ""
     audit = said("audit|--since|1h")
     for what in ("limits changed", "drain", "undrain", "broadcast ended", "run started"):

@@ -31,13 +31,13 @@ def test_a_key_is_made_listed_and_refused(
     monkeypatch.setenv("TWINKLE_HOME", str(tmp_path))
     assert main(["keys", "list"]) == 0
     assert "There are no keys." in capsys.readouterr().out
-    assert main(["keys", "create", "ada", "--label", "laptop"]) == 0
+    assert main(["keys", "create", "ada", "--label", "laptop [/x]"]) == 0
     key = capsys.readouterr().out.strip()
     assert key.startswith("tml-")
     assert _asker(key) == Asker("ada")
     assert main(["keys", "list", "--owner", "ada"]) == 0
     listed = capsys.readouterr().out
-    assert "laptop" in listed
+    assert "laptop [/x]" in listed
     assert key[4:] not in listed
     key_id = next(word for word in listed.split() if len(word) == 12 and word.isalnum())
     assert main(["keys", "revoke", "ffffffffffff"]) == 1

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from rich.console import Console
 
 from twinkle_jupyter.cli.main import main
-from twinkle_jupyter.cli.run_picture import draw
+from twinkle_jupyter.cli.run_picture import draw, show_live
 from twinkle_jupyter.cli.terminal import TerminalFace
+from twinkle_jupyter.client.client import Client
+from twinkle_jupyter.client.event_stream import LinkState, RunEventRecord
 from twinkle_jupyter.notebook.session import Table
 from twinkle_jupyter.notebook.snapshot import RunPicture
+from twinkle_jupyter.store.interface import Row
 
 
 def _console() -> tuple[Console, io.StringIO]:
@@ -34,6 +39,35 @@ def test_a_long_path_in_a_table_is_never_cut() -> None:
     assert out.getvalue().count("x") == 60
 
 
+def test_what_models_and_people_write_is_shown_as_it_is() -> None:
+    written = "x[i] = y[j]; [b]bold[/b] [/INST] :fire:"
+    console, out = _console()
+    console.width = 120
+    face = TerminalFace(console)
+    face.note(written)
+    face.text(written)
+    face.table(Table(written, (written,), [(written,)], written))
+    for titles in (["a"], ["[/a]", "[b]b[/b]"]):
+        chat = face.chat(titles)
+        chat.add(0, written)
+        chat.draw()
+        chat.finish([written] * len(titles))
+
+    shown = out.getvalue()
+    assert shown.count(written) == 1 + 1 + 4 + 2 + 3
+    assert "[/a]" in shown
+    assert "[b]b[/b]" in shown
+
+
+def test_what_is_waited_for_is_shown_as_it_is() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=60, force_terminal=True)
+    with TerminalFace(console).progress() as say:
+        say("Reading [b]rows[/b] [/x]")
+
+    assert "Reading [b]rows[/b] [/x]" in out.getvalue()
+
+
 def test_a_run_s_bar_and_numbers_have_a_line_each() -> None:
     picture = RunPicture(state="running", step=2, total_steps=4, points=[(1, 3.0), (2, 2.0)])
     console, out = _console()
@@ -41,6 +75,24 @@ def test_a_run_s_bar_and_numbers_have_a_line_each() -> None:
     assert [line.split() for line in out.getvalue().splitlines()][2:] == [
         ["running", "step", "2", "of", "4", "loss", "2.000"]
     ]
+
+
+def test_a_service_that_is_away_is_told_below_the_run() -> None:
+    console, out = _console()
+
+    class Away:
+        def events(
+            self, run: str, *, on_link: Callable[[LinkState, str], None]
+        ) -> Iterator[RunEventRecord]:
+            started = {"kind": "state", "at": "", "state": "running", "step": 0, "reason": run}
+            yield RunEventRecord(1, cast("Row", started))
+            on_link("waiting", "The training service is not running.")
+
+    show_live(cast("Client", Away()), "run_a", console)
+
+    assert (
+        out.getvalue().splitlines()[-1] == "The training service is not running. Waiting for it …"
+    )
 
 
 def test_data_is_read_from_a_pipe(

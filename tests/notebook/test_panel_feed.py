@@ -99,6 +99,23 @@ def test_what_is_no_command_is_refused(command: str, body: object) -> None:
     assert told.calls == []
 
 
+def test_a_command_that_nobody_expected_to_fail_has_an_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sent: queue.Queue[Mapping[str, object]] = queue.Queue()
+    told = cast("Client", Told())
+    feed = PanelFeed(RunHandle(told, "run_a", "pirate", cast("Face", None)), sent.put)
+
+    with caplog.at_level("INFO"):
+        feed.take({"type": "command", "command": "set", "body": {"changes": {"steps": 1j}}})
+        said = sent.get(timeout=5)
+
+    assert (said["type"], said["command"]) == ("command-result", "set")
+    error = cast("Mapping[str, str]", said["error"])
+    assert error["message"] == "The kernel could not answer: TypeError."
+    assert "set was not done" in caplog.text
+
+
 def test_views_of_several_pages_are_fed_from_the_position_of_the_one_furthest_behind(
     live: LiveService,
 ) -> None:

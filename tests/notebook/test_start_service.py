@@ -99,6 +99,35 @@ def test_a_start_that_failed_is_told_in_the_words_of_the_log(routes: Routes) -> 
         start_service(lambda _: None)
 
 
+def test_a_start_that_failed_here_is_told_in_the_words_of_the_log(
+    private_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    config = private_home / "twinkle.yaml"
+    config.write_text("dtpye: float32\n", encoding="utf-8")
+    monkeypatch.setenv("TWINKLE_CONFIG", str(config))
+    log = private_home / "twinkle" / "service.log"
+    log.parent.mkdir()
+    log.write_text("Something of an earlier start.\n", encoding="utf-8")
+
+    with pytest.raises(ServiceUnavailableError, match=r"with code 2: .*`dtpye`.*\. `%twinkle log`"):
+        start_service(lambda _: None)
+
+    said = log.read_text(encoding="utf-8")
+    assert said.startswith("Something of an earlier start.\n")
+    assert said.endswith("[invalid_config]\n")
+
+
+def test_a_home_that_cannot_be_written_is_one_sentence(
+    private_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    (private_home / "twinkle").write_text("", encoding="utf-8")
+
+    with pytest.raises(ServiceUnavailableError, match=r"cannot write its log .*: File exists"):
+        start_service(lambda _: None)
+
+
 def test_a_named_service_is_never_replaced_by_one_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWINKLE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("TWINKLE_API_KEY", "tml-x")

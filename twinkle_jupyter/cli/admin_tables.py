@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 @singledispatch
 def show(body: object) -> None:
     """Print it."""
-    Console().print(body)
+    _console().print(body)
 
 
 @show.register
 def _(body: OverviewBody) -> None:
-    console = Console()
+    console = _console()
     _show_notices(console, body.maintenance, body.broadcast)
     users = Table("user", "adapters", "slots", "runs", "queued", "tokens/min", "disk", "last seen")
     for one in body.users:
@@ -77,18 +77,18 @@ def _(body: LimitListBody) -> None:
         add(f"user {name}", "configuration", values)
     for one in body.changed:
         add(_whose(one), "admin", one.changed)
-    Console().print(table)
+    _console().print(table)
 
 
 @show.register
 def _(body: ChangedLimitsBody) -> None:
     said = ", ".join(f"{name.replace('_', ' ')} {_limit(n)}" for name, n in body.changed.items())
-    Console().print(f"{_whose(body).capitalize()}: {said or 'as configured'}.")
+    _console().print(f"{_whose(body).capitalize()}: {said or 'as configured'}.")
 
 
 @show.register
 def _(body: DrainStateBody) -> None:
-    console = Console()
+    console = _console()
     if body.maintenance is None:
         console.print("New work is taken in.")
         return
@@ -100,7 +100,7 @@ def _(body: DrainStateBody) -> None:
 
 @show.register
 def _(body: BroadcastBody) -> None:
-    Console().print(f"Told until {_moment(body.expires_at)}: {body.message}")
+    _console().print(f"Told until {_moment(body.expires_at)}: {body.message}")
 
 
 @show.register
@@ -108,7 +108,12 @@ def _(body: AuditBody) -> None:
     table = Table("at", "who", "what", "to", "more")
     for act in body.acts:
         table.add_row(_moment(act.at), act.who, act.what.replace("_", " "), act.to, act.detail)
-    Console().print(table if body.acts else "Nobody has done anything that is kept.")
+    _console().print(table if body.acts else "Nobody has done anything that is kept.")
+
+
+def _console() -> Console:
+    """Return one that shows names and messages as they are: rich reads brackets as styles."""
+    return Console(markup=False, emoji=False)
 
 
 def _show_notices(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
+from rich.text import Text
 
 from twinkle_jupyter.cli.fetch_bar import fetch_with_bar
 from twinkle_jupyter.cli.run_picture import show_live
@@ -18,6 +18,7 @@ from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
 from twinkle_jupyter.config.run_config import RunConfig
 from twinkle_jupyter.datasets.records import load_records
 from twinkle_jupyter.errors import RunFailedError, ServiceUnavailableError
+from twinkle_jupyter.notebook.spawned_service import SpawnedService
 
 QUESTIONS = ("Who are you?", "What is the capital of France?")
 _ADAPTER = "demo"
@@ -46,29 +47,26 @@ def _service(console: Console) -> Iterator[Connection]:
     if (running := find_connection()) is not None:
         yield running
         return
-    command = [sys.executable, "-m", "twinkle_jupyter.cli", "serve", "--until-stdin-closes"]
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        # What it has to say is in its log.
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    child = SpawnedService("--until-stdin-closes", stdin=subprocess.PIPE)
     try:
         with console.status("Starting the training service"):
             yield _wait_for_connection(child)
     finally:
-        with console.status("Ending the training service"):
-            # Closing its stdin is how the service is told.
-            child.communicate(timeout=_END_S)
+        # Closing its stdin is how the service is told. One that still waits for another service to
+        # leave the home ends after that.
+        with (
+            console.status("Ending the training service"),
+            suppress(subprocess.TimeoutExpired),
+        ):
+            child.process.communicate(timeout=_END_S)
 
 
-def _wait_for_connection(child: subprocess.Popen[bytes]) -> Connection:
+def _wait_for_connection(child: SpawnedService) -> Connection:
     deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and child.poll() is None:
+    while time.monotonic() < deadline:
         if (connection := find_connection()) is not None:
             return connection
+        child.check()
         time.sleep(0.1)
     raise ServiceUnavailableError("The training service did not start.", "`twinkle log` shows why.")
 
@@ -78,7 +76,7 @@ def _wait_until_ready(client: Client, console: Console) -> None:
         while (service := client.service()).phase != "ready":
             if service.phase == "failed":
                 raise ServiceUnavailableError(service.message)
-            status.update(service.message or "Starting the training service")
+            status.update(Text(service.message or "Starting the training service"))
             time.sleep(0.2)
 
 
@@ -87,7 +85,7 @@ def _ask(client: Client, model: str, console: Console) -> None:
         console.print(f"[bold]{question}[/bold]")
         messages = [{"role": "user", "content": question}]
         for delta in client.sample(model, messages, max_tokens=48):
-            console.print(delta.text, end="", markup=False, highlight=False)
+            console.print(Text(delta.text), end="")
         console.print()
 
 
@@ -96,7 +94,7 @@ def _train(client: Client, console: Console) -> None:
     loaded = load_records("self_cognition")
     config = RunConfig(adapter=_ADAPTER, steps=_STEPS)
     run = client.start_run(config, loaded.records)
-    show_live(client.events(run.run_id), console)
+    show_live(client, run.run_id, console)
     final = client.run(run.run_id)
     if final.state != "finished":
         raise RunFailedError(f"The run is {final.state}: {final.reason or 'nobody said why'}")

@@ -13,7 +13,7 @@ from twinkle_jupyter.launch.model_fetch import FetchProgress, ensure_base_model
 def fetch_with_bar(base_model: str, console: Console) -> Path:
     """Return the model's folder; show what is done when it takes longer than a moment."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),

@@ -79,7 +79,7 @@ def _print(known: list[KnownKey]) -> None:
         table.add_row(
             key.key_id, key.owner, key.label, admin, ", ".join(key.groups), key.created_at
         )
-    Console().print(table if known else "There are no keys.")
+    Console(markup=False, emoji=False).print(table if known else "There are no keys.")
 
 
 def _check_name(what: str, name: str) -> None:

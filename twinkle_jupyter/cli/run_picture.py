@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -10,25 +10,32 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from twinkle_jupyter.client.event_stream import RunEventRecord
 from twinkle_jupyter.notebook.figures import format_memory, phase_line
 from twinkle_jupyter.notebook.snapshot import RunPicture
+
+if TYPE_CHECKING:
+    from twinkle_jupyter.client.event_stream import LinkState
+    from twinkle_jupyter.client.sweep_commands import SweepCommands
 
 _BARS = "▁▂▃▄▅▆▇█"
 _MOST_BARS = 60
 
 
-def show_live(events: Iterable[RunEventRecord], console: Console) -> None:
-    """Draw until the events end."""
+def show_live(client: SweepCommands, run_id: str, console: Console) -> None:
+    """Draw a run until its end, over restarts of the service."""
     picture = RunPicture()
     with Live(draw(picture), console=console, refresh_per_second=8) as live:
-        for event in events:
+
+        def on_link(link: LinkState, message: str) -> None:
+            live.update(draw(picture, f"{message} Waiting for it …" if link == "waiting" else ""))
+
+        for event in client.events(run_id, on_link=on_link):
             picture.add(event.id, event.entry)
             live.update(draw(picture))
 
 
-def draw(picture: RunPicture) -> RenderableType:
-    """Return the run as lines of text."""
+def draw(picture: RunPicture, waits_for: str = "") -> RenderableType:
+    """Return the run as lines of text; the last one says what is waited for."""
     parts: list[RenderableType] = []
     if picture.points:
         losses = [loss for _, loss in picture.points]
@@ -50,6 +57,8 @@ def draw(picture: RunPicture) -> RenderableType:
         Text.assemble((f"{probe['prompt']} ", "bold"), probe["answer"])
         for probe in picture.probes.values()
     ]
+    if waits_for:
+        parts.append(Text(waits_for, style="dim"))
     return Group(*parts)
 
 

@@ -1,4 +1,7 @@
-"""The terminal as a face of the verbs, drawn by rich."""
+"""The terminal as a face of the verbs, drawn by rich.
+
+Everything is drawn as `Text`: in a plain string rich reads brackets as styles and colons as emoji.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table as RichTable
+from rich.text import Text
 from typing_extensions import override
 
 from twinkle_jupyter.cli.run_picture import show_live
@@ -30,24 +34,25 @@ class TerminalFace(Face):
 
     @override
     def note(self, text: str) -> None:
-        self._console.print(as_typed(text), markup=False, highlight=False, soft_wrap=True)
+        self._console.print(Text(as_typed(text)), soft_wrap=True)
 
     @override
     def text(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(Text(text), soft_wrap=True)
 
     @override
     def table(self, table: Table) -> None:
-        drawn = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False)
+        title = Text(table.title, "table.title")
+        drawn = RichTable(title=title, title_justify="left", box=None, pad_edge=False)
         for heading in table.headings or ("", ""):
             # A cut path or id cannot be copied.
-            drawn.add_column(heading, header_style="bold", overflow="fold")
+            drawn.add_column(Text(heading), header_style="bold", overflow="fold")
         drawn.show_header = bool(table.headings)
         for row in table.rows:
-            drawn.add_row(*row)
+            drawn.add_row(*map(Text, row))
         self._console.print(drawn)
         if table.note:
-            self._console.print(as_typed(table.note), style="dim", markup=False)
+            self._console.print(Text(as_typed(table.note)), style="dim")
 
     @override
     def progress(self) -> AbstractContextManager[Callable[[str], None]]:
@@ -56,12 +61,12 @@ class TerminalFace(Face):
     @contextmanager
     def _progress(self) -> Iterator[Callable[[str], None]]:
         with self._console.status("") as status:
-            yield status.update
+            yield lambda text: status.update(Text(text))
 
     @override
     def panel(self, run: RunHandle) -> None:
         try:
-            show_live(run.client.events(run.run_id), self._console)
+            show_live(run.client, run.run_id, self._console)
         except KeyboardInterrupt:
             self.note(f"Detached: the run goes on. `twinkle show {run.adapter}` shows it again.")
 
@@ -104,14 +109,14 @@ class TerminalChat(ChatView):
     def add(self, column: int, text: str) -> None:
         self._texts[column] += text
         if self._live is None:
-            self._console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+            self._console.print(Text(text), end="", soft_wrap=True)
 
     @override
     def draw(self) -> None:
         if self._live is not None:
             width = max(20, self._console.width // len(self._titles) - 2)
             panels = [
-                Panel(text, title=title, width=width)
+                Panel(Text(text), title=Text(title), width=width)
                 for title, text in zip(self._titles, self._texts, strict=True)
             ]
             self._live.update(Columns(panels), refresh=True)
@@ -123,4 +128,4 @@ class TerminalChat(ChatView):
             self._live.stop()
         self._console.print()
         for note in filter(None, notes):
-            self._console.print(note, style="dim", markup=False)
+            self._console.print(Text(note), style="dim")

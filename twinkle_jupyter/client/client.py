@@ -16,12 +16,9 @@ from pydantic import BaseModel
 from twinkle_jupyter.client.answers import AnswerPart, read_answer
 from twinkle_jupyter.client.commands import checked_name
 from twinkle_jupyter.client.discovery import Connection, find_connection
-from twinkle_jupyter.client.errors_from_wire import (
-    no_service,
-    raise_for_answer,
-    unreachable,
-)
+from twinkle_jupyter.client.errors_from_wire import no_service
 from twinkle_jupyter.client.event_stream import EventStream, LinkState
+from twinkle_jupyter.client.sender import Sender
 from twinkle_jupyter.client.sweep_commands import SweepCommands
 from twinkle_jupyter.config.run_record import RunRecord
 from twinkle_jupyter.errors import TwinkleError
@@ -85,8 +82,7 @@ class Client(SweepCommands):
     """
 
     def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self._http = _open(connection)
+        self._sender = Sender(connection)
         self._announced: list[object] | None = None
 
     def __enter__(self) -> Self:
@@ -100,9 +96,14 @@ class Client(SweepCommands):
     ) -> None:
         self.close()
 
+    @property
+    def connection(self) -> Connection:
+        """Where the service is, or was when it last answered."""
+        return self._sender.connection
+
     def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+        """Close the connections; the next call opens new ones, to where the service is then."""
+        self._sender.close()
 
     def resolve_template_model_id(self, model_name: str, model_id: str | None = None) -> str:
         """Return the model whose chat template goes with a base model; `model_id` says it itself.
@@ -226,16 +227,9 @@ class Client(SweepCommands):
             InvalidDataError: The conversation does not fit the model's template.
         """
         body = {"model": model, "messages": [dict(m) for m in messages], **settings}
-        url = f"{self.connection.url}/api/v1/samples"
-        timeout = httpx.Timeout(SAMPLE_S, connect=ANSWER_S)
-        try:
-            with self._http.stream("POST", url, json=body, timeout=timeout) as answer:
-                if answer.status_code >= 400:
-                    answer.read()
-                    raise_for_answer(answer, self.connection)
-                yield from read_answer(answer)
-        except httpx.TransportError as error:
-            raise unreachable(error, self.connection, SAMPLE_S) from error
+        content = json.dumps(body).encode()
+        with self._sender.answer("POST", "/samples", content, timeout_s=SAMPLE_S) as answer:
+            yield from read_answer(answer)
 
     def events(
         self,
@@ -254,7 +248,7 @@ class Client(SweepCommands):
             on_link: Told "live" and "waiting" with a sentence, each time that it changes.
         """
         run_id = run if run.startswith("run_") else self.run(run).run_id
-        return EventStream(self._find, run_id, after=after, follow=follow, on_link=on_link)
+        return EventStream(self._sender.find, run_id, after=after, follow=follow, on_link=on_link)
 
     def _send(
         self,
@@ -265,36 +259,6 @@ class Client(SweepCommands):
         timeout_s: float | None = None,
     ) -> httpx.Response:
         limit_s = timeout_s if timeout_s is not None else ANSWER_S
-        try:
-            answer = self._request(method, path, content, limit_s)
-        except httpx.ConnectError as error:
-            # Nothing was sent. The service may have come back elsewhere.
-            moved = self._find()
-            if moved is None or moved == self.connection:
-                raise unreachable(error, self.connection, ANSWER_S) from error
-            self.close()
-            self.connection, self._http = moved, _open(moved)
-            return self._send(method, path, content=content, timeout_s=timeout_s)
-        except httpx.TransportError as error:
-            raise unreachable(error, self.connection, limit_s) from error
-        raise_for_answer(answer, self.connection)
-        return answer
-
-    def _request(
-        self, method: str, path: str, content: bytes | None, timeout_s: float
-    ) -> httpx.Response:
-        return self._http.request(
-            method,
-            f"{self.connection.url}/api/v1{path}",
-            content=content,
-            timeout=httpx.Timeout(timeout_s, connect=ANSWER_S),
-        )
-
-    def _find(self) -> Connection | None:
-        """Look again where the service is, unless a person said it by address."""
-        return find_connection() if self.connection.pid else self.connection
-
-
-def _open(connection: Connection) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {connection.api_key}", "Content-Type": "application/json"}
-    return httpx.Client(headers=headers, trust_env=not connection.is_local)
+        with self._sender.answer(method, path, content, timeout_s=limit_s) as answer:
+            answer.read()
+            return answer

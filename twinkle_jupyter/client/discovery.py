@@ -109,11 +109,18 @@ def write_connection(connection: Connection) -> Path:
 
 def remove_connection(pid: int) -> None:
     """Remove the connection file if it is that of process `pid`; another service's stays."""
-    path = connection_path()
-    with contextlib.suppress(OSError, ValueError):
-        written = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(written, dict) and written.get("pid") == pid:
-            path.unlink(missing_ok=True)
+    if is_announced(pid):
+        with contextlib.suppress(OSError):
+            connection_path().unlink(missing_ok=True)
+
+
+def is_announced(pid: int) -> bool:
+    """Tell whether the connection file is that of process `pid`."""
+    try:
+        written = json.loads(connection_path().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(written, dict) and written.get("pid") == pid
 
 
 def is_running(pid: int) -> bool:

@@ -11,11 +11,16 @@ import time
 from pathlib import Path
 from typing import Self
 
+from twinkle_jupyter.client.discovery import is_announced
 from twinkle_jupyter.config.service_config import ServiceConfig
 from twinkle_jupyter.errors import ConflictError
 from twinkle_jupyter.launch.lease import Lease, holder_pid, is_held
 
+#: What the one that has the home gets to leave it: a cluster process that looks whether we live
+#: holds the lock for an instant.
 _TAKE_S = 3.0
+#: The same while it is not announced: it is being ended, or started, which another one may be.
+_SETTLE_S = 30.0
 _LOOK_EVERY_S = 0.3
 _MAX_REPLICAS = 64
 
@@ -38,18 +43,18 @@ class ServicePlace:
 
     @classmethod
     def take_first(cls, config: ServiceConfig) -> Self:
-        """Be the first service of this home.
+        """Be the first service of this home; waits for one that is being ended.
 
         Raises:
             ConflictError: There is another one.
         """
-        deadline = time.monotonic() + _TAKE_S
+        began = time.monotonic()
         while True:
             if (lease := Lease.take(config.lock_path)) is not None:
                 return cls(config, lease, None)
-            # A cluster process that looks whether we live holds the lock for an instant.
-            if time.monotonic() > deadline:
-                pid = holder_pid(config.lock_path)
+            pid = holder_pid(config.lock_path)
+            limit_s = _TAKE_S if pid is not None and is_announced(pid) else _SETTLE_S
+            if pid is not None and time.monotonic() - began > limit_s:
                 raise ConflictError(
                     f"A training service is running already (process {pid}).",
                     "`twinkle stop` ends it; `twinkle serve --replica` starts another beside it.",

@@ -97,6 +97,8 @@ def stream_answers(
         if any(answer.error is None for answer in answers):
             _draw(session, answers)
     except KeyboardInterrupt:
+        if session.is_program:
+            raise
         session.face.note("Interrupted before there was an answer.")
     finally:
         cancelled.set()
@@ -121,7 +123,10 @@ def _await_first(session: Session, answers: Sequence[StreamedAnswer]) -> None:
 
 
 def _draw(session: Session, answers: Sequence[StreamedAnswer]) -> None:
-    """Draw the answers as they grow; an interrupt ends them and leaves what came."""
+    """Draw the answers as they grow; an interrupt ends them and leaves what came.
+
+    A program gets the interrupt: it would take what came for the whole answer.
+    """
     view = session.face.chat([answer.title for answer in answers])
     try:
         while True:
@@ -135,7 +140,8 @@ def _draw(session: Session, answers: Sequence[StreamedAnswer]) -> None:
             view.draw()
             time.sleep(DRAW_S)
     except KeyboardInterrupt:
-        return
+        if session.is_program:
+            raise
     finally:
         view.finish([answer.note for answer in answers])
 

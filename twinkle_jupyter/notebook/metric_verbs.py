@@ -118,6 +118,8 @@ def _send(session: Session, client: Client, arguments: Namespace) -> None:
     except KeyboardInterrupt:
         for thread in threads:
             thread.stop()
+        if session.is_program:
+            raise
     for thread in threads:
         if thread.failure is not None:
             raise thread.failure

@@ -12,7 +12,6 @@ from twinkle_jupyter.notebook.ask_feed import Answer, Message
 
 if TYPE_CHECKING:
     from twinkle_jupyter.client.client import Client
-    from twinkle_jupyter.client.discovery import Connection
 
 PREFERENCES_FILE = "preferences.jsonl"
 _SETTINGS = ("max_tokens", "temperature", "top_p", "seed")
@@ -52,7 +51,7 @@ def panel_answers(client: Client) -> dict[str, Answer]:
         "list-adapters": list_adapters,
         "samples": samples,
         "keep": keep,
-        **export_answers(client.connection),
+        **export_answers(client),
         **sweep_answers(client),
     }
 
@@ -81,21 +80,21 @@ def sweep_answers(client: Client) -> dict[str, Answer]:
     return {"sweep": sweep, "sweep-command": command, "run-command": steer}
 
 
-def export_answers(connection: Connection) -> dict[str, Answer]:
+def export_answers(client: Client) -> dict[str, Answer]:
     """Return what answers each question of an export: begin, how far, end."""
     from twinkle_jupyter.client import exports
 
     def begin(body: Message) -> Message:
         wanted = exports.StartExportBody.model_validate(body["wanted"])
-        started = exports.start_export(connection, str(body["name"]), wanted)
+        started = exports.start_export(client.connection, str(body["name"]), wanted)
         return started.model_dump(mode="json")
 
     def state(body: Message) -> Message:
-        found = exports.get_export(connection, str(body["export_id"]))
+        found = exports.get_export(client.connection, str(body["export_id"]))
         return found.model_dump(mode="json")
 
     def cancel(body: Message) -> Message:
-        found = exports.cancel_export(connection, str(body["export_id"]))
+        found = exports.cancel_export(client.connection, str(body["export_id"]))
         return found.model_dump(mode="json")
 
     return {"export": begin, "export-state": state, "export-cancel": cancel}

@@ -6,6 +6,7 @@ kernel's end. The threads never print.
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from twinkle_jupyter.client.commands import RunCommands
     from twinkle_jupyter.client.event_stream import EventStream
     from twinkle_jupyter.notebook.run_handle import RunHandle
+
+_LOGGER = logging.getLogger(__name__)
 
 Frame = Mapping[str, object]
 
@@ -77,6 +80,10 @@ class PanelFeed:
             obey(self.run.client, self.run.run_id, command, body)
         except TwinkleError as caught:
             error = caught.as_fields()
+        except Exception as caught:
+            # Below the level that Python prints where nobody has configured logging.
+            _LOGGER.info("%s was not done", command, exc_info=True)
+            error = _unexpected(caught).as_fields()
         self._send({"type": "command-result", "command": command, "error": error})
 
 
@@ -107,6 +114,11 @@ def obey(client: RunCommands, run_id: str, command: str, body: object) -> None:
         raise InvalidDataError(f"The panel cannot ask for {command!r} like this.")
 
 
+def _unexpected(error: Exception) -> TwinkleError:
+    kind = type(error).__name__
+    return TwinkleError(f"The kernel could not answer: {kind}.", "Run the cell again.")
+
+
 class _Subscription:
     """One reader of the run's events and one sender of batches.
 
@@ -135,6 +147,9 @@ class _Subscription:
             self._put({"type": "end"})
         except TwinkleError as error:
             self._put({"type": "error", "error": error.as_fields()})
+        except Exception as error:
+            _LOGGER.info("the events of a panel were not read", exc_info=True)
+            self._put({"type": "error", "error": _unexpected(error).as_fields()})
         finally:
             self._put(None)
 

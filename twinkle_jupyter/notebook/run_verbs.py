@@ -16,9 +16,9 @@ from twinkle_jupyter.notebook.base_model_choice import settle_base_model
 from twinkle_jupyter.notebook.cell_value import Listing, list_out
 from twinkle_jupyter.notebook.record_verbs import load_record
 from twinkle_jupyter.notebook.run_handle import RunHandle
+from twinkle_jupyter.notebook.run_waiting import follow_to_end
 from twinkle_jupyter.notebook.service_verbs import describe_run
 from twinkle_jupyter.notebook.session import Session, Table
-from twinkle_jupyter.notebook.snapshot import RunPicture
 from twinkle_jupyter.store.records import TERMINAL_STATES
 
 if TYPE_CHECKING:
@@ -245,15 +245,20 @@ def found_data(session: Session, word: str | None, verb: str) -> Iterator[tuple[
 
 
 def show_run(session: Session, client: Client, body: RunBody, *, wait: bool) -> RunHandle:
-    """Show the panel, and wait for the end if asked to; an interrupt ends the waiting only."""
+    """Show the panel, and wait for the end if asked to; an interrupt ends the waiting only.
+
+    A program gets the interrupt: it would go on as if the run were over.
+    """
     run = handle_of(session, client, body)
     if not wait:
         session.face.panel(run)
         return run
     try:
         session.face.panel(run)
-        picture = _wait(session, run)
+        picture = follow_to_end(session.face, run)
     except KeyboardInterrupt:
+        if session.is_program:
+            raise
         session.face.note(
             f"Detached: the run of {run.adapter} goes on. `%twinkle show {run.adapter}` brings its "
             f"panel back, `%twinkle stop-run {run.adapter}` ends it."
@@ -265,16 +270,6 @@ def show_run(session: Session, client: Client, body: RunBody, *, wait: bool) -> 
             f"`%twinkle show {run.adapter}` shows how far it got.",
         )
     return run
-
-
-def _wait(session: Session, run: RunHandle) -> RunPicture:
-    """Follow a run to its end, over restarts of the service."""
-    picture = RunPicture()
-    with session.face.follow(run) as tell, run.client.events(run.run_id) as events:
-        for event in events:
-            picture.add(event.id, event.entry)
-            tell(picture.snapshot())
-    return picture
 
 
 def active_name(client: Client, name: str | None) -> str:

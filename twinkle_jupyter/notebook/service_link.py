@@ -21,7 +21,6 @@ class ServiceLink:
     """Gives the client of the running service, or starts one."""
 
     def __init__(self) -> None:
-        self._connection: Connection | None = None
         self._client: Client | None = None
 
     def find(self) -> Client | None:
@@ -79,14 +78,15 @@ class ServiceLink:
         """Close the client's connections."""
         if self._client is not None:
             self._client.close()
-        self._client = self._connection = None
+        self._client = None
 
     def _client_of(self, connection: Connection) -> Client:
         from twinkle_jupyter.client.client import Client
 
-        if self._client is None or connection != self._connection:
+        if self._client is None or connection != self._client.connection:
+            # What cells hold goes on with the old one, which opens its connections again.
             self.close()
-            self._client, self._connection = Client(connection), connection
+            self._client = Client(connection)
         return self._client
 
 

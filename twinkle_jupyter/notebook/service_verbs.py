@@ -44,6 +44,8 @@ def start(session: Session, _: Namespace) -> None:
     try:
         client = session.service.ready(session.face)
     except KeyboardInterrupt:
+        if session.is_program:
+            raise
         session.face.note("Detached: the service goes on starting.")
         return
     session.face.table(_card(client))

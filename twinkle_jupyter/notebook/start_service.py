@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import cast
 
 from twinkle_jupyter.client.discovery import Connection, find_connection
 from twinkle_jupyter.errors import ServiceUnavailableError
+from twinkle_jupyter.notebook.spawned_service import SpawnedService
 
 #: What a service gets until it answers, in seconds.
 START_S = 90.0
@@ -106,7 +106,10 @@ def start_service(say: Callable[[str], None]) -> Connection:
     server = parent_server()
     asked = server.ask("POST", "service/start") if server is not None else None
     if server is None or asked is None:
-        return _wait(_Spawned().check)
+        # It outlives this kernel.
+        spawned = SpawnedService()
+        _SPAWNED.append(spawned.process)
+        return _wait(spawned.check)
     asking = server
 
     def check() -> None:
@@ -121,26 +124,6 @@ def reap() -> None:
     """Take note of services of this process that have ended; until then they look alive."""
     for process in _SPAWNED:
         process.poll()
-
-
-class _Spawned:
-    """A service that outlives this kernel: its own session, nothing of ours held open."""
-
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "twinkle_jupyter.cli", "serve"]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        _SPAWNED.append(self._process)
-
-    def check(self) -> None:
-        code = self._process.poll()
-        if code:
-            raise ServiceUnavailableError(f"The training service ended with code {code}.", _WHY)
 
 
 def _wait(check: Callable[[], None]) -> Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
@@ -88,14 +89,10 @@ def add_checkpoint_arguments(parser: ArgumentParser) -> None:
 
 def checkpoint(session: Session, arguments: Namespace) -> Checkpoint:
     """Save what a run has now, and keep it."""
+    ttl_seconds = None if arguments.ttl_hours is None else _seconds(arguments.ttl_hours)
     client = session.service.running()
-    ttl = arguments.ttl_hours
     run = client.run(active_name(client, arguments.name))
-    made = client.checkpoint(
-        run.run_id,
-        label=arguments.label,
-        ttl_seconds=None if ttl is None else max(1, round(_HOUR_S * ttl)),
-    )
+    made = client.checkpoint(run.run_id, label=arguments.label, ttl_seconds=ttl_seconds)
     session.face.note(f"Step {made.step} is kept: {made.folder}")
     return Checkpoint.of(run, made)
 
@@ -170,6 +167,15 @@ def _add_steerable_settings(parser: ArgumentParser) -> None:
     from twinkle_jupyter.config.steering import STEERABLE
 
     add_run_settings(parser, STEERABLE)
+
+
+def _seconds(hours: float) -> int:
+    if not (hours > 0 and math.isfinite(_HOUR_S * hours)):
+        raise InvalidConfigError(
+            f"`--ttl-hours {hours:g}` is no time above 0.",
+            "Leave it out to keep the checkpoint for good.",
+        )
+    return max(1, round(_HOUR_S * hours))
 
 
 def _run_and_step(word: str) -> tuple[str, int | None]:

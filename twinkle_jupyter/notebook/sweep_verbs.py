@@ -15,6 +15,7 @@ from twinkle_jupyter.notebook.base_model_choice import settle_base_model
 from twinkle_jupyter.notebook.cell_value import Listing, list_out
 from twinkle_jupyter.notebook.run_verbs import add_data_argument, load_run_rows
 from twinkle_jupyter.notebook.run_verbs import show as show_run
+from twinkle_jupyter.notebook.run_waiting import link_shown
 from twinkle_jupyter.notebook.session import Session, Table
 from twinkle_jupyter.notebook.several_runs import RunsHandle, show_runs
 
@@ -206,13 +207,18 @@ def _show(session: Session, handle: SweepHandle, *, wait: bool) -> SweepHandle:
     draw = handle.drawing()
     body = draw()
     try:
-        while wait and body.state not in OVER:
-            time.sleep(POLL_S)
-            try:
-                body = draw()
-            except ServiceUnavailableError:
-                continue  # it is being restarted, and the sweep goes on then
+        with link_shown(session.face) as on_link:
+            while wait and body.state not in OVER:
+                time.sleep(POLL_S)
+                try:
+                    body = draw()
+                except ServiceUnavailableError as error:
+                    on_link("waiting", error.message)
+                else:
+                    on_link("live", "")
     except KeyboardInterrupt:
+        if session.is_program:
+            raise
         session.face.note(
             f"Detached: sweep {handle.name} goes on. `%twinkle show {handle.name}` shows it again,"
             f" `%twinkle stop-sweep {handle.name}` ends it."
