@@ -13,6 +13,7 @@ import {
 } from '../sidebar/model';
 import { sparklinePath } from '../sidebar/sparkline';
 import { adapterNameFor, formatAge, isDataFile, quoted, trainCell, withLoading } from '../sidebar/words';
+import QUOTED from './quoted.json';
 import { Socket, settingsWithSockets, useSockets } from './socket';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -96,11 +97,14 @@ describe('a sparkline', () => {
 
 describe('words', () => {
   it('make cells that work', () => {
-    expect(trainCell('data/Pirate talk.jsonl', 'work/a.ipynb')).toBe('%twinkle train "../data/Pirate talk.jsonl" --adapter Pirate-talk');
+    expect(trainCell('data/Pirate talk.jsonl', 'work/a.ipynb')).toBe("%twinkle train '../data/Pirate talk.jsonl' --adapter Pirate-talk");
     expect(trainCell('a/rows.csv', 'a/n.ipynb')).toBe('%twinkle train rows.csv --adapter rows');
     expect(withLoading('%twinkle show a', [])).toBe('%load_ext twinkle_jupyter\n%twinkle show a');
     expect(withLoading('%twinkle show a', ['x = 1\n%load_ext twinkle_jupyter'])).toBe('%twinkle show a');
-    expect(quoted('a "b" $c')).toBe('"a \\"b\\" \\$c"');
+  });
+
+  it('quote as is asked for, on the other side, of IPython', () => {
+    expect(QUOTED.map(([word]) => [word, quoted(word ?? '')])).toEqual(QUOTED);
   });
 
   it('name adapters as the service takes them', () => {
