@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { parseUsage } from '../sidebar/admin/usage';
 import { OverviewFeed } from '../sidebar/feed';
+import { chatTabId } from '../sidebar/ids';
 import {
   applyFrame,
   inOrder,
@@ -111,6 +112,13 @@ describe('words', () => {
     const names = ['../x/Über-Daten (2).jsonl', '.hidden.csv', 'base.jsonl', `${'a'.repeat(80)}.jsonl`].map(adapterNameFor);
     expect(names).toEqual(['ber-Daten-2', 'hidden', 'adapter', 'a'.repeat(64)]);
     expect(['a.JSONL', 'a.parquet', 'a.txt', 'a.ipynb'].map(isDataFile)).toEqual([true, true, false, false]);
+  });
+
+  it('name a tab for each list of models', () => {
+    const lists = [['pirate.v2', 'base'], ['pirate_v2', 'base'], ['pirate-v2', 'base'], ['pirate', 'v2-base'], ['pirate', 'v2', 'base'], ['a+b'], ['a', 'b']];
+    const ids = lists.map(chatTabId);
+    expect(new Set(ids).size).toBe(lists.length);
+    expect(ids.join('')).not.toMatch(/\s/);
   });
 
   it('say how old something is', () => {
