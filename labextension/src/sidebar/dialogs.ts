@@ -2,6 +2,9 @@
 
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 
+/** Time for a sentence or two. */
+export const TOAST_MS = 8000;
+
 /** @param label What the button says that does it. */
 export async function isConfirmed(title: string, body: string, label = 'Delete'): Promise<boolean> {
   const buttons = [Dialog.cancelButton(), Dialog.warnButton({ label })];
@@ -14,7 +17,7 @@ export async function attempt(work: () => Promise<unknown>): Promise<boolean> {
     await work();
     return true;
   } catch (error) {
-    Notification.error(error instanceof Error ? error.message : String(error), { autoClose: 8000 });
+    Notification.error(error instanceof Error ? error.message : String(error), { autoClose: TOAST_MS });
     return false;
   }
 }

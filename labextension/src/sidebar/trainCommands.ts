@@ -39,7 +39,7 @@ export function addTrainCommands(app: JupyterFrontEnd, context: TrainContext): v
       }
       await askAndTrain(path, context.defaults(), async config => {
         const started = await context.requests.train(local(path), config);
-        await commands.execute(Commands.openRun, { run: started.runId, adapter: started.adapter });
+        await commands.execute(Commands.openRun, { run: started.runId, adapter: started.adapter, isNew: true });
       });
     }
   });

@@ -1,0 +1,80 @@
+import type { ILabShell, ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { Commands } from '../sidebar/ids';
+import type { Requests } from '../sidebar/requests';
+import { addTabCommands } from '../sidebar/tabCommands';
+import type { TabContext } from '../sidebar/tabs';
+import { addTrainCommands } from '../sidebar/trainCommands';
+
+vi.mock('@jupyterlab/apputils', () => ({
+  InputDialog: vi.fn(),
+  Notification: { info: vi.fn(), error: vi.fn() },
+  WidgetTracker: vi.fn(() => ({ find: () => undefined, add: () => Promise.resolve() }))
+}));
+vi.mock('@jupyterlab/filebrowser', () => ({ FileDialog: vi.fn() }));
+vi.mock('@jupyterlab/notebook', () => ({ NotebookActions: vi.fn() }));
+vi.mock('../sidebar/icons', () => ({ twinkleIcon: null }));
+vi.mock('../sidebar/tabs', () => ({
+  RunTab: vi.fn((run: string) => ({ id: `run ${run}`, isAttached: false })),
+  ChatTab: vi.fn((models: string[]) => ({ id: `chat ${models.join()}`, isAttached: false }))
+}));
+vi.mock('../sidebar/trainDialog', () => ({
+  askAndTrain: (_: string, __: unknown, start: (config: object) => Promise<void>) => start({})
+}));
+
+type Args = Readonly<Record<string, string | boolean>>;
+
+beforeEach(() => {
+  vi.clearAllMocks();
+});
+
+/** A front end with the commands, and what they did to its shell. */
+function frontEnd(isLab: boolean) {
+  const known = new Map<string, (args: Args) => unknown>();
+  const done: string[] = [];
+  const shell = {
+    add: (tab: { readonly id: string }, area: string) => done.push(`${tab.id} in ${area}`),
+    activateById: (id: string) => done.push(`${id} in front`)
+  } as unknown as ILabShell;
+  const execute = async (id: string, args: Args): Promise<void> => {
+    await known.get(id)?.(args);
+  };
+  const app = {
+    shell,
+    commands: { addCommand: (id: string, { execute }: { execute: (args: Args) => unknown }) => known.set(id, execute), execute },
+    serviceManager: { contents: { localPath: (path: string) => path } }
+  } as unknown as JupyterFrontEnd;
+  const restorer = { restore: () => done.push('restored') } as unknown as ILayoutRestorer;
+  const requests = { train: () => Promise.resolve({ runId: 'run_1', adapter: 'pirate' }) } as unknown as Requests;
+  addTabCommands(app, {} as TabContext, requests, isLab ? shell : null, restorer);
+  addTrainCommands(app, { requests, defaults: () => ({ rank: 8, steps: 0 }), notebooks: null, documents: null, browsers: null });
+  return { execute, done };
+}
+
+const told = () => vi.mocked(Notification.info).mock.calls.map(call => call[0]);
+
+describe('a run and a chat', () => {
+  it('have tabs in JupyterLab', async () => {
+    const { execute, done } = frontEnd(true);
+    await execute(Commands.train, { path: 'rows.jsonl' });
+    await execute(Commands.chat, { adapter: 'pirate' });
+    const tabs = ['run run_1 in main', 'run run_1 in front', 'chat pirate,base in main', 'chat pirate,base in front'];
+    expect([done, told()]).toEqual([['restored', 'restored', ...tabs], []]);
+  });
+
+  it('are cells in Notebook 7, which is said, and nothing else is made', async () => {
+    const { execute, done } = frontEnd(false);
+    await execute(Commands.train, { path: 'rows.jsonl' });
+    await execute(Commands.openRun, { run: 'run_1', adapter: 'pirate' });
+    await execute(Commands.chat, { adapter: 'pirate' });
+    expect([done, told()]).toEqual([
+      [],
+      [
+        'The run has begun: “%twinkle show pirate” in a notebook shows it.',
+        '“%twinkle show run_1” in a notebook shows it.',
+        '“%twinkle compare pirate base” in a notebook opens a chat.'
+      ]
+    ]);
+  });
+});
