@@ -1,6 +1,8 @@
 import type { ILabShell, ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
+import type { INotebookTracker } from '@jupyterlab/notebook';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { insertCell } from '../sidebar/cells';
 import { Commands } from '../sidebar/ids';
 import type { Requests } from '../sidebar/requests';
 import { addTabCommands } from '../sidebar/tabCommands';
@@ -13,7 +15,7 @@ vi.mock('@jupyterlab/apputils', () => ({
   WidgetTracker: vi.fn(() => ({ find: () => undefined, add: () => Promise.resolve() }))
 }));
 vi.mock('@jupyterlab/filebrowser', () => ({ FileDialog: vi.fn() }));
-vi.mock('@jupyterlab/notebook', () => ({ NotebookActions: vi.fn() }));
+vi.mock('@jupyterlab/notebook', () => ({ NotebookActions: { insertBelow: (notebook: Notebook) => notebook.insert() } }));
 vi.mock('../sidebar/icons', () => ({ twinkleIcon: null }));
 vi.mock('../sidebar/tabs', () => ({
   RunTab: vi.fn((run: string) => ({ id: `run ${run}`, isAttached: false })),
@@ -22,6 +24,22 @@ vi.mock('../sidebar/tabs', () => ({
 vi.mock('../sidebar/trainDialog', () => ({
   askAndTrain: (_: string, __: unknown, start: (config: object) => Promise<void>) => start({})
 }));
+
+/** A notebook with one cell that holds something. */
+class Notebook {
+  readonly sources = ['1'];
+  readonly done: string[] = [];
+  readonly activeCell = { model: { type: 'code', sharedModel: { getSource: () => this.sources.at(-1) ?? '', setSource: (source: string) => this.sources.splice(-1, 1, source) } } };
+  readonly model = { cells: [this.activeCell.model] };
+
+  insert(): void {
+    this.sources.push('');
+  }
+
+  activate(): void {
+    this.done.push('focused');
+  }
+}
 
 type Args = Readonly<Record<string, string | boolean>>;
 
@@ -49,7 +67,7 @@ function frontEnd(isLab: boolean) {
   const requests = { train: () => Promise.resolve({ runId: 'run_1', adapter: 'pirate' }) } as unknown as Requests;
   addTabCommands(app, {} as TabContext, requests, isLab ? shell : null, restorer);
   addTrainCommands(app, { requests, defaults: () => ({ rank: 8, steps: 0 }), notebooks: null, documents: null, browsers: null });
-  return { execute, done };
+  return { execute, done, shell };
 }
 
 const told = () => vi.mocked(Notification.info).mock.calls.map(call => call[0]);
@@ -75,6 +93,20 @@ describe('a run and a chat', () => {
         '“%twinkle show run_1” in a notebook shows it.',
         '“%twinkle compare pirate base” in a notebook opens a chat.'
       ]
+    ]);
+  });
+});
+
+describe('a cell', () => {
+  it('is put into the notebook at hand, which comes to the front', () => {
+    const notebook = new Notebook();
+    const { shell, done } = frontEnd(true);
+    const notebooks = { currentWidget: { id: 'a.ipynb', content: notebook } } as unknown as INotebookTracker;
+    insertCell(shell, notebooks, '%twinkle show run_1');
+    expect([notebook.sources, done.at(-1), notebook.done]).toEqual([
+      ['1', '%load_ext twinkle_jupyter\n%twinkle show run_1'],
+      'a.ipynb in front',
+      ['focused']
     ]);
   });
 });
