@@ -1,8 +1,9 @@
 import type { ILabShell, ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
-import { Notification } from '@jupyterlab/apputils';
+import { Notification, showErrorMessage } from '@jupyterlab/apputils';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { insertCell } from '../sidebar/cells';
+import { attempt } from '../sidebar/dialogs';
 import { Commands } from '../sidebar/ids';
 import type { Requests } from '../sidebar/requests';
 import { addTabCommands } from '../sidebar/tabCommands';
@@ -12,6 +13,7 @@ import { addTrainCommands } from '../sidebar/trainCommands';
 vi.mock('@jupyterlab/apputils', () => ({
   InputDialog: vi.fn(),
   Notification: { info: vi.fn(), error: vi.fn() },
+  showErrorMessage: vi.fn(),
   WidgetTracker: vi.fn(() => ({ find: () => undefined, add: () => Promise.resolve() }))
 }));
 vi.mock('@jupyterlab/filebrowser', () => ({ FileDialog: vi.fn() }));
@@ -108,5 +110,17 @@ describe('a cell', () => {
       'a.ipynb in front',
       ['focused']
     ]);
+  });
+});
+
+describe('what went wrong', () => {
+  const hint = 'Wait for its end, or stop it: twinkle stop-run pirate.';
+  const sentence = 'Adapter pirate is being trained by run run_20260101_120000_abcdef.';
+
+  it('is said whole: in a dialog where a toast would be cut', async () => {
+    const long = `${sentence} ${'It goes on. '.repeat(3)}${hint}`;
+    expect([await attempt(() => Promise.reject(new Error(sentence))), await attempt(() => Promise.reject(new Error(long)))]).toEqual([false, false]);
+    expect(vi.mocked(Notification.error).mock.calls.map(call => call[0])).toEqual([sentence]);
+    expect(vi.mocked(showErrorMessage).mock.calls.map(call => call[1])).toEqual([long]);
   });
 });
