@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { parseUsage } from '../sidebar/admin/usage';
 import { OverviewFeed } from '../sidebar/feed';
+import { chatTabId } from '../sidebar/ids';
 import {
   applyFrame,
   inOrder,
@@ -13,6 +14,7 @@ import {
 } from '../sidebar/model';
 import { sparklinePath } from '../sidebar/sparkline';
 import { adapterNameFor, formatAge, isDataFile, quoted, trainCell, withLoading } from '../sidebar/words';
+import QUOTED from './quoted.json';
 import { Socket, settingsWithSockets, useSockets } from './socket';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -96,17 +98,27 @@ describe('a sparkline', () => {
 
 describe('words', () => {
   it('make cells that work', () => {
-    expect(trainCell('data/Pirate talk.jsonl', 'work/a.ipynb')).toBe('%twinkle train "../data/Pirate talk.jsonl" --adapter Pirate-talk');
+    expect(trainCell('data/Pirate talk.jsonl', 'work/a.ipynb')).toBe("%twinkle train '../data/Pirate talk.jsonl' --adapter Pirate-talk");
     expect(trainCell('a/rows.csv', 'a/n.ipynb')).toBe('%twinkle train rows.csv --adapter rows');
     expect(withLoading('%twinkle show a', [])).toBe('%load_ext twinkle_jupyter\n%twinkle show a');
     expect(withLoading('%twinkle show a', ['x = 1\n%load_ext twinkle_jupyter'])).toBe('%twinkle show a');
-    expect(quoted('a "b" $c')).toBe('"a \\"b\\" \\$c"');
+  });
+
+  it('quote as is asked for, on the other side, of IPython', () => {
+    expect(QUOTED.map(([word]) => [word, quoted(word ?? '')])).toEqual(QUOTED);
   });
 
   it('name adapters as the service takes them', () => {
     const names = ['../x/Über-Daten (2).jsonl', '.hidden.csv', 'base.jsonl', `${'a'.repeat(80)}.jsonl`].map(adapterNameFor);
     expect(names).toEqual(['ber-Daten-2', 'hidden', 'adapter', 'a'.repeat(64)]);
     expect(['a.JSONL', 'a.parquet', 'a.txt', 'a.ipynb'].map(isDataFile)).toEqual([true, true, false, false]);
+  });
+
+  it('name a tab for each list of models', () => {
+    const lists = [['pirate.v2', 'base'], ['pirate_v2', 'base'], ['pirate-v2', 'base'], ['pirate', 'v2-base'], ['pirate', 'v2', 'base'], ['a+b'], ['a', 'b']];
+    const ids = lists.map(chatTabId);
+    expect(new Set(ids).size).toBe(lists.length);
+    expect(ids.join('')).not.toMatch(/\s/);
   });
 
   it('say how old something is', () => {

@@ -37,6 +37,13 @@ export function isGone(error: unknown): boolean {
   return error instanceof CommandFailedError && error.reason.code === 'not_found';
 }
 
+const PASSING_CODES: readonly string[] = ['service_unavailable', 'starting', 'maintenance', 'quota_exceeded'];
+
+/** Whether asking again may help: the service or the way to it is away for a while, or has too much to do. */
+export function isPassing(error: unknown): error is CommandFailedError {
+  return error instanceof CommandFailedError && PASSING_CODES.includes(error.reason.code);
+}
+
 /** A command that was not taken: one sentence for the person who clicked. */
 export class CommandFailedError extends Error {
   constructor(readonly reason: WireError) {

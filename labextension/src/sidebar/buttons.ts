@@ -10,6 +10,14 @@ export function iconButton(icon: keyof typeof SMALL, label: string, act: () => v
   return made;
 }
 
+/** The same button for something else: the focus stays on it. */
+export function turnButton(button: HTMLButtonElement, icon: keyof typeof SMALL): void {
+  if (button.dataset['action'] !== icon) {
+    button.dataset['action'] = icon;
+    button.replaceChildren(smallIcon(icon));
+  }
+}
+
 export function nameButton(button: HTMLButtonElement, label: string): void {
   setAttribute(button, 'aria-label', label);
   setAttribute(button, 'title', label);

@@ -1,6 +1,12 @@
 /** Questions before something is done that cannot be undone, and what went wrong. */
 
-import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { Dialog, Notification, showDialog, showErrorMessage } from '@jupyterlab/apputils';
+
+/** Time for a sentence or two. */
+export const TOAST_MS = 8000;
+
+/** JupyterLab cuts longer ones, and what to do next comes last. */
+const MOST_CHARACTERS = 140;
 
 /** @param label What the button says that does it. */
 export async function isConfirmed(title: string, body: string, label = 'Delete'): Promise<boolean> {
@@ -8,13 +14,21 @@ export async function isConfirmed(title: string, body: string, label = 'Delete')
   return (await showDialog({ title, body, buttons, defaultButton: 0 })).button.accept;
 }
 
-/** Do it; what goes wrong is said where JupyterLab says such things. True when it went well. */
+/** Do it; what goes wrong is said where JupyterLab says such things, to its end. True when it went well. */
 export async function attempt(work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();
     return true;
   } catch (error) {
-    Notification.error(error instanceof Error ? error.message : String(error), { autoClose: 8000 });
+    tellProblem(error instanceof Error ? error.message : String(error));
     return false;
+  }
+}
+
+function tellProblem(problem: string): void {
+  if (problem.length > MOST_CHARACTERS) {
+    void showErrorMessage('This was not done', problem);
+  } else {
+    Notification.error(problem, { autoClose: TOAST_MS });
   }
 }

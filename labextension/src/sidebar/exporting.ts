@@ -6,6 +6,7 @@ import { Widget } from '@lumino/widgets';
 import type { ExportState } from '../adaptersWire';
 import { chosenFormat, formatChoice, type ExportFormat } from '../panels/adapters/formats';
 import { element } from '../panels/dom';
+import { isPassing } from '../panels/transport';
 import { attempt } from './dialogs';
 import type { Requests } from './requests';
 
@@ -23,26 +24,37 @@ export async function exportAdapter(requests: Requests, adapter: string, root: s
   const { format, folder } = asked.value;
   await attempt(async () => {
     const begun = await requests.startExport(adapter, format, folder);
-    const ended = watch(requests, begun);
+    const ended = watchExport(requests, adapter, begun);
     Notification.promise(ended, {
       pending: { message: `${adapter} is being written to ${begun.folder}` },
-      success: { message: () => `${adapter} is in ${begun.folder}` },
-      error: { message: reason => (reason instanceof Error ? reason.message : String(reason)) }
+      success: { message: said => String(said) },
+      error: { message: () => `${adapter} was not exported.` }
     });
+    await ended;
   });
 }
 
-async function watch(requests: Requests, begun: ExportState): Promise<string> {
+/** Ask how far it is until it has ended; resolves with what there is to say, rejects with why there is nothing. */
+export async function watchExport(requests: Pick<Requests, 'readExport'>, adapter: string, begun: ExportState): Promise<string> {
   const until = Date.now() + WATCH_MS;
   let known = begun;
-  while (known.state === 'running' && Date.now() < until) {
+  while (known.state === 'running') {
+    if (Date.now() >= until) {
+      return `${adapter} is still being written to ${known.folder}`;
+    }
     await new Promise(resolve => setTimeout(resolve, POLL_MS));
-    known = await requests.readExport(begun.exportId);
+    try {
+      known = await requests.readExport(begun.exportId);
+    } catch (error) {
+      if (!isPassing(error)) {
+        throw error;
+      }
+    }
   }
-  if (known.state === 'failed' || known.state === 'cancelled') {
+  if (known.state !== 'finished') {
     throw new Error(known.message || `The export was ${known.state}.`);
   }
-  return known.folder;
+  return `${adapter} is in ${known.folder}`;
 }
 
 class ExportForm extends Widget implements Dialog.IBodyWidget<{ format: ExportFormat; folder: string }> {

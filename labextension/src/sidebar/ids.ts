@@ -1,4 +1,4 @@
-/** Names of commands, as menus, shortcuts and other extensions know them. */
+/** Names of commands, as menus, shortcuts and other extensions know them, and of tabs. */
 
 export const Commands = {
   show: 'twinkle:show-sidebar',
@@ -25,3 +25,8 @@ export const Commands = {
 
 /** In the palette and the launcher. */
 export const CATEGORY = 'Twinkle';
+
+/** Each list of models has its own: a plus is in no part of it, as dots and dashes are. */
+export function chatTabId(models: readonly string[]): string {
+  return `twinkle-chat-${models.map(encodeURIComponent).join('+')}`;
+}

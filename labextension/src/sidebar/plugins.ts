@@ -34,11 +34,12 @@ export const training: JupyterFrontEndPlugin<void> = {
   id: TRAINING,
   description: 'Runs and chats in tabs, and training on files: commands, menus and cells.',
   autoStart: true,
-  optional: [ICommandPalette, ILauncher, ILayoutRestorer, ISettingRegistry, IThemeManager, IDocumentManager, IFileBrowserFactory, INotebookTracker],
+  optional: [ICommandPalette, ILauncher, ILabShell, ILayoutRestorer, ISettingRegistry, IThemeManager, IDocumentManager, IFileBrowserFactory, INotebookTracker],
   activate: (
     app: JupyterFrontEnd,
     palette: ICommandPalette | null,
     launcher: ILauncher | null,
+    shell: ILabShell | null,
     restorer: ILayoutRestorer | null,
     registry: ISettingRegistry | null,
     themes: IThemeManager | null,
@@ -49,7 +50,7 @@ export const training: JupyterFrontEndPlugin<void> = {
     const { serverSettings: settings, contents } = app.serviceManager;
     const requests = new Requests(settings);
     const defaults = readDefaults(registry);
-    addTabCommands(app, { settings, contents, themes }, requests, restorer);
+    addTabCommands(app, { settings, contents, themes }, requests, shell, restorer);
     addAdminCommands(app, requests);
     addRunCommands(app, requests, PageConfig.getOption('twinkleFolder'));
     addTrainCommands(app, { requests, documents, browsers, notebooks, defaults });

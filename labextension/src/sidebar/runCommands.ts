@@ -95,6 +95,6 @@ async function fork(app: JupyterFrontEnd, requests: Requests, run: string, adapt
   }
   await attempt(async () => {
     const forked = await requests.fork(run, (asked.value ?? '').trim(), step);
-    await app.commands.execute(Commands.openRun, { run: forked.runId, adapter: forked.adapter });
+    await app.commands.execute(Commands.openRun, { run: forked.runId, adapter: forked.adapter, isNew: true });
   });
 }

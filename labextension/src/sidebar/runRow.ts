@@ -1,10 +1,11 @@
 /** One run in the sidebar: its state, its curve, how far it is, and what can be done with it. */
 
+import { onPress } from '../panels/button';
 import { element, setAttribute, setText } from '../panels/dom';
 import { formatDuration, formatLoss, formatProgress, STATE_WORDS } from '../panels/format';
 import { stateIcon } from '../panels/icons';
 import { isOver } from '../panels/run/model';
-import { iconButton, nameButton } from './buttons';
+import { iconButton, nameButton, turnButton } from './buttons';
 import { Commands } from './ids';
 import type { Row } from './keyedList';
 import { pendingWord, secondsLeft, type Run } from './model';
@@ -22,8 +23,8 @@ export class RunRow implements Row<Run> {
   private readonly icon = stateIcon();
   private readonly name = element('span', 'jp-twinkle-side-name');
   private readonly open: HTMLButtonElement;
-  private readonly rest = iconButton('pause', '', () => this.execute(Commands.pause));
-  private readonly goOn = iconButton('resume', '', () => this.execute(Commands.resume));
+  /** Pause or resume, so that the focus stays where it is. */
+  private readonly rest = iconButton('pause', '', () => undefined);
   private readonly stop = iconButton('stop', '', () => this.execute(Commands.stop));
   private readonly more = iconButton('more', '', () => this.context.openMenu(this.more, this.menu()));
   private readonly line = document.createElementNS(SVG, 'path');
@@ -43,7 +44,8 @@ export class RunRow implements Row<Run> {
     this.spark.append(this.line);
     this.open = element('button', 'jp-twinkle-side-open', { type: 'button', 'data-action': 'open' }, this.icon.node, this.name);
     this.open.onclick = () => this.execute(Commands.openRun);
-    const head = element('div', 'jp-twinkle-side-head', {}, this.open, this.rest, this.goOn, this.stop, this.more);
+    onPress(this.rest, () => this.execute(canResume(this.run) ? Commands.resume : Commands.pause));
+    const head = element('div', 'jp-twinkle-side-head', {}, this.open, this.rest, this.stop, this.more);
     this.node = element(
       'li',
       'jp-twinkle-side-item',
@@ -71,12 +73,10 @@ export class RunRow implements Row<Run> {
     const word = pendingWord(run) || STATE_WORDS[run.state];
     setAttribute(this.open, 'aria-label', `${adapter}, ${word}: open its panel`);
     setAttribute(this.open, 'title', `${adapter} · rank ${run.rank} · ${run.base_model}${origin(run)}`);
-    this.rest.hidden = isDone || run.state === 'paused' || run.wanted === 'paused';
-    this.goOn.hidden = isDone || !this.rest.hidden;
-    this.stop.hidden = isDone;
-    this.rest.disabled = this.goOn.disabled = this.stop.disabled = run.wanted === 'stopped';
-    nameButton(this.rest, `Pause ${adapter}`);
-    nameButton(this.goOn, `Resume ${adapter}`);
+    this.rest.hidden = this.stop.hidden = isDone;
+    this.rest.disabled = this.stop.disabled = run.wanted === 'stopped';
+    turnButton(this.rest, canResume(run) ? 'resume' : 'pause');
+    nameButton(this.rest, `${canResume(run) ? 'Resume' : 'Pause'} ${adapter}`);
     nameButton(this.stop, `Stop ${adapter}`);
     nameButton(this.more, `More for ${adapter}`);
     this.showCurve(run);
@@ -121,6 +121,10 @@ export class RunRow implements Row<Run> {
     const { run_id: run, adapter } = this.run;
     void this.context.commands.execute(command, { run, adapter });
   }
+}
+
+function canResume(run: Run): boolean {
+  return run.state === 'paused' || run.wanted === 'paused';
 }
 
 function origin(run: Run): string {

@@ -1,20 +1,26 @@
-/** Commands that open tabs, and the tabs' return after a reload. */
+/** Commands that show a run and a chat: in tabs, which return after a reload, or by saying which cell does. */
 
-import type { ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
-import { InputDialog, WidgetTracker } from '@jupyterlab/apputils';
+import type { ILabShell, ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
+import { InputDialog, Notification, WidgetTracker } from '@jupyterlab/apputils';
 import type { Widget } from '@lumino/widgets';
 import { argument, described } from './args';
-import { attempt } from './dialogs';
+import { attempt, TOAST_MS } from './dialogs';
 import { Commands } from './ids';
-import type { Requests } from './requests';
+import type { Requests, Started } from './requests';
 import { ChatTab, RunTab, type TabContext } from './tabs';
+import { quoted } from './words';
 
 const RUN = 'a run’s id, or an adapter’s name for its newest run; asked for if missing';
 
-export function addTabCommands(app: JupyterFrontEnd, context: TabContext, requests: Requests, restorer: ILayoutRestorer | null): void {
-  const { commands } = app;
-  const runs = new WidgetTracker<RunTab>({ namespace: 'twinkle-runs' });
-  const chats = new WidgetTracker<ChatTab>({ namespace: 'twinkle-chats' });
+interface Display {
+  /** @param isNew It has just been started, so that its adapter's name means it. */
+  run(found: Started, isNew: boolean): void;
+  chat(adapter: string): void;
+}
+
+/** @param shell Null in Notebook 7, whose pages take no further tab. */
+export function addTabCommands({ commands }: JupyterFrontEnd, context: TabContext, requests: Requests, shell: ILabShell | null, restorer: ILayoutRestorer | null): void {
+  const display = shell === null ? CELLS : new Tabs(shell, context, restorer);
 
   commands.addCommand(Commands.openRun, {
     label: args => (argument(args, 'run') === '' ? 'Open a Run…' : 'Open Its Panel'),
@@ -27,7 +33,7 @@ export function addTabCommands(app: JupyterFrontEnd, context: TabContext, reques
       }
       await attempt(async () => {
         const found = argument(args, 'adapter') === '' ? await requests.findRun(asked) : { runId: asked, adapter: argument(args, 'adapter') };
-        reveal(app, runs, tab => tab.run === found.runId, () => new RunTab(found.runId, found.adapter, context));
+        display.run(found, args['isNew'] === true);
       });
     }
   });
@@ -38,33 +44,61 @@ export function addTabCommands(app: JupyterFrontEnd, context: TabContext, reques
     execute: async args => {
       const adapter = argument(args, 'adapter') || (await pickAdapter(requests, 'Chat with'));
       if (adapter !== '') {
-        reveal(app, chats, tab => tab.models[0] === adapter, () => new ChatTab([adapter, 'base'], context));
+        display.chat(adapter);
       }
     }
   });
-  void restorer?.restore(runs, {
-    command: Commands.openRun,
-    args: tab => ({ run: tab.run, adapter: tab.adapter }),
-    name: tab => tab.run
-  });
-  void restorer?.restore(chats, {
-    command: Commands.chat,
-    args: tab => ({ adapter: tab.models[0] ?? '' }),
-    name: tab => tab.models[0] ?? ''
-  });
 }
 
-function reveal<Tab extends Widget>(app: JupyterFrontEnd, tracker: WidgetTracker<Tab>, is: (tab: Tab) => boolean, make: () => Tab): void {
-  const known = tracker.find(is);
-  const tab = known ?? make();
-  if (known === undefined) {
-    void tracker.add(tab);
+class Tabs implements Display {
+  private readonly runs = new WidgetTracker<RunTab>({ namespace: 'twinkle-runs' });
+  private readonly chats = new WidgetTracker<ChatTab>({ namespace: 'twinkle-chats' });
+
+  constructor(
+    private readonly shell: ILabShell,
+    private readonly context: TabContext,
+    restorer: ILayoutRestorer | null
+  ) {
+    void restorer?.restore(this.runs, {
+      command: Commands.openRun,
+      args: tab => ({ run: tab.run, adapter: tab.adapter }),
+      name: tab => tab.run
+    });
+    void restorer?.restore(this.chats, {
+      command: Commands.chat,
+      args: tab => ({ adapter: tab.models[0] ?? '' }),
+      name: tab => tab.models[0] ?? ''
+    });
   }
-  if (!tab.isAttached) {
-    app.shell.add(tab, 'main');
+
+  run({ runId, adapter }: Started): void {
+    this.reveal(this.runs, tab => tab.run === runId, () => new RunTab(runId, adapter, this.context));
   }
-  app.shell.activateById(tab.id);
+
+  chat(adapter: string): void {
+    this.reveal(this.chats, tab => tab.models[0] === adapter, () => new ChatTab([adapter, 'base'], this.context));
+  }
+
+  private reveal<Tab extends Widget>(tracker: WidgetTracker<Tab>, is: (tab: Tab) => boolean, make: () => Tab): void {
+    const known = tracker.find(is);
+    const tab = known ?? make();
+    if (known === undefined) {
+      void tracker.add(tab);
+    }
+    if (!tab.isAttached) {
+      this.shell.add(tab, 'main');
+    }
+    this.shell.activateById(tab.id);
+  }
 }
+
+const CELLS: Display = {
+  run: ({ runId, adapter }, isNew) => {
+    const cell = `“%twinkle show ${quoted(isNew ? adapter : runId)}” in a notebook shows it.`;
+    Notification.info(isNew ? `The run has begun: ${cell}` : cell, { autoClose: TOAST_MS });
+  },
+  chat: adapter => Notification.info(`“%twinkle compare ${quoted(adapter)} base” in a notebook opens a chat.`, { autoClose: TOAST_MS })
+};
 
 /** Ask which adapter; empty when nobody wants one, or there is none. */
 async function pickAdapter(requests: Requests, title: string): Promise<string> {

@@ -10,6 +10,7 @@ import { RunPanel } from '../panels/run/panel';
 import { RestAsker } from '../renderers/restAsker';
 import { WebsocketTransport } from '../renderers/websocketTransport';
 import { twinkleIcon } from './icons';
+import { chatTabId } from './ids';
 import { KeptChat } from './keptChat';
 
 export interface TabContext {
@@ -31,7 +32,7 @@ export class RunTab extends MainAreaWidget {
 export class ChatTab extends MainAreaWidget {
   constructor(readonly models: readonly string[], context: TabContext) {
     super({ content: new ChatView(models, context) });
-    this.id = `twinkle-chat-${models.join('-').replace(/[^\w-]/g, '_')}`;
+    this.id = chatTabId(models);
     this.title.label = `Chat: ${models[0] ?? ''}`;
     this.title.caption = `Chat with ${models.join(', ')}`;
     dress(this);

@@ -39,7 +39,7 @@ export function addTrainCommands(app: JupyterFrontEnd, context: TrainContext): v
       }
       await askAndTrain(path, context.defaults(), async config => {
         const started = await context.requests.train(local(path), config);
-        await commands.execute(Commands.openRun, { run: started.runId, adapter: started.adapter });
+        await commands.execute(Commands.openRun, { run: started.runId, adapter: started.adapter, isNew: true });
       });
     }
   });
@@ -52,7 +52,7 @@ export function addTrainCommands(app: JupyterFrontEnd, context: TrainContext): v
       const path = argument(args, 'path') || (await pickFile(context));
       const notebook = context.notebooks?.currentWidget?.context.path ?? '';
       if (path !== '') {
-        insertCell(context.notebooks, trainCell(local(path), local(notebook)));
+        insertCell(app.shell, context.notebooks, trainCell(local(path), local(notebook)));
       }
     }
   });
@@ -60,7 +60,7 @@ export function addTrainCommands(app: JupyterFrontEnd, context: TrainContext): v
     label: 'Insert a Cell That Shows It',
     caption: 'Put “%twinkle show” into the notebook at hand, or into the clipboard',
     describedBy: described({ run: 'a run’s id' }),
-    execute: args => insertCell(context.notebooks, `%twinkle show ${quoted(argument(args, 'run'))}`)
+    execute: args => insertCell(app.shell, context.notebooks, `%twinkle show ${quoted(argument(args, 'run'))}`)
   });
 }
 

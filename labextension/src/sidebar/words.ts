@@ -25,9 +25,15 @@ export function adapterNameFor(path: string): string {
   return short === '' || short === 'base' ? 'adapter' : short;
 }
 
+/**
+ * What stands for a character between a magic's single quotes. IPython puts values in for `{name}` and
+ * `$name` before the words are taken apart; the second needs a letter right behind the dollar.
+ */
+const WRITTEN: Readonly<Record<string, string>> = { "'": `'"'"'`, $: "$''", '{': '{{', '}': '}}' };
+
 /** A word of a magic's line, in quotes where it needs them. */
 export function quoted(word: string): string {
-  return /^[\w./@:+-]+$/.test(word) ? word : `"${word.replace(/(["\\$`])/g, '\\$1')}"`;
+  return /^[\w./@:+-]+$/.test(word) ? word : `'${word.replace(/['${}]/g, character => WRITTEN[character] ?? character)}'`;
 }
 
 /** The cell that trains on a file, seen from the notebook's folder, where its kernel runs. */

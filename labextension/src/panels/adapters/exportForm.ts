@@ -1,11 +1,12 @@
 /** Writes an adapter into a folder: what as, where to, and how far it is. */
 
-import { parseExportState, type AdapterLine } from '../../adaptersWire';
+import { parseExportState, type AdapterLine, type ExportState } from '../../adaptersWire';
 import type { Asker } from '../asker';
 import { button } from '../button';
 import { element, setText } from '../dom';
 import { entry, labelled, onEnter } from '../entry';
 import { formatMemory } from '../format';
+import { isPassing } from '../transport';
 import { formatChoice } from './formats';
 
 const POLL_MS = 400;
@@ -32,7 +33,7 @@ export class ExportForm {
     this.folder.oninput = () => {
       this.isTyped = true;
     };
-    onEnter(this.folder, () => void this.act());
+    onEnter(this.folder, () => this.begin.click());
     this.begin.onclick = () => void this.act();
     this.end.onclick = () => void this.close();
     this.node = element(
@@ -47,7 +48,7 @@ export class ExportForm {
 
   open(adapter: AdapterLine): void {
     this.node.hidden = false;
-    if (this.exportId === '') {
+    if (!this.begin.disabled) {
       this.adapter = adapter;
       this.isTyped = false;
       this.suggest();
@@ -70,8 +71,8 @@ export class ExportForm {
   private async act(): Promise<void> {
     const { adapter } = this;
     const folder = this.folder.value.trim();
-    if (adapter === null || this.exportId !== '' || !folder.startsWith('/')) {
-      this.tell(folder.startsWith('/') ? '' : 'The folder must be absolute: it begins with /.', true);
+    if (adapter === null || !folder.startsWith('/')) {
+      this.tell('The folder must be absolute: it begins with /.', true);
       return;
     }
     this.begin.disabled = true;
@@ -91,10 +92,18 @@ export class ExportForm {
     let now = parseExportState(await this.asker.ask('export', { name, wanted }));
     this.exportId = now.exportId;
     setText(this.end, 'Cancel');
+    this.tell(progressOf(now), false);
     while (now.state === 'running' && !this.isDisposed) {
-      this.tell(`Writing, ${Math.round(100 * now.fraction)} %`, false);
       await new Promise(resolve => setTimeout(resolve, POLL_MS));
-      now = parseExportState(await this.asker.ask('export-state', { export_id: now.exportId }));
+      try {
+        now = parseExportState(await this.asker.ask('export-state', { export_id: this.exportId }));
+        this.tell(progressOf(now), false);
+      } catch (error) {
+        if (!isPassing(error)) {
+          throw error;
+        }
+        this.tell(error.message, true);
+      }
     }
     const isDone = now.state === 'finished';
     const done = `${name} is in ${now.folder}, ${formatMemory(now.sizeBytes)}.`;
@@ -117,4 +126,8 @@ export class ExportForm {
     this.said.classList.toggle('jp-twinkle-mod-problem', isProblem);
     setText(this.said, text);
   }
+}
+
+function progressOf(now: ExportState): string {
+  return `Writing, ${Math.round(100 * now.fraction)} %`;
 }

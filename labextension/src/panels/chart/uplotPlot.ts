@@ -12,6 +12,8 @@ import { drawBelow, drawRing } from './overCanvas';
 
 const FONT = '11px system-ui, sans-serif';
 const MIN_DRAG = 4;
+/** In a zoomed plot a click may be the first of a double click, which zooms out and picks nothing. */
+const DOUBLE_CLICK_MS = 350;
 /** uPlot's enumerations are types only, hence a number. */
 const LOGARITHMIC: object = { distr: 3 };
 
@@ -24,6 +26,7 @@ class UplotPlot implements Plot {
   private colours: PlotColours | null = null;
   private zoom: readonly [number, number] | null = null;
   private pressedAt = 0;
+  private pick: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly host: PlotHost,
@@ -62,6 +65,7 @@ class UplotPlot implements Plot {
   }
 
   dispose(): void {
+    clearTimeout(this.pick);
     this.plot?.destroy();
     this.plot = null;
   }
@@ -135,12 +139,20 @@ class UplotPlot implements Plot {
       this.pressedAt = event.clientX;
     });
     plot.over.addEventListener('click', event => {
-      const step = plot.posToVal(event.offsetX, 'x');
-      if (Math.abs(event.clientX - this.pressedAt) < MIN_DRAG) {
-        this.events.onPick(Math.round(step));
+      if (Math.abs(event.clientX - this.pressedAt) < MIN_DRAG && event.detail < 2) {
+        this.pickSoon(Math.round(plot.posToVal(event.offsetX, 'x')));
       }
     });
     plot.over.addEventListener('mouseleave', () => this.events.onHover(null));
+  }
+
+  private pickSoon(step: number): void {
+    clearTimeout(this.pick);
+    if (this.zoom === null) {
+      this.events.onPick(step);
+    } else {
+      this.pick = setTimeout(() => this.events.onPick(step), DOUBLE_CLICK_MS);
+    }
   }
 
   private enterZoom(plot: uPlotClass): void {
@@ -154,6 +166,7 @@ class UplotPlot implements Plot {
   }
 
   private leaveZoom(plot: uPlotClass): null {
+    clearTimeout(this.pick);
     this.zoom = null;
     this.applyRange(plot);
     return null;

@@ -4,8 +4,8 @@
  */
 
 import type { ActionBody, CommandName } from '../../wire';
-import { button } from '../button';
-import { element, setText } from '../dom';
+import { button, onPress, setWaiting } from '../button';
+import { element, setAttribute, setText } from '../dom';
 import { formatLoss } from '../format';
 import { bestOf, isOver, type RunView } from './model';
 
@@ -15,13 +15,15 @@ const PENDING: Readonly<Record<CommandName, string>> = {
   stop: 'Stopping…'
 };
 
+const LABELS = { pause: 'Pause', resume: 'Resume' } as const;
+
 /** How long a command may wait for its effect before the buttons come back. */
 const PATIENCE_MS = 20_000;
 
 export class RunControls {
   readonly node = element('div', 'jp-twinkle-controls');
+  /** Pause or resume, so that the focus stays where it is. */
   private readonly pause = button('pause', 'Pause');
-  private readonly resume = button('resume', 'Resume');
   private readonly stop = button('stop', 'Stop');
   private readonly confirm = button('stop-confirm', 'Stop the run');
   private readonly confirmBest = button('stop-best', 'Stop, keep the best');
@@ -35,19 +37,19 @@ export class RunControls {
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly send: (command: CommandName, body?: ActionBody) => Promise<void>) {
-    this.pause.onclick = () => void this.command('pause');
-    this.resume.onclick = () => void this.command('resume');
-    this.stop.onclick = () => this.ask(true);
-    this.keep.onclick = () => this.ask(false);
-    this.confirm.onclick = () => void this.command('stop');
-    this.confirmBest.onclick = () => void this.command('stop', { keep: 'best' });
+    onPress(this.pause, () => void this.command(isPaused(this.view) ? 'resume' : 'pause'));
+    onPress(this.stop, () => this.ask(true));
+    onPress(this.keep, () => this.ask(false));
+    onPress(this.confirm, () => void this.command('stop'));
+    onPress(this.confirmBest, () => void this.command('stop', { keep: 'best' }));
     this.node.onkeydown = event => {
       if (event.key === 'Escape' && this.isAsking) {
         event.stopPropagation();
         this.ask(false);
       }
     };
-    this.node.append(this.error, this.keep, this.confirmBest, this.confirm, this.pause, this.resume, this.stop);
+    // What harms nothing comes into the place of Stop, under the pointer.
+    this.node.append(this.error, this.confirmBest, this.confirm, this.pause, this.stop, this.keep);
   }
 
   show(view: RunView, canSteer: boolean): void {
@@ -67,11 +69,12 @@ export class RunControls {
   private ask(isAsking: boolean): void {
     this.isAsking = isAsking;
     this.render();
-    (isAsking ? this.confirm : this.stop).focus();
+    (isAsking ? this.keep : this.stop).focus();
   }
 
   private async command(name: CommandName, body?: ActionBody): Promise<void> {
     this.settle();
+    const wasAsking = this.isAsking;
     this.isAsking = false;
     this.pending = name;
     this.timer = setTimeout(() => {
@@ -80,6 +83,9 @@ export class RunControls {
     }, PATIENCE_MS);
     setText(this.error, '');
     this.render();
+    if (wasAsking) {
+      this.stop.focus();
+    }
     try {
       await this.send(name, body);
     } catch (error) {
@@ -101,18 +107,23 @@ export class RunControls {
     }
     const pending = this.pending ?? view.wanted;
     const isShown = !isOver(view.state) && !isAsking;
-    const isEnabled = this.canSteer && this.pending === null && pending !== 'stop';
-    show(this.pause, isShown && view.state !== 'paused', isEnabled);
-    show(this.resume, isShown && view.state === 'paused', isEnabled);
-    show(this.stop, isShown, isEnabled);
+    const next = isPaused(view) ? 'resume' : 'pause';
+    for (const one of [this.pause, this.stop]) {
+      show(one, isShown, this.canSteer);
+      setWaiting(one, this.pending !== null || pending === 'stop');
+    }
     show(this.confirm, isAsking, this.canSteer);
     show(this.confirmBest, isAsking, this.canSteer && view.evalPoints.length > 0);
     this.confirmBest.title = bestTitle(view);
     show(this.keep, isAsking, true);
-    setText(this.pause, pending === 'pause' ? PENDING.pause : 'Pause');
-    setText(this.resume, pending === 'resume' ? PENDING.resume : 'Resume');
+    setAttribute(this.pause, 'data-action', next);
+    setText(this.pause, pending === next ? PENDING[next] : LABELS[next]);
     setText(this.stop, pending === 'stop' ? PENDING.stop : 'Stop');
   }
+}
+
+function isPaused(view: RunView | null): boolean {
+  return view?.state === 'paused';
 }
 
 function bestTitle(view: RunView): string {

@@ -32,6 +32,7 @@ export class RunSteering {
 
   private view: RunView | null = null;
   private isBusy = false;
+  private canSteer = false;
   private canFork = false;
 
   constructor(private readonly send: Send) {
@@ -41,10 +42,11 @@ export class RunSteering {
     apply.onclick = () => this.apply();
     checkpoint.onclick = () => void this.act('checkpoint', {}, 'A checkpoint is made at the next step.');
     fork.onclick = () => this.fork();
-    onEnter(this.rate, () => this.apply());
-    onEnter(this.steps, () => this.apply());
-    onEnter(this.name, () => this.fork());
-    onEnter(this.from, () => this.fork());
+    // Enter is a click on the button, which does nothing while it may not be pressed.
+    onEnter(this.rate, () => apply.click());
+    onEnter(this.steps, () => apply.click());
+    onEnter(this.name, () => fork.click());
+    onEnter(this.from, () => fork.click());
     this.from.placeholder = 'newest';
     this.from.title = 'A step that there is a checkpoint of; a click on the plot takes the nearest before it';
     this.name.placeholder = 'name of the new adapter';
@@ -65,19 +67,13 @@ export class RunSteering {
   /** @param hasEnded The log is complete: a fork is what can still be asked for. */
   show(view: RunView, isLive: boolean, hasEnded: boolean): void {
     this.view = view;
-    const canSteer = isLive && !isOver(view.state);
-    const canFork = canSteer || hasEnded || (isLive && isOver(view.state));
-    this.node.hidden = !canFork && this.said.textContent === '';
-    this.canFork = canFork;
+    this.canSteer = isLive && !isOver(view.state);
+    this.canFork = this.canSteer || hasEnded || (isLive && isOver(view.state));
+    this.node.hidden = !this.canFork && this.said.textContent === '';
     this.rate.placeholder = formatLearningRate(view.learningRate);
     this.steps.placeholder = view.totalSteps > 0 ? String(view.totalSteps) : '';
-    for (const action of this.actions) {
-      action.disabled = !(action === this.actions[4] ? canFork : canSteer) || this.isBusy;
-    }
-    this.rate.disabled = this.steps.disabled = !canSteer;
-    const knowsRate = view.learningRate !== null;
-    this.actions[0].disabled ||= !knowsRate;
-    this.actions[1].disabled ||= !knowsRate;
+    this.rate.disabled = this.steps.disabled = !this.canSteer;
+    this.enable();
   }
 
   /** A step was clicked: a fork would begin at the nearest checkpoint before it. */
@@ -146,9 +142,14 @@ export class RunSteering {
 
   private setBusy(isBusy: boolean): void {
     this.isBusy = isBusy;
-    for (const action of this.actions) {
-      action.disabled = isBusy;
-    }
+    this.enable();
+  }
+
+  private enable(): void {
+    const [half, double, apply, checkpoint, fork] = this.actions;
+    apply.disabled = checkpoint.disabled = !this.canSteer || this.isBusy;
+    half.disabled = double.disabled = apply.disabled || (this.view?.learningRate ?? null) === null;
+    fork.disabled = !this.canFork || this.isBusy;
   }
 
   private tell(text: string, isProblem: boolean): void {

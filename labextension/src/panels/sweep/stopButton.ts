@@ -1,6 +1,6 @@
 /** Ends all runs of a sweep; asks once more, in its own place. */
 
-import { button } from '../button';
+import { button, onPress, setWaiting } from '../button';
 import { element, setText } from '../dom';
 
 export class StopButton {
@@ -14,16 +14,17 @@ export class StopButton {
   private isStopping = false;
 
   constructor(private readonly send: () => Promise<void>) {
-    this.stop.onclick = () => this.ask(true);
-    this.keep.onclick = () => this.ask(false);
-    this.confirm.onclick = () => void this.act();
+    onPress(this.stop, () => this.ask(true));
+    onPress(this.keep, () => this.ask(false));
+    onPress(this.confirm, () => void this.act());
     this.node.onkeydown = event => {
       if (event.key === 'Escape' && this.isAsking) {
         event.stopPropagation();
         this.ask(false);
       }
     };
-    this.node.append(this.error, this.keep, this.confirm, this.stop);
+    // What harms nothing comes into the place of Stop, under the pointer.
+    this.node.append(this.error, this.confirm, this.stop, this.keep);
     this.render();
   }
 
@@ -43,7 +44,7 @@ export class StopButton {
   private ask(isAsking: boolean): void {
     this.isAsking = isAsking;
     this.render();
-    (isAsking ? this.confirm : this.stop).focus();
+    (isAsking ? this.keep : this.stop).focus();
   }
 
   private async act(): Promise<void> {
@@ -51,6 +52,7 @@ export class StopButton {
     this.isStopping = true;
     this.tell('');
     this.render();
+    this.stop.focus();
     try {
       await this.send();
     } catch (error) {
@@ -63,7 +65,8 @@ export class StopButton {
   private render(): void {
     this.stop.hidden = this.isAsking;
     this.confirm.hidden = this.keep.hidden = !this.isAsking;
-    this.stop.disabled = !this.canStop || this.isStopping;
+    this.stop.disabled = !this.canStop;
+    setWaiting(this.stop, this.isStopping);
     setText(this.stop, this.isStopping ? 'Stopping…' : 'Stop all');
   }
 }
