@@ -9,6 +9,7 @@ import type { Asker } from '../asker';
 import { button } from '../button';
 import { copyText } from '../clipboard';
 import { element, setAttribute, setText } from '../dom';
+import { isEnter, keepKeys } from '../entry';
 import type { Disposable } from '../transport';
 import { pythonCode } from './code';
 import { TurnView } from './column';
@@ -101,8 +102,8 @@ export class ChatPanel implements Disposable {
   }
 
   private onKey(event: KeyboardEvent): void {
-    event.stopPropagation();
-    if (event.key === 'Enter' && !event.shiftKey) {
+    keepKeys(event);
+    if (isEnter(event) && !event.shiftKey) {
       event.preventDefault();
       void this.ask();
     }

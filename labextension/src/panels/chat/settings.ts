@@ -2,7 +2,7 @@
 
 import type { ChatBundle, ChatSettings } from '../../asking';
 import { element } from '../dom';
-import { entry, labelled } from '../entry';
+import { entry, keepKeys, labelled } from '../entry';
 
 const LIMITS = {
   temperature: ['Temperature', 0, 10],
@@ -46,7 +46,7 @@ export class ChatForm {
       element('div', 'jp-twinkle-steer-row', {}, labelled('Models', this.models, this.known), labelled('System', this.system)),
       element('div', 'jp-twinkle-steer-row', {}, ...fields)
     );
-    this.node.onkeydown = event => event.stopPropagation();
+    this.node.onkeydown = keepKeys;
   }
 
   /** Offer these names. */
