@@ -59,7 +59,7 @@ export interface ChatSettings {
 export interface ChatAnswer {
   readonly model: string;
   readonly text: string;
-  /** How it ended, in small print. */
+  /** How it ended, in small print; empty while it is written. */
   readonly note: string;
 }
 
@@ -182,8 +182,10 @@ function parseSettings(fields: Fields): ChatSettings {
 
 function parseTurn(fields: Fields): ChatTurn {
   const answers = list(fields['answers']).filter(isFields);
-  return {
-    prompt: text(fields['prompt']),
-    answers: answers.map(one => ({ model: text(one['model']), text: text(one['text']), note: text(one['note']) }))
-  };
+  return { prompt: text(fields['prompt']), answers: answers.map(parseAnswer) };
+}
+
+/** One that was stored while it was written has no end any more. */
+function parseAnswer(fields: Fields): ChatAnswer {
+  return { model: text(fields['model']), text: text(fields['text']), note: text(fields['note']) || 'broke off' };
 }

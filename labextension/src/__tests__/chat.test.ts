@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { FIRST_CHAT_SETTINGS, type ChatBundle } from '../asking';
+import { chatJson, FIRST_CHAT_SETTINGS, parseChatBundle, type ChatBundle } from '../asking';
 import type { Asker, Question } from '../panels/asker';
 import { Dialogue } from '../panels/chat/dialogue';
 import type { ActionBody } from '../wire';
@@ -29,6 +29,17 @@ class HandAsker implements Asker {
 let asker: HandAsker;
 const dialogueOf = (chat: ChatBundle): Dialogue => new Dialogue(chat, asker, () => undefined);
 const said = (dialogue: Dialogue) => dialogue.current.turns.map(turn => turn.answers.map(answer => answer.text));
+const prompts = (chat: ChatBundle | null) => chat?.turns.map(turn => turn.prompt);
+
+/** Ask, and let both answers end. */
+async function talk(dialogue: Dialogue, prompt: string): Promise<void> {
+  const over = dialogue.ask(dialogue.current, prompt);
+  asker.asked.splice(0).forEach((one, column) => {
+    one.say(`${prompt} ${column}`);
+    one.end(STOP);
+  });
+  await over;
+}
 
 beforeEach(() => {
   asker = new HandAsker();
@@ -59,5 +70,65 @@ describe('answers that are written', () => {
     dialogue.leave();
 
     expect([await over, asker.asked.map(one => one.signal.aborted), said(dialogue)]).toEqual([false, [true, true], [['', '']]]);
+  });
+
+  it('have broken off where they were stored half', () => {
+    const half = { prompt: 'Who?', answers: [{ model: 'pirate', text: 'Arr, I am', note: '' }] };
+    const read = parseChatBundle(JSON.parse(JSON.stringify(chatJson({ ...CHAT, turns: [half] }))));
+
+    expect(read?.turns[0]?.answers[0]?.note).toBe('broke off');
+  });
+});
+
+describe('a chat with two views', () => {
+  /** What each save does: every view may write, and every view is shown what is written. */
+  function save(views: readonly Dialogue[], stored: ChatBundle): ChatBundle {
+    return views.reduce((kept, view) => {
+      const given = view.give();
+      if (given === null) {
+        return kept;
+      }
+      const written = parseChatBundle(JSON.parse(JSON.stringify(chatJson(given)))) ?? kept;
+      views.forEach(other => other.take(written));
+      return written;
+    }, stored);
+  }
+
+  it('is stored by the one that has changed it, and the other goes on from there', async () => {
+    const [live, idle] = [dialogueOf(CHAT), dialogueOf(CHAT)];
+    await talk(live, 'Who are you?');
+    expect(idle.give()).toBeNull();
+    let stored = CHAT;
+    for (const views of [[live, idle], [idle, live], [idle]]) {
+      stored = save(views, stored);
+      expect(prompts(stored)).toEqual(['Who are you?']);
+    }
+    await talk(idle, 'And now?');
+
+    expect(prompts(save([live, idle], stored))).toEqual(['Who are you?', 'And now?']);
+    expect(live.current).toEqual(idle.current);
+  });
+
+  it('is not replaced in a view that is being answered, or that has not stored its own', async () => {
+    const dialogue = dialogueOf(CHAT);
+    const over = dialogue.ask(CHAT, 'Who?');
+    dialogue.give();
+    expect(dialogue.take(CHAT)).toBe(false);
+    asker.asked.forEach(one => one.end(STOP));
+    await over;
+    expect(dialogue.take(CHAT)).toBe(false);
+    dialogue.give();
+
+    expect([dialogue.take(dialogue.current), dialogue.take(CHAT), prompts(dialogue.current)]).toEqual([false, true, []]);
+  });
+
+  it('keeps the turns that are the same as they were', async () => {
+    const dialogue = dialogueOf(CHAT);
+    await talk(dialogue, 'Who?');
+    const stored = parseChatBundle(JSON.parse(JSON.stringify(chatJson(dialogue.give() ?? CHAT))));
+    const [first] = dialogue.current.turns;
+    dialogue.take({ ...CHAT, turns: [...(stored?.turns ?? []), { prompt: 'And now?', answers: [] }] });
+
+    expect([dialogue.current.turns[0] === first, dialogue.current.turns.length]).toEqual([true, 2]);
   });
 });

@@ -1,8 +1,9 @@
 /**
- * What is said in a chat: its turns, and the answers that are being written. It draws nothing.
+ * What is said in a chat: its turns, and the answers that are being written. It draws nothing, and
+ * knows whether it holds something that is not stored yet.
  */
 
-import type { ChatAnswer, ChatBundle, ChatTurn } from '../../asking';
+import { chatJson, type ChatAnswer, type ChatBundle, type ChatTurn } from '../../asking';
 import { isFields, number } from '../../fields';
 import type { Asker } from '../asker';
 import { conversation } from './preferences';
@@ -12,6 +13,8 @@ export type Wanted = Pick<ChatBundle, 'models' | 'system' | 'settings'>;
 
 export class Dialogue {
   private writing: AbortController | null = null;
+  /** Something was said here since the chat was last given or taken. */
+  private isNewer = false;
 
   /** `onPart` is told that something of the newest turn has come. */
   constructor(
@@ -34,6 +37,7 @@ export class Dialogue {
     const turns = isOther ? [] : this.bundle.turns; // another model has not read what was said
     const turn: ChatTurn = { prompt, answers: models.map(model => ({ model, text: '', note: '' })) };
     this.bundle = { ...this.bundle, models, system, settings, turns: [...turns, turn] };
+    this.isNewer = true;
     const writing = new AbortController();
     this.writing = writing;
     await Promise.all(models.map((_, column) => this.answer(column, writing.signal)));
@@ -59,7 +63,28 @@ export class Dialogue {
   /** Begin anew. */
   clear(): void {
     this.leave();
+    this.isNewer ||= this.bundle.turns.length > 0;
     this.bundle = { ...this.bundle, turns: [] };
+  }
+
+  /** What is to be stored; null where nothing was said here since it was stored or taken. */
+  give(): ChatBundle | null {
+    if (!this.isNewer) {
+      return null;
+    }
+    this.isNewer = false;
+    return this.bundle;
+  }
+
+  /** Go on from what another view has stored, unless something newer was said here; whether it does. */
+  take(stored: ChatBundle): boolean {
+    if (this.isNewer || this.isWriting || textOf(stored) === textOf(this.bundle)) {
+      return false;
+    }
+    const isKnown = (turn: ChatTurn, place: number) => JSON.stringify(turn) === JSON.stringify(this.bundle.turns[place]);
+    const turns = stored.turns.map((turn, place) => (isKnown(turn, place) ? (this.bundle.turns[place] ?? turn) : turn));
+    this.bundle = { ...stored, turns };
+    return true;
   }
 
   private async answer(column: number, signal: AbortSignal): Promise<void> {
@@ -90,12 +115,17 @@ export class Dialogue {
     }
     const answers = turn.answers.map((answer, place) => (place === column ? make(answer) : answer));
     this.bundle = { ...this.bundle, turns: [...this.bundle.turns.slice(0, -1), { ...turn, answers }] };
+    this.isNewer = true;
     this.onPart();
   }
 
   private isLast(signal: AbortSignal): boolean {
     return this.writing?.signal === signal;
   }
+}
+
+function textOf(chat: ChatBundle): string {
+  return JSON.stringify(chatJson(chat));
 }
 
 /** `weights of step 40, 12 tokens`. */

@@ -79,13 +79,24 @@ export class ChatPanel implements Disposable {
     void this.suggest();
   }
 
-  /** The conversation as the notebook keeps it. */
-  get json(): Record<string, unknown> {
-    return chatJson(this.current);
+  get chatId(): string {
+    return this.dialogue.current.chatId;
   }
 
-  get current(): ChatBundle {
-    return this.dialogue.current;
+  /** What is to be stored; null where nothing was said here since it was stored or taken. */
+  give(): ChatBundle | null {
+    return this.dialogue.give();
+  }
+
+  /** Show what another view has stored, unless something newer was said here. */
+  take(stored: ChatBundle): void {
+    const before = askedOf(this.dialogue.current);
+    if (this.dialogue.take(stored)) {
+      if (askedOf(stored) !== before) {
+        this.form.show(stored);
+      }
+      this.showTurns();
+    }
   }
 
   dispose(): void {
@@ -101,7 +112,7 @@ export class ChatPanel implements Disposable {
   }
 
   private tellChange(): void {
-    this.onChange(this.json);
+    this.onChange(chatJson(this.dialogue.current));
   }
 
   /** Draw what is not drawn yet; a turn that is as it was keeps its thumbs. */
@@ -218,6 +229,11 @@ export class ChatPanel implements Disposable {
     this.said.classList.toggle('jp-twinkle-mod-problem', isProblem);
     setText(this.said, said);
   }
+}
+
+/** What the form says, to see whether another view has changed it. */
+function askedOf({ models, system, settings }: ChatBundle): string {
+  return JSON.stringify([models, system, settings]);
 }
 
 /** Why a thumb has made no preference yet. */
