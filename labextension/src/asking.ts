@@ -61,6 +61,8 @@ export interface ChatAnswer {
   readonly text: string;
   /** How it ended, in small print; empty while it is written. */
   readonly note: string;
+  /** The model itself has ended it: it has not failed, and nobody and no limit has cut it. */
+  readonly isWhole: boolean;
 }
 
 export interface ChatTurn {
@@ -167,7 +169,10 @@ export function chatJson(bundle: ChatBundle): Record<string, unknown> {
     models: bundle.models,
     system: bundle.system,
     settings: { temperature, top_p: topP, max_tokens: maxTokens, seed },
-    turns: bundle.turns
+    turns: bundle.turns.map(({ prompt, answers }) => ({
+      prompt,
+      answers: answers.map(({ model, text, note, isWhole }) => ({ model, text, note, is_whole: isWhole }))
+    }))
   };
 }
 
@@ -187,5 +192,10 @@ function parseTurn(fields: Fields): ChatTurn {
 
 /** One that was stored while it was written has no end any more. */
 function parseAnswer(fields: Fields): ChatAnswer {
-  return { model: text(fields['model']), text: text(fields['text']), note: text(fields['note']) || 'broke off' };
+  return {
+    model: text(fields['model']),
+    text: text(fields['text']),
+    note: text(fields['note']) || 'broke off',
+    isWhole: fields['is_whole'] === true
+  };
 }

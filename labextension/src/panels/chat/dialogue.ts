@@ -35,7 +35,7 @@ export class Dialogue {
   async ask({ models, system, settings }: Wanted, prompt: string): Promise<boolean> {
     const isOther = models.join() !== this.bundle.models.join() || system !== this.bundle.system;
     const turns = isOther ? [] : this.bundle.turns; // another model has not read what was said
-    const turn: ChatTurn = { prompt, answers: models.map(model => ({ model, text: '', note: '' })) };
+    const turn: ChatTurn = { prompt, answers: models.map(model => ({ model, text: '', note: '', isWhole: false })) };
     this.bundle = { ...this.bundle, models, system, settings, turns: [...turns, turn] };
     this.isNewer = true;
     const writing = new AbortController();
@@ -100,7 +100,7 @@ export class Dialogue {
     const change = (make: (answer: ChatAnswer) => ChatAnswer): void => this.change(column, signal, make);
     try {
       const end = await this.asker.ask('samples', body, part => change(answer => ({ ...answer, text: answer.text + part })), signal);
-      change(answer => ({ ...answer, note: noteOf(end) }));
+      change(answer => ({ ...answer, ...endOf(end) }));
     } catch (error) {
       const note = signal.aborted ? 'stopped' : error instanceof Error ? error.message : String(error);
       change(answer => ({ ...answer, note }));
@@ -128,11 +128,12 @@ function textOf(chat: ChatBundle): string {
   return JSON.stringify(chatJson(chat));
 }
 
-/** `weights of step 40, 12 tokens`. */
-function noteOf(end: unknown): string {
+/** `weights of step 40, 12 tokens`; whole is what the model itself has ended. */
+function endOf(end: unknown): Pick<ChatAnswer, 'note' | 'isWhole'> {
   const fields = isFields(end) ? end : {};
   const version = number(fields['version']);
   const from = version === null ? 'base model' : `weights of step ${version}`;
   const cut = fields['finish_reason'] === 'length' ? ', cut at the limit' : '';
-  return `${from}, ${number(fields['num_tokens']) ?? 0} tokens${cut}`;
+  const note = `${from}, ${number(fields['num_tokens']) ?? 0} tokens${cut}`;
+  return { note, isWhole: fields['finish_reason'] === 'stop' };
 }

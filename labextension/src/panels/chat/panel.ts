@@ -14,7 +14,8 @@ import type { Disposable } from '../transport';
 import { pythonCode } from './code';
 import { TurnView } from './column';
 import { Dialogue } from './dialogue';
-import { conversation, preferencesOf, type Vote } from './preferences';
+import { KeptPreferences } from './keptPreferences';
+import { conversation, preferencesOf, whyNone, type Vote } from './preferences';
 import { ChatForm } from './settings';
 
 const REDRAW_MS = 100;
@@ -44,8 +45,7 @@ export class ChatPanel implements Disposable {
   private readonly said = element('div', 'jp-twinkle-steer-said', { role: 'status' });
 
   private readonly dialogue: Dialogue;
-  /** Preferences that were kept, so that a second click keeps none twice. */
-  private readonly kept = new Set<string>();
+  private readonly kept: KeptPreferences;
   private rounds: readonly Round[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -57,6 +57,7 @@ export class ChatPanel implements Disposable {
     this.dialogue = new Dialogue(bundle, asker, () => {
       this.timer ??= setTimeout(() => this.draw(), REDRAW_MS);
     });
+    this.kept = new KeptPreferences(asker);
     numChats += 1;
     this.form = new ChatForm(bundle, `jp-twinkle-models-${numChats}`);
     this.send.onclick = () => void this.ask();
@@ -155,6 +156,10 @@ export class ChatPanel implements Disposable {
       this.draw();
       this.showWriting();
       this.tellChange();
+      const round = this.rounds.at(-1);
+      if (round?.votes.some(vote => vote !== null) === true) {
+        await this.keep(round);
+      }
     }
   }
 
@@ -173,18 +178,17 @@ export class ChatPanel implements Disposable {
   private async vote(round: Round, column: number, vote: Vote): Promise<void> {
     round.votes = round.turn.answers.map((_, place) => (place === column ? vote : (round.votes[place] ?? null)));
     round.view.show(round.turn, round.votes);
+    await this.keep(round);
+  }
+
+  /** Let the file have what a turn's votes make of its answers. */
+  private async keep(round: Round): Promise<void> {
     const { turns, system } = this.dialogue.current;
     const made = preferencesOf(turns, this.rounds.indexOf(round), round.votes, system);
-    const rows = made.filter(row => !this.kept.has(JSON.stringify(row)));
-    if (rows.length === 0) {
-      this.tell(vote === null || made.length > 0 ? '' : whyNone(round.turn), false);
-      return;
-    }
+    const isWaiting = made.length === 0 && round.votes.some(vote => vote !== null);
     try {
-      const kept = await this.asker.ask('keep', { rows });
-      rows.forEach(row => this.kept.add(JSON.stringify(row)));
-      const place = isFields(kept) ? text(kept['path']) : '';
-      this.tell(`${this.kept.size} ${this.kept.size === 1 ? 'preference is' : 'preferences are'} in ${place}`, false);
+      const said = await this.kept.keep(round, made);
+      this.tell(said === '' && isWaiting ? whyNone(round.turn) : said, false);
     } catch (error) {
       this.tell(error instanceof Error ? error.message : String(error), true);
     }
@@ -234,14 +238,4 @@ export class ChatPanel implements Disposable {
 /** What the form says, to see whether another view has changed it. */
 function askedOf({ models, system, settings }: ChatBundle): string {
   return JSON.stringify([models, system, settings]);
-}
-
-/** Why a thumb has made no preference yet. */
-function whyNone({ answers }: ChatTurn): string {
-  if (answers.length < 2) {
-    return 'A preference needs two answers: name a second model.';
-  }
-  return answers.every(answer => answer.text === answers[0]?.text)
-    ? 'The answers are the same: there is nothing to prefer. A higher temperature or another seed may help.'
-    : 'Now one for an answer that is better or worse than this one.';
 }
