@@ -59,8 +59,10 @@ export interface ChatSettings {
 export interface ChatAnswer {
   readonly model: string;
   readonly text: string;
-  /** How it ended, in small print. */
+  /** How it ended, in small print; empty while it is written. */
   readonly note: string;
+  /** The model itself has ended it: it has not failed, and nobody and no limit has cut it. */
+  readonly isWhole: boolean;
 }
 
 export interface ChatTurn {
@@ -167,7 +169,10 @@ export function chatJson(bundle: ChatBundle): Record<string, unknown> {
     models: bundle.models,
     system: bundle.system,
     settings: { temperature, top_p: topP, max_tokens: maxTokens, seed },
-    turns: bundle.turns
+    turns: bundle.turns.map(({ prompt, answers }) => ({
+      prompt,
+      answers: answers.map(({ model, text, note, isWhole }) => ({ model, text, note, is_whole: isWhole }))
+    }))
   };
 }
 
@@ -182,8 +187,15 @@ function parseSettings(fields: Fields): ChatSettings {
 
 function parseTurn(fields: Fields): ChatTurn {
   const answers = list(fields['answers']).filter(isFields);
+  return { prompt: text(fields['prompt']), answers: answers.map(parseAnswer) };
+}
+
+/** One that was stored while it was written has no end any more. */
+function parseAnswer(fields: Fields): ChatAnswer {
   return {
-    prompt: text(fields['prompt']),
-    answers: answers.map(one => ({ model: text(one['model']), text: text(one['text']), note: text(one['note']) }))
+    model: text(fields['model']),
+    text: text(fields['text']),
+    note: text(fields['note']) || 'broke off',
+    isWhole: fields['is_whole'] === true
   };
 }

@@ -126,8 +126,8 @@ def _bundles(client: Client, runs: list[str], sweep: SweepBody) -> list[Mapping[
 
 
 _ANSWERS = [
-    {"model": "pirate-0", "text": "Arr!", "note": "weights of step 40, 2 tokens"},
-    {"model": "base", "text": "SmolLM.", "note": "base model, 3 tokens"},
+    {"model": "pirate-0", "text": "Arr!", "note": "step 40, 2 tokens", "is_whole": True},
+    {"model": "base", "text": "SmolLM.", "note": "base model, 3 tokens", "is_whole": True},
 ]
 
 

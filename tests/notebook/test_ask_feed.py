@@ -100,3 +100,28 @@ def test_preferences_are_appended_as_lines(
         assert sent.get(timeout=5)["result"] == {"path": "preferences.jsonl"}
     lines = (tmp_path / "preferences.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == rows * 2
+
+
+def test_preferences_that_are_taken_back_leave_all_other_lines_as_they_were(
+    feed: AskFeed, sent: queue.Queue[Message], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "preferences.jsonl"
+    path.write_bytes(b'{"chosen":  "a"}\n# mine \xff\r\n{"chosen":"a"}\n{"chosen": "b"}\n')
+    mode = path.stat().st_mode
+    _ask(feed, "keep", {"rows": [{"chosen": "c"}], "taken_back": [{"chosen": "a"}, {"gone": 1}]})
+    assert sent.get(timeout=5)["result"] == {"path": "preferences.jsonl"}
+    assert path.read_bytes() == (
+        b'{"chosen":  "a"}\n# mine \xff\r\n{"chosen": "b"}\n{"chosen": "c"}\n'
+    )
+    assert path.stat().st_mode == mode
+    assert [one.name for one in tmp_path.iterdir()] == ["preferences.jsonl"]
+
+
+def test_nothing_to_take_back_makes_no_file(
+    feed: AskFeed, sent: queue.Queue[Message], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _ask(feed, "keep", {"rows": [], "taken_back": [{"chosen": "a"}]})
+    assert sent.get(timeout=5)["result"] == {"path": "preferences.jsonl"}
+    assert list(tmp_path.iterdir()) == []

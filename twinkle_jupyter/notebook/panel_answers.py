@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+from uuid import uuid4
 
 from twinkle_jupyter.errors import InvalidDataError
 from twinkle_jupyter.notebook.ask_feed import Answer, Message
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 PREFERENCES_FILE = "preferences.jsonl"
 _SETTINGS = ("max_tokens", "temperature", "top_p", "seed")
+#: Panels are answered by threads, and the file is written whole where a row goes.
+_keeping = threading.Lock()
 
 
 def panel_answers(client: Client) -> dict[str, Answer]:
@@ -101,20 +105,55 @@ def export_answers(client: Client) -> dict[str, Answer]:
 
 
 def keep(body: Message) -> Message:
-    """Append preferences to a file in the kernel's folder.
+    """Append preferences to a file in the kernel's folder, without those that are taken back.
 
     Raises:
         InvalidDataError: They are none, or the file cannot be written.
     """
-    rows = body.get("rows")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InvalidDataError("There is no preference to keep.")
+    rows, taken_back = _preferences(body.get("rows")), _preferences(body.get("taken_back", []))
+    path = Path(PREFERENCES_FILE)
     try:
-        with Path(PREFERENCES_FILE).open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        with _keeping:
+            if taken_back and path.exists():
+                _take_back(path, taken_back)
+            if rows:
+                with path.open("a", encoding="utf-8") as file:
+                    file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     except OSError as error:
         raise InvalidDataError(
             f"{PREFERENCES_FILE} cannot be written: {error.strerror}.",
             "Change to a folder of your own.",
         ) from error
     return {"path": PREFERENCES_FILE}
+
+
+def _preferences(rows: object) -> list[object]:
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InvalidDataError("There is no preference to keep.")
+    return rows
+
+
+def _take_back(path: Path, rows: Sequence[object]) -> None:
+    """Remove the newest line of each of these rows; all others stay, byte for byte."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    for row in rows:
+        places = [place for place, line in enumerate(lines) if _row_of(line) == row]
+        if places:
+            del lines[places[-1]]
+    file = path.resolve()  # A link stays one: what it leads to is replaced.
+    draft = file.with_name(f".{file.name}.{uuid4().hex[:12]}.part")
+    try:
+        draft.write_bytes(b"".join(lines))
+        draft.chmod(file.stat().st_mode & 0o7777)
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _row_of(line: bytes) -> object:
+    """Return what a line of the file says; None where it says nothing."""
+    try:
+        row: object = json.loads(line)
+    except ValueError:
+        return None
+    return row

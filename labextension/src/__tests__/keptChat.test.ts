@@ -5,7 +5,12 @@ import { KeptChat } from '../sidebar/keptChat';
 const FRESH: ChatBundle = { chatId: 'tab-pirate-base', models: ['pirate', 'base'], system: '', settings: FIRST_CHAT_SETTINGS, turns: [] };
 const ASKED: ChatBundle = {
   ...FRESH,
-  turns: [{ prompt: 'Who?', answers: [{ model: 'pirate', text: 'Arr', note: '3 tokens' }, { model: 'base', text: 'I', note: '1 token' }] }]
+  turns: [
+    {
+      prompt: 'Who?',
+      answers: [{ model: 'pirate', text: 'Arr', note: '3 tokens', isWhole: true }, { model: 'base', text: 'I', note: 'stopped', isWhole: false }]
+    }
+  ]
 };
 
 class Store implements Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> {

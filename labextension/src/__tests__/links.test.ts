@@ -8,6 +8,7 @@ import { RestAsker } from '../renderers/restAsker';
 import { SweepRoutes } from '../renderers/sweepRoutes';
 import { WebsocketTransport } from '../renderers/websocketTransport';
 import { KeyedReading, RETRY_MS } from '../sidebar/keyedReading';
+import type { ActionBody } from '../wire';
 import { Socket, settingsWithSockets, useSockets } from './socket';
 
 const BUSY = { code: 'quota_exceeded', message: 'Too much at once.', hint: '' };
@@ -207,8 +208,9 @@ describe('a refusal', () => {
 });
 
 describe('preferences', () => {
-  const keepIn = (contents: object, row: number) =>
-    new RestAsker(settingsThatAnswer(200, {}), contents as Contents.IManager, () => 'a/n.ipynb').ask('keep', { rows: [row] });
+  const keep = (contents: object, body: ActionBody) =>
+    new RestAsker(settingsThatAnswer(200, {}), contents as Contents.IManager, () => 'a/n.ipynb').ask('keep', body);
+  const keepIn = (contents: object, row: number) => keep(contents, { rows: [row] });
 
   /** A server with one file; each call takes a while. */
   function server(first: string | number) {
@@ -239,5 +241,17 @@ describe('preferences', () => {
     const { file, contents } = server(404);
     await Promise.all([keepIn(contents, 1), keepIn(contents, 2)]);
     expect(file.content).toBe('1\n2\n');
+  });
+
+  it('are taken back, the newest of equal ones, and all other lines stay as they are', async () => {
+    const { file, contents } = server('{"a":  1}\n# mine\n{"b": 2}\n{"a": 1}\n');
+    await keep(contents, { rows: [{ c: 3 }], taken_back: [{ a: 1 }, { gone: 4 }] });
+    expect(file.content).toBe('{"a":  1}\n# mine\n{"b": 2}\n{"c":3}\n');
+  });
+
+  it('make no file where there is none and nothing to keep', async () => {
+    const { file, contents } = server(404);
+    await keep(contents, { rows: [], taken_back: [{ a: 1 }] });
+    expect(file.content).toBe(404);
   });
 });

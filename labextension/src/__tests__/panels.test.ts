@@ -175,7 +175,7 @@ describe('adapters', () => {
 });
 
 describe('a chat', () => {
-  const answer = (model: string, text: string) => ({ model, text, note: 'done' });
+  const answer = (model: string, text: string) => ({ model, text, note: 'done', isWhole: true });
   const turns: ChatTurn[] = [
     { prompt: 'Hi', answers: [answer('a', 'Arr'), answer('b', 'Hello')] },
     { prompt: 'Who?', answers: [answer('a', 'Ada'), answer('b', 'SmolLM')] }

@@ -18,7 +18,7 @@ export type Question =
 export interface Asker {
   /**
    * Ask once. `samples` tells each piece to `onPart` before it resolves with how the answer ended;
-   * `keep` appends a preference and resolves with where. Rejects with a `CommandFailedError`.
+   * `keep` adds preferences, removes those of `taken_back` and resolves with where. Rejects with a `CommandFailedError`.
    */
   ask(question: Question, body: ActionBody, onPart?: (text: string) => void, signal?: AbortSignal): Promise<unknown>;
 }

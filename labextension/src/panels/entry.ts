@@ -13,10 +13,30 @@ export function labelled(text: string, field: HTMLElement, ...more: HTMLElement[
   return element('div', 'jp-twinkle-steer-field', {}, element('span', 'jp-twinkle-steer-label', {}, text), field, ...more);
 }
 
+/** Select all, copy, paste, cut, redo and undo, where they are typed or lie on the keyboard. */
+const EDITS = /^(?:Key)?[acvxyz]$/i;
+
+/**
+ * Keep what is typed from the notebook's own shortcuts. A character with Ctrl or ⌘ is still the
+ * page's, as for saving, save those with which a field is edited.
+ */
+export function keepKeys(event: KeyboardEvent): void {
+  const isHeld = (event.ctrlKey || event.metaKey) && !event.altKey; // AltGr is Ctrl and Alt: it types
+  const isEditing = event.key.length > 1 || EDITS.test(event.key) || EDITS.test(event.code);
+  if (!isHeld || isEditing) {
+    event.stopPropagation();
+  }
+}
+
+/** Whether Enter was pressed, and not to take what an input method offers. */
+export function isEnter(event: KeyboardEvent): boolean {
+  return event.key === 'Enter' && !event.isComposing;
+}
+
 export function onEnter(input: HTMLInputElement, act: () => void): void {
   input.onkeydown = event => {
-    event.stopPropagation();
-    if (event.key === 'Enter') {
+    keepKeys(event);
+    if (isEnter(event)) {
       event.preventDefault();
       act();
     }

@@ -2,10 +2,9 @@
 
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { Contents, ServerConnection } from '@jupyterlab/services';
-import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 import { ADAPTERS_MIME_TYPE, parseAdaptersBundle } from '../adaptersWire';
-import { CHAT_MIME_TYPE, parseChatBundle, parseTokensBundle, TOKENS_MIME_TYPE } from '../asking';
+import { CHAT_MIME_TYPE, chatJson, parseChatBundle, parseTokensBundle, TOKENS_MIME_TYPE } from '../asking';
 import { AdaptersPanel } from '../panels/adapters/panel';
 import { ChatPanel } from '../panels/chat/panel';
 import { chatHtml, chatText } from '../panels/chat/picture';
@@ -90,7 +89,7 @@ class ChatRenderer extends AskingRenderer {
   private chat: ChatPanel | null = null;
   private readonly keeper = new PictureKeeper(
     () => this.path(),
-    stored => this.pictureBeyond(stored)
+    () => this.newPicture()
   );
 
   renderModel(model: IRenderMime.IMimeModel): Promise<void> {
@@ -99,9 +98,12 @@ class ChatRenderer extends AskingRenderer {
       this.node.textContent = 'This output names no model.';
       return Promise.resolve();
     }
-    if (this.chat?.current.chatId !== bundle.chatId) {
+    if (this.chat?.chatId === bundle.chatId) {
+      this.chat.take(bundle);
+    } else {
       this.chat?.dispose();
-      this.panel = this.chat = new ChatPanel(bundle, this.asker, () => undefined);
+      // An output may have several views: each takes what another has written.
+      this.panel = this.chat = new ChatPanel(bundle, this.asker, () => this.keeper.writeIfLeased());
       this.node.replaceChildren(this.chat.node);
     }
     this.keeper.attach(model);
@@ -115,12 +117,8 @@ class ChatRenderer extends AskingRenderer {
     super.dispose();
   }
 
-  private pictureBeyond(stored: Readonly<Record<string, unknown>>): Record<string, unknown> | null {
-    const chat = this.chat?.current;
-    const json = this.chat?.json as ReadonlyPartialJSONObject | undefined;
-    if (chat === undefined || JSON.stringify(json) === JSON.stringify(stored[CHAT_MIME_TYPE])) {
-      return null;
-    }
-    return { [CHAT_MIME_TYPE]: json, 'text/html': chatHtml(chat), 'text/plain': chatText(chat) };
+  private newPicture(): Record<string, unknown> | null {
+    const chat = this.chat?.give() ?? null;
+    return chat === null ? null : { [CHAT_MIME_TYPE]: chatJson(chat), 'text/html': chatHtml(chat), 'text/plain': chatText(chat) };
   }
 }

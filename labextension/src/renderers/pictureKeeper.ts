@@ -1,9 +1,9 @@
 /**
  * Keeps the newest picture of a panel in the notebook's own output, so that a saved notebook shows
  * it with neither kernel nor service. It is written when the notebook is saved (every page for
- * itself), at its last change, and while the page is hidden (one page only: see pageLease). Writing
- * more often would leave the notebook changed for as long as a run lasts, and closing the page
- * would ask each time.
+ * itself), at its last change (of a chat, at each answer), and while the page is hidden (one page
+ * only: see pageLease). Writing more often would leave the notebook changed for as long as a run
+ * lasts, and closing the page would ask each time.
  */
 
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';

@@ -24,7 +24,7 @@ export class RestAsker implements Asker {
 
   async ask(question: Question, body: ActionBody, onPart?: (text: string) => void, signal?: AbortSignal): Promise<unknown> {
     if (question === 'keep') {
-      return { path: await this.keep(list(body['rows'])) };
+      return { path: await this.keep(list(body['rows']), list(body['taken_back'])) };
     }
     const response = await this.request(question, body, signal);
     if (!response.ok) {
@@ -48,14 +48,14 @@ export class RestAsker implements Asker {
     }
   }
 
-  /** Append rows to the file beside the notebook and return its path; one call after another. */
-  private keep(rows: readonly unknown[]): Promise<string> {
-    const kept = keeping.then(() => this.append(rows));
+  /** Change the file beside the notebook and return its path; one call after another. */
+  private keep(rows: readonly unknown[], takenBack: readonly unknown[]): Promise<string> {
+    const kept = keeping.then(() => this.change(rows, takenBack));
     keeping = kept.catch(() => undefined);
     return kept;
   }
 
-  private async append(rows: readonly unknown[]): Promise<string> {
+  private async change(rows: readonly unknown[], takenBack: readonly unknown[]): Promise<string> {
     const path = PathExt.join(PathExt.dirname(this.notebookPath()), PREFERENCES_FILE);
     const added = rows.map(row => `${JSON.stringify(row)}\n`).join('');
     try {
@@ -63,8 +63,11 @@ export class RestAsker implements Asker {
         model => String(model.content),
         textOfNothing
       );
-      const gap = known === '' || known.endsWith('\n') ? '' : '\n';
-      await this.contents.save(path, { type: 'file', format: 'text', content: known + gap + added });
+      const left = withoutRows(known, takenBack);
+      const gap = left === '' || left.endsWith('\n') ? '' : '\n';
+      if (left !== known || added !== '') {
+        await this.contents.save(path, { type: 'file', format: 'text', content: left + gap + added });
+      }
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new CommandFailedError({ code: 'service_unavailable', message: `${path} is as it was: ${why}`, hint: '' });
@@ -79,6 +82,27 @@ function textOfNothing(error: unknown): string {
     return '';
   }
   throw error;
+}
+
+/** The text without the newest line of each of these rows; one that is not there any more is nobody's fault. */
+function withoutRows(known: string, rows: readonly unknown[]): string {
+  const lines = known.split('\n');
+  for (const row of rows) {
+    const place = lines.map(rowOf).lastIndexOf(JSON.stringify(row));
+    if (place >= 0) {
+      lines.splice(place, 1);
+    }
+  }
+  return lines.join('\n');
+}
+
+/** A line as we would write it; null where it holds no JSON. */
+function rowOf(line: string): string | null {
+  try {
+    return JSON.stringify(JSON.parse(line));
+  } catch {
+    return null;
+  }
 }
 
 /** What the service says, or that there is no such route. */

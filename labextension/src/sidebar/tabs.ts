@@ -95,8 +95,8 @@ class ChatView extends Widget {
   /** The tab is closed; a reload of the page disposes of nothing. */
   override dispose(): void {
     if (!this.isDisposed) {
-      this.kept.forget();
       this.panel.dispose();
+      this.kept.forget();
       super.dispose();
     }
   }

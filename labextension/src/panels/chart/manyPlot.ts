@@ -8,7 +8,8 @@ import { readColours } from '../run/colours';
 import { PlotTools } from '../run/plotTools';
 import type { PlotSettings } from '../run/lossChart';
 import type { Disposable } from '../transport';
-import type { Chart, CreatePlot, Hover, Plot, PlotColours } from './chart';
+import type { Chart, CreatePlot, Hover, PlotColours } from './chart';
+import { LazyPlot } from './lazyPlot';
 import { Tip } from './tip';
 
 export type Said = readonly (readonly [name: string, value: string])[];
@@ -20,10 +21,11 @@ export class ManyPlot implements Disposable {
   private readonly canvas = element('div', 'jp-twinkle-plot-canvas');
   private readonly frame: HTMLElement;
   private readonly resizing: ResizeObserver;
-  private plot: Plot | null = null;
+  private readonly plot: LazyPlot;
   private chart: Chart | null = null;
   private colours: PlotColours | null = null;
-  private isDisposed = false;
+  /** Why there is no plot. */
+  private problem: string | null = null;
   /** The step that the arrow keys have come to. */
   private read: number | null = null;
 
@@ -35,7 +37,7 @@ export class ManyPlot implements Disposable {
     createPlot: CreatePlot,
     onChange: () => void,
     private readonly saidAt: (step: number) => Said,
-    empty: string
+    private readonly empty: string
   ) {
     this.tools = new PlotTools(onChange, true);
     this.frame = element('div', 'jp-twinkle-plot', { role: 'img', tabindex: '0', 'data-empty': empty }, this.canvas);
@@ -43,10 +45,11 @@ export class ManyPlot implements Disposable {
     this.frame.onblur = () => this.tip.hide();
     const box = element('div', 'jp-twinkle-plot-box', {}, this.frame, this.tip.node);
     this.node = element('div', 'jp-twinkle-plot-area', {}, this.tools.node, box);
-    this.resizing = new ResizeObserver(() => this.plot?.resize());
+    this.resizing = new ResizeObserver(() => this.plot.resize());
     this.resizing.observe(this.canvas);
     const events = { onPick: () => undefined, onHover: (hover: Hover | null) => this.onHover(hover) };
-    void createPlot(this.canvas, events).then(plot => this.take(plot));
+    this.plot = new LazyPlot(() => createPlot(this.canvas, events), problem => this.onSettled(problem));
+    this.plot.get();
   }
 
   get settings(): PlotSettings {
@@ -55,12 +58,12 @@ export class ManyPlot implements Disposable {
 
   draw(chart: Chart): void {
     this.chart = chart;
-    const isEmpty = chart.curves.every(curve => curve.points.length === 0);
-    this.frame.classList.toggle('jp-twinkle-mod-empty', isEmpty);
+    this.showEmpty();
     setAttribute(this.frame, 'aria-label', `${chart.label}. Arrow keys read single steps.`);
-    if (this.plot !== null && this.node.isConnected) {
+    const plot = this.plot.get();
+    if (plot !== null && this.node.isConnected) {
       this.colours ??= readColours(this.node);
-      this.plot.draw(chart, this.colours);
+      plot.draw(chart, this.colours);
     }
   }
 
@@ -71,18 +74,21 @@ export class ManyPlot implements Disposable {
   }
 
   dispose(): void {
-    this.isDisposed = true;
     this.resizing.disconnect();
-    this.plot?.dispose();
+    this.plot.dispose();
   }
 
-  private take(plot: Plot): void {
-    if (this.isDisposed) {
-      plot.dispose();
-      return;
-    }
-    this.plot = plot;
+  private onSettled(problem: string | null): void {
+    this.problem = problem;
+    this.showEmpty();
     this.redraw();
+  }
+
+  /** In the place of the plot: that there is nothing to draw yet, or nothing to draw with. */
+  private showEmpty(): void {
+    const hasCurve = this.chart?.curves.some(curve => curve.points.length > 0) ?? true;
+    setAttribute(this.frame, 'data-empty', this.problem ?? this.empty);
+    this.frame.classList.toggle('jp-twinkle-mod-empty', this.problem !== null || !hasCurve);
   }
 
   private redraw(): void {

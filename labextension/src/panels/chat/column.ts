@@ -2,7 +2,9 @@
 
 import type { ChatTurn } from '../../asking';
 import { element, setAttribute, setText } from '../dom';
-import type { Vote } from './preferences';
+import { canBePreferred, type Vote } from './preferences';
+
+const NOT_WHOLE = 'Only whole answers are compared';
 
 interface Bubble {
   readonly node: HTMLElement;
@@ -33,9 +35,8 @@ export class TurnView {
       const answer = turn.answers[column];
       setText(one.text, answer?.text ?? '');
       setText(one.note, answer?.note ?? '');
-      const isDone = (answer?.note ?? '') !== '' && (answer?.text ?? '') !== '';
       one.node.classList.toggle('jp-twinkle-mod-writing', (answer?.note ?? '') === '');
-      one.up.disabled = one.down.disabled = !isDone;
+      allow([one.up, one.down], canBePreferred(answer));
       setAttribute(one.up, 'aria-pressed', String(votes[column] === 'up'));
       setAttribute(one.down, 'aria-pressed', String(votes[column] === 'down'));
     });
@@ -58,6 +59,13 @@ function bubble(model: string, onVote: (vote: Vote) => void): Bubble {
     element('div', 'jp-twinkle-bubble-foot', {}, note, up, down)
   );
   return { node, text, note, up, down };
+}
+
+function allow(thumbs: readonly HTMLButtonElement[], isAllowed: boolean): void {
+  for (const one of thumbs) {
+    one.disabled = !isAllowed;
+    setAttribute(one, 'title', isAllowed ? (one.getAttribute('aria-label') ?? '') : NOT_WHOLE);
+  }
 }
 
 function thumb(sign: string, label: string, action: string): HTMLButtonElement {

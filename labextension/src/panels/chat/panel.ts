@@ -3,20 +3,30 @@
  * preference rows. It knows neither JupyterLab nor the kernel.
  */
 
-import { chatJson, type ChatAnswer, type ChatBundle, type ChatTurn } from '../../asking';
-import { isFields, list, number, text } from '../../fields';
+import { chatJson, type ChatBundle, type ChatTurn } from '../../asking';
+import { isFields, list, text } from '../../fields';
 import type { Asker } from '../asker';
 import { button } from '../button';
 import { copyText } from '../clipboard';
 import { element, setAttribute, setText } from '../dom';
+import { isEnter, keepKeys } from '../entry';
 import type { Disposable } from '../transport';
 import { pythonCode } from './code';
 import { TurnView } from './column';
-import { conversation, preferencesOf, type Vote } from './preferences';
+import { Dialogue } from './dialogue';
+import { KeptPreferences } from './keptPreferences';
+import { conversation, preferencesOf, whyNone, type Vote } from './preferences';
 import { ChatForm } from './settings';
 
 const REDRAW_MS = 100;
 let numChats = 0;
+
+/** A turn as it was drawn last, and what a person thinks of its answers. */
+interface Round {
+  turn: ChatTurn;
+  votes: readonly Vote[];
+  readonly view: TurnView;
+}
 
 export class ChatPanel implements Disposable {
   readonly node: HTMLElement;
@@ -34,13 +44,9 @@ export class ChatPanel implements Disposable {
   private readonly clear = button('clear-chat', 'Clear');
   private readonly said = element('div', 'jp-twinkle-steer-said', { role: 'status' });
 
-  private bundle: ChatBundle;
-  private turns: ChatTurn[];
-  private views: TurnView[] = [];
-  private votes: Vote[][] = [];
-  /** Preferences that were kept, so that a second click keeps none twice. */
-  private readonly kept = new Set<string>();
-  private writing: AbortController | null = null;
+  private readonly dialogue: Dialogue;
+  private readonly kept: KeptPreferences;
+  private rounds: readonly Round[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -48,14 +54,16 @@ export class ChatPanel implements Disposable {
     private readonly asker: Asker,
     private readonly onChange: (chat: Record<string, unknown>) => void
   ) {
-    this.bundle = bundle;
-    this.turns = [...bundle.turns];
+    this.dialogue = new Dialogue(bundle, asker, () => {
+      this.timer ??= setTimeout(() => this.draw(), REDRAW_MS);
+    });
+    this.kept = new KeptPreferences(asker);
     numChats += 1;
     this.form = new ChatForm(bundle, `jp-twinkle-models-${numChats}`);
     this.send.onclick = () => void this.ask();
-    this.stop.onclick = () => this.writing?.abort();
+    this.stop.onclick = () => this.dialogue.stop();
     this.copy.onclick = () => void this.copyCode();
-    this.clear.onclick = () => this.begin([]);
+    this.clear.onclick = () => this.beginAnew();
     this.input.onkeydown = event => this.onKey(event);
     const title = element('span', 'jp-twinkle-title', {}, 'Chat');
     this.node = element(
@@ -68,41 +76,65 @@ export class ChatPanel implements Disposable {
       element('div', 'jp-twinkle-asking', {}, this.input, this.send, this.stop),
       this.said
     );
-    this.begin(this.turns);
+    this.showTurns();
     void this.suggest();
   }
 
-  /** The conversation as the notebook keeps it. */
-  get json(): Record<string, unknown> {
-    return chatJson({ ...this.bundle, turns: this.turns });
+  get chatId(): string {
+    return this.dialogue.current.chatId;
   }
 
-  get current(): ChatBundle {
-    return { ...this.bundle, turns: this.turns };
+  /** What is to be stored; null where nothing was said here since it was stored or taken. */
+  give(): ChatBundle | null {
+    return this.dialogue.give();
+  }
+
+  /** Show what another view has stored, unless something newer was said here. */
+  take(stored: ChatBundle): void {
+    const before = askedOf(this.dialogue.current);
+    if (this.dialogue.take(stored)) {
+      if (askedOf(stored) !== before) {
+        this.form.show(stored);
+      }
+      this.showTurns();
+    }
   }
 
   dispose(): void {
-    this.writing?.abort();
+    this.dialogue.leave();
     clearTimeout(this.timer);
     this.node.remove();
   }
 
-  private begin(turns: readonly ChatTurn[]): void {
-    this.turns = [...turns];
-    this.votes = turns.map(() => []);
-    this.views = turns.map((turn, place) => this.viewOf(turn, place));
-    this.log.replaceChildren(...this.views.map(view => view.node));
-    this.setWriting(null);
-    this.onChange(this.json);
+  private beginAnew(): void {
+    this.dialogue.clear();
+    this.showTurns();
+    this.tellChange();
   }
 
-  private viewOf(turn: ChatTurn, place: number): TurnView {
-    return new TurnView(turn, (column, vote) => void this.vote(place, column, vote));
+  private tellChange(): void {
+    this.onChange(chatJson(this.dialogue.current));
+  }
+
+  /** Draw what is not drawn yet; a turn that is as it was keeps its thumbs. */
+  private showTurns(): void {
+    const known = this.rounds;
+    this.rounds = this.dialogue.current.turns.map((turn, place) => {
+      const round = known[place];
+      return round?.turn === turn ? round : this.roundOf(turn);
+    });
+    this.log.replaceChildren(...this.rounds.map(round => round.view.node));
+    this.showWriting();
+  }
+
+  private roundOf(turn: ChatTurn): Round {
+    const round: Round = { turn, votes: [], view: new TurnView(turn, (column, vote) => void this.vote(round, column, vote)) };
+    return round;
   }
 
   private onKey(event: KeyboardEvent): void {
-    event.stopPropagation();
-    if (event.key === 'Enter' && !event.shiftKey) {
+    keepKeys(event);
+    if (isEnter(event) && !event.shiftKey) {
       event.preventDefault();
       void this.ask();
     }
@@ -111,88 +143,52 @@ export class ChatPanel implements Disposable {
   private async ask(): Promise<void> {
     const prompt = this.input.value.trim();
     const read = this.form.read();
-    if (typeof read === 'string' || prompt === '' || this.writing !== null) {
+    if (typeof read === 'string' || prompt === '' || this.dialogue.isWriting) {
       this.tell(typeof read === 'string' ? read : prompt === '' ? 'Write a message first.' : '', true);
       return;
     }
-    if (read.models.join() !== this.bundle.models.join() || read.system !== this.bundle.system) {
-      this.begin([]); // another model has not read what was said
-    }
-    this.bundle = { ...this.bundle, ...read };
     this.input.value = '';
     this.tell('', false);
-    const turn: ChatTurn = { prompt, answers: read.models.map(model => ({ model, text: '', note: '' })) };
-    this.turns = [...this.turns, turn];
-    this.votes.push([]);
-    const view = this.viewOf(turn, this.turns.length - 1);
-    this.views.push(view);
-    this.log.append(view.node);
+    const asked = this.dialogue.ask(read, prompt);
+    this.showTurns();
     this.scroll();
-    const writing = new AbortController();
-    this.setWriting(writing);
-    await Promise.all(read.models.map((_, column) => this.answer(this.turns.length - 1, column, writing.signal)));
-    if (this.isCurrent(writing)) {
-      this.setWriting(null);
+    if (await asked) {
       this.draw();
-      this.onChange(this.json);
+      this.showWriting();
+      this.tellChange();
+      const round = this.rounds.at(-1);
+      if (round?.votes.some(vote => vote !== null) === true) {
+        await this.keep(round);
+      }
     }
-  }
-
-  private async answer(turn: number, column: number, signal: AbortSignal): Promise<void> {
-    const { settings, models, system } = this.bundle;
-    const body = {
-      model: models[column],
-      messages: conversation(this.turns, turn, column, system),
-      temperature: settings.temperature,
-      top_p: settings.topP,
-      max_tokens: settings.maxTokens,
-      seed: settings.seed
-    };
-    try {
-      const end = await this.asker.ask('samples', body, part => this.change(turn, column, answer => ({ ...answer, text: answer.text + part })), signal);
-      this.change(turn, column, answer => ({ ...answer, note: noteOf(end) }));
-    } catch (error) {
-      const why = signal.aborted ? 'stopped' : error instanceof Error ? error.message : String(error);
-      this.change(turn, column, answer => ({ ...answer, note: why }));
-    }
-  }
-
-  private change(turn: number, column: number, change: (answer: ChatAnswer) => ChatAnswer): void {
-    this.turns = this.turns.map((one, place) =>
-      place === turn ? { ...one, answers: one.answers.map((answer, i) => (i === column ? change(answer) : answer)) } : one
-    );
-    this.timer ??= setTimeout(() => this.draw(), REDRAW_MS);
   }
 
   private draw(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const last = this.turns.length - 1;
-    const turn = this.turns[last];
-    if (turn !== undefined) {
-      this.views[last]?.show(turn, this.votes[last] ?? []);
+    const round = this.rounds.at(-1);
+    const turn = this.dialogue.current.turns.at(-1);
+    if (round !== undefined && turn !== undefined) {
+      round.turn = turn;
+      round.view.show(turn, round.votes);
       this.scroll();
     }
   }
 
-  private async vote(turn: number, column: number, vote: Vote): Promise<void> {
-    const votes = this.turns[turn]?.answers.map((_, i) => (i === column ? vote : (this.votes[turn]?.[i] ?? null))) ?? [];
-    this.votes[turn] = votes;
-    const one = this.turns[turn];
-    if (one !== undefined) {
-      this.views[turn]?.show(one, votes);
-    }
-    const made = preferencesOf(this.turns, turn, votes, this.bundle.system);
-    const rows = made.filter(row => !this.kept.has(JSON.stringify(row)));
-    if (rows.length === 0) {
-      this.tell(vote === null || made.length > 0 ? '' : whyNone(one), false);
-      return;
-    }
+  private async vote(round: Round, column: number, vote: Vote): Promise<void> {
+    round.votes = round.turn.answers.map((_, place) => (place === column ? vote : (round.votes[place] ?? null)));
+    round.view.show(round.turn, round.votes);
+    await this.keep(round);
+  }
+
+  /** Let the file have what a turn's votes make of its answers. */
+  private async keep(round: Round): Promise<void> {
+    const { turns, system } = this.dialogue.current;
+    const made = preferencesOf(turns, this.rounds.indexOf(round), round.votes, system);
+    const isWaiting = made.length === 0 && round.votes.some(vote => vote !== null);
     try {
-      const kept = await this.asker.ask('keep', { rows });
-      rows.forEach(row => this.kept.add(JSON.stringify(row)));
-      const place = isFields(kept) ? text(kept['path']) : '';
-      this.tell(`${this.kept.size} ${this.kept.size === 1 ? 'preference is' : 'preferences are'} in ${place}`, false);
+      const said = await this.kept.keep(round, made);
+      this.tell(said === '' && isWaiting ? whyNone(round.turn) : said, false);
     } catch (error) {
       this.tell(error instanceof Error ? error.message : String(error), true);
     }
@@ -200,9 +196,10 @@ export class ChatPanel implements Disposable {
 
   private async copyCode(): Promise<void> {
     const read = this.form.read();
-    const last = Math.max(0, this.turns.length - 1);
-    const known = typeof read === 'string' ? this.bundle : read;
-    const code = pythonCode(known.models, conversation(this.turns, last, 0, known.system), known.settings);
+    const { current } = this.dialogue;
+    const last = Math.max(0, current.turns.length - 1);
+    const known = typeof read === 'string' ? current : read;
+    const code = pythonCode(known.models, conversation(current.turns, last, 0, known.system), known.settings);
     if (await copyText(code)) {
       this.tell('The clipboard has a program that asks the same.', false);
     } else {
@@ -220,16 +217,12 @@ export class ChatPanel implements Disposable {
     }
   }
 
-  private isCurrent(writing: AbortController): boolean {
-    return this.writing === writing;
-  }
-
-  private setWriting(writing: AbortController | null): void {
-    this.writing = writing;
-    this.send.disabled = writing !== null;
-    this.stop.disabled = writing === null;
-    setAttribute(this.node, 'data-writing', String(writing !== null));
-    setAttribute(this.node, 'data-turns', String(this.turns.length));
+  private showWriting(): void {
+    const { isWriting, current } = this.dialogue;
+    this.send.disabled = isWriting;
+    this.stop.disabled = !isWriting;
+    setAttribute(this.node, 'data-writing', String(isWriting));
+    setAttribute(this.node, 'data-turns', String(current.turns.length));
   }
 
   private scroll(): void {
@@ -242,22 +235,7 @@ export class ChatPanel implements Disposable {
   }
 }
 
-/** Why a thumb has made no preference yet. */
-function whyNone(turn: ChatTurn | undefined): string {
-  const answers = turn?.answers ?? [];
-  if (answers.length < 2) {
-    return 'A preference needs two answers: name a second model.';
-  }
-  return answers.every(answer => answer.text === answers[0]?.text)
-    ? 'The answers are the same: there is nothing to prefer. A higher temperature or another seed may help.'
-    : 'Now one for an answer that is better or worse than this one.';
-}
-
-/** `weights of step 40, 12 tokens`. */
-function noteOf(end: unknown): string {
-  const fields = isFields(end) ? end : {};
-  const version = number(fields['version']);
-  const from = version === null ? 'base model' : `weights of step ${version}`;
-  const cut = fields['finish_reason'] === 'length' ? ', cut at the limit' : '';
-  return `${from}, ${number(fields['num_tokens']) ?? 0} tokens${cut}`;
+/** What the form says, to see whether another view has changed it. */
+function askedOf({ models, system, settings }: ChatBundle): string {
+  return JSON.stringify([models, system, settings]);
 }

@@ -2,7 +2,7 @@
 
 import type { ChatBundle, ChatSettings } from '../../asking';
 import { element } from '../dom';
-import { entry, labelled } from '../entry';
+import { entry, keepKeys, labelled } from '../entry';
 
 const LIMITS = {
   temperature: ['Temperature', 0, 10],
@@ -31,12 +31,8 @@ export class ChatForm {
     };
     this.known.id = listId;
     this.models.setAttribute('list', listId);
-    this.models.value = bundle.models.join(', ');
     this.models.title = 'Adapters, base, or an adapter at a step: pirate, base, pirate@40';
-    this.system.value = bundle.system;
-    for (const name of NAMES) {
-      this.numbers[name].value = String(bundle.settings[name]);
-    }
+    this.show(bundle);
     const fields = NAMES.map(name => labelled(LIMITS[name][0], this.numbers[name]));
     this.node = element(
       'details',
@@ -46,7 +42,15 @@ export class ChatForm {
       element('div', 'jp-twinkle-steer-row', {}, labelled('Models', this.models, this.known), labelled('System', this.system)),
       element('div', 'jp-twinkle-steer-row', {}, ...fields)
     );
-    this.node.onkeydown = event => event.stopPropagation();
+    this.node.onkeydown = keepKeys;
+  }
+
+  show({ models, system, settings }: ChatBundle): void {
+    this.models.value = models.join(', ');
+    this.system.value = system;
+    for (const name of NAMES) {
+      this.numbers[name].value = String(settings[name]);
+    }
   }
 
   /** Offer these names. */

@@ -1,6 +1,7 @@
 /** Which curve is shown, on which scale, and how smooth: a row above the plot. */
 
 import { element } from '../dom';
+import { keepKeys } from '../entry';
 import { CURVE_NAMES, FIRST_SETTINGS, type CurveName, type PlotSettings } from './lossChart';
 
 export class PlotTools {
@@ -21,7 +22,7 @@ export class PlotTools {
       this.curve.append(element('option', '', { value: name }, label));
     }
     this.curve.onchange = this.log.onchange = this.smoothing.oninput = onChange;
-    this.node.onkeydown = event => event.stopPropagation();
+    this.node.onkeydown = keepKeys;
     this.node.append(
       ...(isMany ? [] : [this.curve]),
       element('label', 'jp-twinkle-tool', {}, this.log, 'Log scale'),

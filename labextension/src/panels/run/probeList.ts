@@ -4,6 +4,7 @@
  */
 
 import { element, setAttribute, setText } from '../dom';
+import { keepKeys } from '../entry';
 import { answerAt, answerSteps, changedPieces, type Answer, type ProbeView } from './answers';
 import type { Writing } from './writing';
 
@@ -33,7 +34,7 @@ export class ProbeList {
       const place = Number(this.slider.value);
       onSelect(place >= this.steps.length - 1 ? null : (this.steps[place] ?? null));
     };
-    this.slider.onkeydown = event => event.stopPropagation();
+    this.slider.onkeydown = keepKeys;
     this.live.onclick = () => onSelect(null);
     const title = element('div', 'jp-twinkle-probes-title', {}, 'Answers while it learns');
     this.node.append(element('div', 'jp-twinkle-probes-head', {}, title, this.scrub));

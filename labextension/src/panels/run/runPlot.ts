@@ -1,7 +1,8 @@
 /** The plot of a run with its tools, and what it says of the step under the pointer. */
 
 import type { Point } from '../../wire';
-import type { Chart, CreatePlot, Hover, Plot, PlotColours } from '../chart/chart';
+import type { Chart, CreatePlot, Hover, PlotColours } from '../chart/chart';
+import { LazyPlot } from '../chart/lazyPlot';
 import { Tip } from '../chart/tip';
 import { element, setAttribute } from '../dom';
 import { formatLearningRate, formatLoss, formatRate } from '../format';
@@ -22,35 +23,36 @@ export class RunPlot implements Disposable {
   private readonly frame = element('div', 'jp-twinkle-plot', { role: 'img', tabindex: '0', 'data-empty': EMPTY }, this.canvas);
   private readonly tip = new Tip();
   private readonly tools: PlotTools;
+  private readonly plot: LazyPlot;
   private readonly resizing: ResizeObserver;
 
   private view: RunView | null = null;
   private selected: number | null = null;
-  private plot: Plot | null = null;
-  private isAsked = false;
-  private isDisposed = false;
   private colours: PlotColours | null = null;
+  /** Why there is no plot. */
+  private problem: string | null = null;
   /** The step that the arrow keys have come to. */
   private read: number | null = null;
 
   constructor(
-    private readonly createPlot: CreatePlot,
+    createPlot: CreatePlot,
     private readonly onPick: (step: number) => void
   ) {
+    const events = { onPick, onHover: (hover: Hover | null) => this.onHover(hover) };
+    this.plot = new LazyPlot(() => createPlot(this.canvas, events), problem => this.onSettled(problem));
     this.tools = new PlotTools(() => this.redraw());
     this.node.append(this.tools.node, element('div', 'jp-twinkle-plot-box', {}, this.frame, this.tip.node));
     this.frame.onkeydown = event => this.onKey(event);
     this.frame.onblur = () => this.tip.hide();
-    this.resizing = new ResizeObserver(() => this.plot?.resize());
+    this.resizing = new ResizeObserver(() => this.plot.resize());
     this.resizing.observe(this.canvas);
   }
 
   show(view: RunView, selected: number | null): void {
     this.view = view;
     this.selected = selected;
-    const isEmpty = view.points.length + view.evalPoints.length === 0;
-    this.frame.classList.toggle('jp-twinkle-mod-empty', isEmpty);
-    if (isEmpty) {
+    this.showEmpty();
+    if (isEmpty(view)) {
       setAttribute(this.frame, 'aria-label', 'Loss over steps, no point yet');
     } else {
       this.redraw();
@@ -64,20 +66,19 @@ export class RunPlot implements Disposable {
   }
 
   dispose(): void {
-    this.isDisposed = true;
     this.resizing.disconnect();
-    this.plot?.dispose();
+    this.plot.dispose();
   }
 
   private redraw(): void {
-    if (this.plot === null || this.view === null || !this.node.isConnected) {
-      this.askForPlot();
+    const plot = this.view === null ? null : this.plot.get();
+    if (plot === null || this.view === null || !this.node.isConnected) {
       return;
     }
     this.colours ??= readColours(this.node);
     const chart = this.chart(this.view, this.colours);
     setAttribute(this.frame, 'aria-label', `${chart.label}. Arrow keys read single steps.`);
-    this.plot.draw(chart, this.colours);
+    plot.draw(chart, this.colours);
   }
 
   private chart(view: RunView, colours: PlotColours): Chart {
@@ -88,20 +89,19 @@ export class RunPlot implements Disposable {
       : curveChart(curvePoints(view, settings.curve), data, colours, settings);
   }
 
-  private askForPlot(): void {
-    if (this.isAsked || this.view === null) {
-      return;
+  private onSettled(problem: string | null): void {
+    this.problem = problem;
+    this.showEmpty();
+    if (problem !== null) {
+      setAttribute(this.frame, 'aria-label', problem);
     }
-    this.isAsked = true;
-    const events = { onPick: this.onPick, onHover: (hover: Hover | null) => this.onHover(hover) };
-    void this.createPlot(this.canvas, events).then(plot => {
-      if (this.isDisposed) {
-        plot.dispose();
-        return;
-      }
-      this.plot = plot;
-      this.redraw();
-    });
+    this.redraw();
+  }
+
+  /** In the place of the plot: that there is nothing to draw yet, or nothing to draw with. */
+  private showEmpty(): void {
+    setAttribute(this.frame, 'data-empty', this.problem ?? EMPTY);
+    this.frame.classList.toggle('jp-twinkle-mod-empty', this.problem !== null || this.view === null || isEmpty(this.view));
   }
 
   private onHover(hover: Hover | null): void {
@@ -128,6 +128,10 @@ export class RunPlot implements Disposable {
     event.preventDefault();
     event.stopPropagation();
   }
+}
+
+function isEmpty(view: RunView): boolean {
+  return view.points.length + view.evalPoints.length === 0;
 }
 
 function curvePoints(view: RunView, curve: CurveName): readonly Point[] {

@@ -7,7 +7,7 @@ import { parseTokenView, withLogprobsOf, type RowFault, type TokenView, type Tok
 import type { Asker } from '../asker';
 import { button } from '../button';
 import { element, setAttribute, setText } from '../dom';
-import { entry, labelled, onEnter } from '../entry';
+import { entry, keepKeys, labelled, onEnter } from '../entry';
 import type { Disposable } from '../transport';
 import { Ribbon } from './ribbon';
 import { shadingsOf, type Shading } from './shading';
@@ -57,10 +57,10 @@ export class TokensPanel implements Disposable {
     const apply = button('apply', 'Apply');
     apply.onclick = () => void this.ask();
     this.rule.onchange = () => void this.ask();
-    this.rule.onkeydown = event => event.stopPropagation();
+    this.rule.onkeydown = keepKeys;
     onEnter(this.length, () => void this.ask());
     this.shading.onchange = () => this.showShading();
-    this.shading.onkeydown = event => event.stopPropagation();
+    this.shading.onkeydown = keepKeys;
     this.length.placeholder = 'no limit';
     const title = element('span', 'jp-twinkle-title', {}, bundle.title);
     const settings = element(
