@@ -46,6 +46,10 @@ export interface TokenView {
 export interface TokensBundle {
   readonly title: string;
   readonly messages: readonly Message[];
+  /** Functions that may be called, as JSON schemas. */
+  readonly tools: readonly Fields[];
+  /** What becomes of the reasoning before an answer. */
+  readonly reasoning: 'keep' | 'strip';
   readonly view: TokenView;
 }
 
@@ -142,7 +146,13 @@ export function parseTokensBundle(value: unknown): TokensBundle | null {
     return null;
   }
   const adapter = view.adapter || text(fields['adapter']);
-  return { title: text(fields['title']), messages: list(fields['messages']).filter(isFields), view: { ...view, adapter } };
+  return {
+    title: text(fields['title']),
+    messages: list(fields['messages']).filter(isFields),
+    tools: list(fields['tools']).filter(isFields),
+    reasoning: fields['reasoning'] === 'strip' ? 'strip' : 'keep',
+    view: { ...view, adapter }
+  };
 }
 
 /** The MIME type's content; null when it names no model. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
@@ -117,8 +118,7 @@ def keep(body: Message) -> Message:
             if taken_back and path.exists():
                 _take_back(path, taken_back)
             if rows:
-                with path.open("a", encoding="utf-8") as file:
-                    file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+                _append(path, rows)
     except OSError as error:
         raise InvalidDataError(
             f"{PREFERENCES_FILE} cannot be written: {error.strerror}.",
@@ -131,6 +131,16 @@ def _preferences(rows: object) -> list[object]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InvalidDataError("There is no preference to keep.")
     return rows
+
+
+def _append(path: Path, rows: Sequence[object]) -> None:
+    """Add a line for each, behind a last line that may have been left without an end."""
+    with path.open("a+b") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        file.writelines(f"{json.dumps(row, ensure_ascii=False)}\n".encode() for row in rows)
 
 
 def _take_back(path: Path, rows: Sequence[object]) -> None:

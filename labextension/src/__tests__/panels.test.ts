@@ -105,6 +105,8 @@ describe('tokens', () => {
   const bundle = parseTokensBundle({
     title: 'Row 1',
     messages: [{ role: 'user', content: 'Hi' }],
+    tools: [{ type: 'function' }],
+    reasoning: 'strip',
     view: {
       loss_mask: 'all-assistant', loss_masks: ['all-assistant'], max_length: 2, num_learned: 1,
       tokens: { id: [7, 8, 9], text: ['<s>', ' Hi', '\n'], role: ['', 'assistant', 'user'], weight: [0, 1, 1], special: [true, false, false], start: [0, 3, 6], end: [3, 6, 7] },
@@ -122,6 +124,9 @@ describe('tokens', () => {
       '"\\n" · id 9 · token 3 of 3 · user · cut · characters 6 to 7'
     ]);
     expect(view && shadingsOf(view)).toEqual([]);
+    expect([bundle?.tools, bundle?.reasoning]).toEqual([[{ type: 'function' }], 'strip']);
+    const older = parseTokensBundle({ view: { tokens: {} } });
+    expect([older?.tools, older?.reasoning]).toEqual([[], 'keep']);
   });
 
   it('carry how likely they were before and after, and keep it under another rule', () => {

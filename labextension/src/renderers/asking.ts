@@ -60,7 +60,7 @@ class TokensRenderer extends AskingRenderer {
       this.node.textContent = 'This output holds no tokens.';
       return Promise.resolve();
     }
-    const text = JSON.stringify([bundle.title, bundle.messages]);
+    const text = JSON.stringify([bundle.title, bundle.messages, bundle.tools, bundle.reasoning]);
     if (text !== this.shown) {
       this.shown = text;
       this.panel?.dispose();

@@ -4,7 +4,7 @@ import { parseExportState, type AdapterLine, type ExportState } from '../../adap
 import type { Asker } from '../asker';
 import { button } from '../button';
 import { element, setText } from '../dom';
-import { entry, labelled, onEnter } from '../entry';
+import { entry, keepKeys, labelled, onEnter } from '../entry';
 import { formatMemory } from '../format';
 import { isPassing } from '../transport';
 import { formatChoice } from './formats';
@@ -29,7 +29,7 @@ export class ExportForm {
     private readonly exportFolder: string
   ) {
     this.format.onchange = () => this.suggest();
-    this.format.onkeydown = event => event.stopPropagation();
+    this.format.onkeydown = keepKeys;
     this.folder.oninput = () => {
       this.isTyped = true;
     };

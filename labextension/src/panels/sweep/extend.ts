@@ -4,7 +4,7 @@ import type { Sweep } from '../../sweepWire';
 import type { ActionBody } from '../../wire';
 import { button } from '../button';
 import { element, setText } from '../dom';
-import { entry, labelled, onEnter } from '../entry';
+import { entry, keepKeys, labelled, onEnter } from '../entry';
 
 export class ExtendForm {
   readonly node: HTMLElement;
@@ -19,7 +19,7 @@ export class ExtendForm {
     this.values.placeholder = '3e-3, 1e-2';
     this.extend.onclick = () => void this.submit();
     onEnter(this.values, () => void this.submit());
-    this.setting.onkeydown = event => event.stopPropagation();
+    this.setting.onkeydown = keepKeys;
     this.node = element(
       'details',
       'jp-twinkle-steer',

@@ -145,6 +145,8 @@ export class TokensPanel implements Disposable {
     const number = this.asked;
     const body = {
       messages: this.bundle.messages,
+      tools: this.bundle.tools,
+      reasoning: this.bundle.reasoning,
       base_model: this.view.baseModel,
       loss_mask: this.rule.value,
       max_length: length === '' ? null : Number(length)

@@ -355,7 +355,7 @@
   font: inherit;
 }
 
-.jp-twinkle-button:hover:enabled {
+.jp-twinkle-button:hover:not(:disabled, [aria-disabled='true']) {
   background: var(--jp-twinkle-raised);
 }
 
@@ -364,7 +364,7 @@
   outline-offset: 1px;
 }
 
-.jp-twinkle-button:disabled {
+.jp-twinkle-button:is(:disabled, [aria-disabled='true']) {
   cursor: default;
   opacity: 0.5;
 }
