@@ -64,5 +64,5 @@ def test_the_bundle_asks_nothing_of_other_hosts_and_has_no_source_map() -> None:
     assert [path.name for path in bundle.rglob("*.map")] == []
     for name in ("panel_widget.js", "asking_widget.js"):
         widget = (ROOT / "twinkle_jupyter" / "notebook" / name).read_text()
-        assert len(widget) < 60_000
+        assert len(widget) < 64_000  # it goes to the page with every panel
         assert "https://" not in widget

@@ -95,11 +95,11 @@ def test_preferences_are_appended_as_lines(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     rows = [{"prompt": [], "chosen": ["Arr ☠"], "rejected": ["Hello"]}]
+    file = tmp_path / "preferences.jsonl"
     for _ in range(2):
         _ask(feed, "keep", {"rows": rows})
         assert sent.get(timeout=5)["result"] == {"path": "preferences.jsonl"}
         # As an editor may leave it.
-        file = tmp_path / "preferences.jsonl"
         file.write_bytes(file.read_bytes().rstrip(b"\n"))
     lines = file.read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == rows * 2
