@@ -80,10 +80,20 @@ class EngineThread(Generic[T]):
             raise type(failure)(*failure.args)
         return self._engine
 
+    def submit(self, function: Callable[[T], R]) -> asyncio.Future[R]:
+        """Put `function(engine)` behind everything that was called before; the engine is ready.
+
+        It has its place when this returns, whoever waits for it, and whenever.
+        """
+        return asyncio.get_running_loop().run_in_executor(self._executor, function, self.engine)
+
     async def call(self, function: Callable[[T], R]) -> R:
         """Run `function(engine)` in the thread after everything that was called before."""
-        engine = await self.get_engine()
-        call = asyncio.get_running_loop().run_in_executor(self._executor, function, engine)
+        await self.get_engine()
+        return await self.finish(self.submit(function))
+
+    async def finish(self, call: asyncio.Future[R]) -> R:
+        """Wait for what was submitted; to be cancelled takes it back if it has not begun."""
         # Shutting down cancels what has not begun, which is not the caller's being cancelled.
         try:
             await asyncio.wait([call])

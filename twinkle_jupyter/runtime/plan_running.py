@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -44,17 +45,28 @@ class PlanResult:
     token_budget: int = 0
 
 
-async def run_plan(thread: EngineThread[StepEngine], plan: Plan) -> PlanResult:
-    """Run the plan on the engine's thread; what fails as a whole fails each of its ops."""
+def begin_plan(thread: EngineThread[StepEngine], plan: Plan) -> Coroutine[None, None, PlanResult]:
+    """Put the plan on the engine's thread, now; return what waits for its end.
+
+    Whatever is called from here on, to load an adapter or remove one, comes after it.
+    """
 
     def run(engine: StepEngine) -> PlanResult:
         outcomes, copies = carry_out(plan, engine)
         return PlanResult(outcomes, copies, time.monotonic(), engine.token_budget)
 
-    token_budget = 0
+    return _end_of(thread, plan, thread.submit(run), thread.engine.token_budget)
+
+
+async def _end_of(
+    thread: EngineThread[StepEngine],
+    plan: Plan,
+    call: asyncio.Future[PlanResult],
+    token_budget: int,
+) -> PlanResult:
+    """Wait for a plan's end; what fails as a whole fails each of its ops."""
     try:
-        token_budget = (await thread.get_engine()).token_budget
-        return await thread.call(run)
+        return await thread.finish(call)
     except TwinkleError as error:
         failure = error
     except Exception:
