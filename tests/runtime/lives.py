@@ -8,12 +8,13 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 import numpy as np
 
+from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.durability import JournalPlace
@@ -44,6 +45,7 @@ class Home:
     folder: Path
     cut_every_s: float = 1e9
     num_lives: int = 0
+    settings: TrainerSettings = field(default_factory=TrainerSettings)
 
     @property
     def life(self) -> Path:
@@ -69,7 +71,11 @@ class Home:
         cuts = self.life / "cuts"
         place = JournalPlace(store, "journal", cuts, cut_every_s=self.cut_every_s)
         trainer = TrainLoop(
-            self.model, base_model_name="tiny", num_threads=1, place=place if keeps else None
+            self.model,
+            base_model_name="tiny",
+            num_threads=1,
+            settings=self.settings,
+            place=place if keeps else None,
         )
         return trainer, store
 

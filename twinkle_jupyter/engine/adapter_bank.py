@@ -175,8 +175,8 @@ class AdapterBank:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all slots."""
-        return sum(stack.size_bytes for stack in self._stacks.values())
+        """Bytes of all slots; may be asked for on any thread."""
+        return sum(stack.size_bytes for stack in list(self._stacks.values()))
 
     def rows(self) -> list[AdapterId]:
         """Return who is in a slot, stack by stack in the order of the rows."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from twinkle_jupyter.runtime.crash_guard import CrashGuard
 from twinkle_jupyter.runtime.engine_thread import EngineThread
 from twinkle_jupyter.runtime.journal import Journal
-from twinkle_jupyter.runtime.plan_running import answers_of, run_plan
+from twinkle_jupyter.runtime.plan_running import answers_of, begin_plan
 from twinkle_jupyter.runtime.recovery import Recovery
 from twinkle_jupyter.scheduling.events import plan_of
 from twinkle_jupyter.scheduling.request import Op
@@ -29,7 +29,7 @@ async def carry_out_pending(
             recovery.answer(op, error)
             continue
         await guard.before(op)
-        done = await run_plan(thread, plan_of([op]))
+        done = await begin_plan(thread, plan_of([op]))
         [(_, outcome)] = answers_of([op], done.outcomes)  # a whole op is in one plan
         journal.record([op], [outcome], done.token_budget)
         await journal.flushed()
@@ -43,7 +43,9 @@ def _in_turn(recovery: Recovery) -> Iterator[Op]:
     recovered = recovery.recovered
     for adapter_id in list(recovered.queues):
         while True:
-            key = (adapter_id, recovered.queues[adapter_id].next_id)
-            if key not in recovered.pending or key in recovered.cancelled:
+            number = recovered.queues[adapter_id].next_id
+            while (adapter_id, number) in recovered.cancelled:
+                number += 1  # spent when the next one is answered
+            if (adapter_id, number) not in recovered.pending:
                 break
-            yield recovered.pending[key][1]
+            yield recovered.pending[adapter_id, number][1]

@@ -226,6 +226,11 @@ class Durability:
                 cuts.write(self._thread.engine, cut, queues, journal, journal.first_needed)
             )
 
+    async def finish_cut(self) -> None:
+        """Wait for the cut that is being written, if any: the next one builds on it."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+
     def give_up(self) -> None:
         """What is in memory is right no more; only a process that begins anew is."""
         if self._place is not None:
@@ -233,8 +238,7 @@ class Durability:
 
     async def close(self) -> None:
         """Finish what is being written."""
-        if self._writing is not None:
-            await asyncio.wait([self._writing])
+        await self.finish_cut()
         await self.writer.close()
 
 

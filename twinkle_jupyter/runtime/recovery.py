@@ -117,6 +117,9 @@ class Recovery:
                 self.recovered.cancelled |= {_key_of(row)} & self.recovered.pending.keys()
             elif entry.position > self._cut.position:
                 self._repeat_one(row)
+            elif row["kind"] in {"added", "loaded", "removed"}:
+                # The cut has what came of it; ops from before were another adapter's.
+                self._drop_ops(AdapterId(cast("str", row["adapter"])))
 
     def _take_in(self, position: int, row: Row) -> None:
         key = _key_of(row)
@@ -166,8 +169,9 @@ class Recovery:
         if not recorded:
             return
         failed = [one for one in recorded if one.error is not None]
-        if len(failed) == len(recorded):
+        if len(failed) == len(recorded) and isinstance(recorded[0].op, ForwardBackward):
             # They left nothing, and what ended a whole plan from inside would end this life, too.
+            # A step that fails may throw a gradient away, and brings its adapter into a slot.
             for one in failed:
                 self._conclude(one, one.error, {})
             return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,7 +23,7 @@ from twinkle_jupyter.runtime.handles import AdapterPosition, ComputeStatus
 from twinkle_jupyter.runtime.journal import Journal
 from twinkle_jupyter.runtime.op_intake import OP_TIMEOUT_S, OpIntake, not_served
 from twinkle_jupyter.runtime.op_tickets import OpTickets
-from twinkle_jupyter.runtime.plan_running import all_done, run_plan
+from twinkle_jupyter.runtime.plan_running import PlanResult, all_done, begin_plan
 from twinkle_jupyter.runtime.user_loads import ServedTokens, trainer_status
 from twinkle_jupyter.sampler.interface import AdapterSnapshot
 from twinkle_jupyter.scheduling.events import (
@@ -109,12 +109,15 @@ class TrainLoop:
         recovered = await self._durability.recover(on_progress or (lambda _: None))
         for queue in recovered.queues.values():
             self._dispatch.feed(queue)
-        for key, (_, op) in recovered.pending.items():
+        # First those for which nobody waits, and no plan yet: they would begin before they end.
+        for key in recovered.cancelled:
             number = self._tickets.next_number()
-            # Carried out whether or not somebody comes for it.
-            self._dispatch.feed(OpArrived(number, op))
-            if key in recovered.cancelled:
-                self._dispatch.feed(OpCancelled(number))
+            for event in (OpArrived(number, recovered.pending[key][1]), OpCancelled(number)):
+                self._scheduler.handle(event, plans=False)
+        for key, (_, op) in recovered.pending.items():
+            if key not in recovered.cancelled:
+                # Carried out whether or not somebody comes for it.
+                self._dispatch.feed(OpArrived(self._tickets.next_number(), op))
 
     async def close(self) -> None:
         """Fail what waits, let the plan under way end, and free the base model."""
@@ -122,6 +125,7 @@ class TrainLoop:
         self._tickets.fail_all(ServiceUnavailableError("The trainer is closed."))
         if self._running is not None:
             await asyncio.wait([self._running], timeout=OP_TIMEOUT_S)
+        await self._durability.finish_cut()
         # A later process then has nothing to repeat.
         self._durability.begin_cut(await self._copy_cut(), self._scheduler.as_added)
         await self._durability.close()
@@ -160,8 +164,7 @@ class TrainLoop:
             state = fresh or state
             replaced = ConflictError(f"Adapter {adapter_id!r} was loaded from a checkpoint.")
             self._dispatch.feed(AdapterRemoved(adapter_id, replaced))
-            # A plan with one of its ops that has just begun comes to the thread before this.
-            await asyncio.sleep(0)
+            # A plan with one of its ops that has begun is on the thread already, before this.
             await self._thread.call(lambda engine: engine.put_adapter(adapter_id, state))
             self._durability.loaded(adapter_id, name, user, priority)
             self._dispatch.feed(AdapterAdded(adapter_id, user, priority))
@@ -266,7 +269,8 @@ class TrainLoop:
         return result
 
     def _begin(self, plan: Plan) -> None:
-        self._running = asyncio.get_running_loop().create_task(self._run(plan))
+        done = begin_plan(self._thread, plan)
+        self._running = asyncio.get_running_loop().create_task(self._run(plan, done))
         self._running.add_done_callback(self._note_failure)
 
     def _note_failure(self, running: asyncio.Task[None]) -> None:
@@ -276,9 +280,9 @@ class TrainLoop:
             self._tickets.fail_all(ServiceUnavailableError("The trainer failed; see its log."))
             self._durability.give_up()
 
-    async def _run(self, plan: Plan) -> None:
+    async def _run(self, plan: Plan, end: Coroutine[None, None, PlanResult]) -> None:
         durability = self._durability
-        done = await run_plan(self._thread, plan)
+        done = await end
         outcomes = self._tickets.with_queue_seconds(plan.ops, done.outcomes, done.ended_at)
         await durability.record(plan, outcomes, done.token_budget)
         self._served.note([self._scheduler.user_of(op.adapter_id) for op in plan.ops], outcomes)
