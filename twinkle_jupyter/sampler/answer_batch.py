@@ -82,17 +82,17 @@ class AnswerBatch(Generic[Row]):
         Args:
             held_back: Numbers of answers whose readers have enough for now.
         """
-        self._admit()
+        refused = self._admit()
         parts = self._make_room(self._choose_parts(held_back))
         if not parts:
-            return Pass([], 0)
+            return Pass(refused, len(refused))
         try:
             logits = self._decoder.read([answer.read(count) for answer, count in parts])
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            return Pass(self._shrink(), len(parts))
-        told: list[Told] = []
+            return Pass([*refused, *self._shrink()], len(parts))
+        told = refused
         for (answer, count), found in zip(parts, logits, strict=True):
             told += self._take(answer, count, found)
         return Pass(told, len(parts))
@@ -126,11 +126,11 @@ class AnswerBatch(Generic[Row]):
                 self._preempt(answer, remembers=False)
             return []
         self.remove(answers[0].number)
-        length = len(answers[0].tokens)
-        error = OutOfMemoryError(f"There is no memory to read {length} tokens for an answer.")
-        return [(answers[0].number, error)]
+        return [(answers[0].number, _no_memory(answers[0]))]
 
-    def _admit(self) -> None:
+    def _admit(self) -> list[Told]:
+        """Let in who has room; return those who would have none if they were alone."""
+        refused: list[Told] = []
         if not self._active and not self._queued:
             self._max_rows = self._most_rows
         while True:
@@ -138,18 +138,26 @@ class AnswerBatch(Generic[Row]):
             ready = [answer for answer in self._waiting.firsts() if self._may_join(answer)]
             answer = min(ready, key=lambda one: counts[one.request.user], default=None)
             if answer is None or not self._has_row(answer.request.user, counts):
-                return
+                return refused
             self._waiting.take(answer.request.user)
             del self._queued[answer.number]
-            if not self._open(answer):
+            if self._open(answer):
+                self._active[answer.number] = answer
+            elif self._active:
                 self._queue_first(answer)
-                return
-            self._active[answer.number] = answer
+                return refused
+            else:
+                refused.append((answer.number, _no_memory(answer)))
 
     def _open(self, answer: Answer[Row]) -> bool:
         """Give the answer a row with room for what it has; False when there is no memory."""
         known = () if answer.scores_prompt else answer.tokens
-        answer.row, answer.num_read = self._decoder.open_row(answer.adapter, known)
+        try:
+            answer.row, answer.num_read = self._decoder.open_row(answer.adapter, known)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return False
         if self._decoder.grow(answer.row, len(answer.tokens) + 1):
             return True
         self._close(answer)
@@ -225,6 +233,11 @@ class AnswerBatch(Generic[Row]):
         if answer.row is not None:
             self._decoder.close_row(answer.row)
         answer.row, answer.num_read = None, 0
+
+
+def _no_memory(answer: Answer[Row]) -> OutOfMemoryError:
+    length = len(answer.tokens)
+    return OutOfMemoryError(f"There is no memory to read {length} tokens for an answer.")
 
 
 def _count_common(one: Sequence[int], other: Sequence[int]) -> int:

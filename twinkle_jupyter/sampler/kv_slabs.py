@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from twinkle_jupyter.engine.op_failures import is_out_of_memory
 from twinkle_jupyter.sampler.snapshot_cache import HeldAdapter
 
 #: Tokens of one slab; a longer row has a slab to itself.
@@ -156,7 +157,12 @@ class KvSlabs:
                 return True
         if not self._make_room(self._slab_bytes(capacity)):
             return False
-        slab = Slab(capacity, self.shape)
+        try:
+            slab = Slab(capacity, self.shape)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return False  # less than was reckoned with
         self._slabs.append(slab)
         return slab.take(row)
 

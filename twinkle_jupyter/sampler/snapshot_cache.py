@@ -56,10 +56,9 @@ class SnapshotCache:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all versions."""
-        return sum(
-            held.size_bytes for held_of in list(self._held.values()) for held in held_of.values()
-        )
+        """Bytes of all versions; may be asked for on any thread."""
+        everybody = list(self._held.values())
+        return sum(held.size_bytes for each in everybody for held in list(each.values()))
 
     def put(self, adapter_id: AdapterId, held: HeldAdapter) -> None:
         """Hold this version; it is what `get` returns for no version.
