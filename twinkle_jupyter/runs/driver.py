@@ -92,6 +92,7 @@ class RunDriver:
             except (ServiceUnavailableError, NotFoundError) as error:
                 pause_s = patience.next_pause(log.last_step)
                 if patience.is_over:
+                    await self._let_go()
                     await self._enter(log, "failed", str(error))
                     return
                 await self._enter_once(log, "interrupted", str(error))
@@ -243,12 +244,13 @@ class RunDriver:
             await parts.probes.answer(compute, step)
             await parts.probes.finish()
         await self._row.leave_best()
+        # Before the end is told: nobody drives a run that is over, and none leaves its end again.
+        await parts.stepper.end()
         if row.wanted == "stopped":
             await self._enter(log, "stopped", step=step)
         else:
             has_waited = step < parts.steering.total_steps
             await self._enter(log, "finished", row.reason if has_waited else "", step)
-        await parts.stepper.end()
 
     async def _let_go(self) -> None:
         """Give up the adapter of a run that is over and that no trainer is driven for now."""

@@ -7,7 +7,7 @@ import time
 from contextlib import aclosing
 
 from twinkle_jupyter.errors import TwinkleError
-from twinkle_jupyter.ids import AdapterId
+from twinkle_jupyter.ids import AdapterId, AdapterVersion
 from twinkle_jupyter.runs.events import ProbeAnswered, ProbePart, Progress
 from twinkle_jupyter.runs.run_log import RunLog
 from twinkle_jupyter.runs.steering import Steering
@@ -57,8 +57,9 @@ class Probes:
         await self.finish()
         if self._has_round(step):
             return
-        await compute.sampler.hold_newest(compute.trainer, self._adapter_id)
-        self._round = asyncio.create_task(self._answer(compute, step, self._adapter_id))
+        # By its number: somebody may ask for an earlier step of it in between.
+        version = await compute.sampler.hold_newest(compute.trainer, self._adapter_id)
+        self._round = asyncio.create_task(self._answer(compute, step, version))
 
     async def finish(self) -> None:
         """Wait for the round that is going on."""
@@ -79,25 +80,31 @@ class Probes:
             for index, prompt in enumerate(self._steering.config.probe)
         )
 
-    async def _answer(self, compute: Compute, step: int, adapter_id: AdapterId | None) -> None:
+    async def _answer(self, compute: Compute, step: int, version: AdapterVersion | None) -> None:
         try:
             # All in one batch, and all from the same weights.
             async with asyncio.TaskGroup() as answers:
                 for index, prompt in enumerate(self._steering.config.probe):
-                    answers.create_task(self._answer_one(compute, step, adapter_id, index, prompt))
+                    answers.create_task(self._answer_one(compute, step, version, index, prompt))
         except* TwinkleError as errors:
             # Training goes on without this round, and the user sees why it is missing.
             why = f"No probe answer at step {step}: {errors.exceptions[0]}"
             await self._log.append(Progress(message=why))
 
     async def _answer_one(
-        self, compute: Compute, step: int, adapter_id: AdapterId | None, index: int, prompt: str
+        self,
+        compute: Compute,
+        step: int,
+        version: AdapterVersion | None,
+        index: int,
+        prompt: str,
     ) -> None:
         request = SampleRequest(
             prompt=self._template.encode_prompt([{"role": "user", "content": prompt}]),
             settings=SamplingSettings(max_tokens=self._steering.config.probe_tokens),
             stop_tokens=self._template.stop_token_ids,
-            adapter_id=adapter_id,
+            adapter_id=None if version is None else self._adapter_id,
+            version=version,
             user=self._owner,
         )
         answer, num_told, told_at = "", 0, -_PART_S
