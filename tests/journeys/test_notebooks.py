@@ -32,7 +32,11 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 #: By tutorial: what stands in its outputs at the end.
 SHOWN = {
-    "02_templates_and_masks": ("between ⟦ ⟧", "role 'narrator' is not one of", "no token is learned"),
+    "02_templates_and_masks": (
+        "between ⟦ ⟧",
+        "role 'narrator' is not one of",
+        "no token is learned",
+    ),
     "03_sweep_in_one_batch": ("tone-lr3e-3", "tone-lr2e-3", "Twinkle"),
     "04_steer_fork_rewind": ("goes on from step 8 of slow", "Runs by descent", "└─"),
     "05_your_own_loop": ("step 12", "missing", "True"),
