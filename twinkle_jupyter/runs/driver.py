@@ -236,8 +236,8 @@ class RunDriver:
 
     async def _finish(self, log: RunLog, compute: Compute, parts: _Parts, step: int) -> None:
         await parts.saver.save_for_good(step, parts.steering.config.keep_last)
-        row = await self._row.get()
-        if row.wanted == "stopped":
+        is_stopped = (row := await self._row.get()).wanted == "stopped"
+        if is_stopped:
             await log.append(CommandTaken(command="stop", step=step))
         else:
             await parts.probes.finish()
@@ -246,11 +246,9 @@ class RunDriver:
         await self._row.leave_best()
         # Before the end is told: nobody drives a run that is over, and none leaves its end again.
         await parts.stepper.end()
-        if row.wanted == "stopped":
-            await self._enter(log, "stopped", step=step)
-        else:
-            has_waited = step < parts.steering.total_steps
-            await self._enter(log, "finished", row.reason if has_waited else "", step)
+        has_waited = not is_stopped and step < parts.steering.total_steps
+        reason = row.reason if has_waited else ""
+        await self._enter(log, "stopped" if is_stopped else "finished", reason, step)
 
     async def _let_go(self) -> None:
         """Give up the adapter of a run that is over and that no trainer is driven for now."""

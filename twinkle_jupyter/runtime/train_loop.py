@@ -24,13 +24,12 @@ from twinkle_jupyter.runtime.journal import Journal
 from twinkle_jupyter.runtime.op_intake import OP_TIMEOUT_S, OpIntake, not_served
 from twinkle_jupyter.runtime.op_tickets import OpTickets
 from twinkle_jupyter.runtime.plan_running import PlanResult, all_done, begin_plan
+from twinkle_jupyter.runtime.taking_over import take_over
 from twinkle_jupyter.runtime.user_loads import ServedTokens, trainer_status
 from twinkle_jupyter.sampler.interface import AdapterSnapshot
 from twinkle_jupyter.scheduling.events import (
     AdapterAdded,
     AdapterRemoved,
-    OpArrived,
-    OpCancelled,
     Plan,
     PlanDone,
 )
@@ -107,17 +106,7 @@ class TrainLoop:
         self._durability = await Durability.open(self._thread, self._place)
         self._intake = self._build_intake()
         recovered = await self._durability.recover(on_progress or (lambda _: None))
-        for queue in recovered.queues.values():
-            self._dispatch.feed(queue)
-        # First those for which nobody waits, and no plan yet: they would begin before they end.
-        for key in recovered.cancelled:
-            number = self._tickets.next_number()
-            for event in (OpArrived(number, recovered.pending[key][1]), OpCancelled(number)):
-                self._scheduler.handle(event, plans=False)
-        for key, (_, op) in recovered.pending.items():
-            if key not in recovered.cancelled:
-                # Carried out whether or not somebody comes for it.
-                self._dispatch.feed(OpArrived(self._tickets.next_number(), op))
+        take_over(recovered, self._scheduler, self._dispatch, self._tickets)
 
     async def close(self) -> None:
         """Fail what waits, let the plan under way end, and free the base model."""
