@@ -56,6 +56,9 @@ def test_a_chat_in_two_views_is_saved_whole(
 
 
 def _prompts(lab: Lab) -> list[str]:
-    notebook = json.loads((lab.folder / "c.ipynb").read_text(encoding="utf-8"))
+    try:
+        notebook = json.loads((lab.folder / "c.ipynb").read_text(encoding="utf-8"))
+    except ValueError:
+        return []  # it is being written
     chat = notebook["cells"][0]["outputs"][0]["data"][CHAT_MIME]
     return [cast("str", turn["prompt"]) for turn in chat["turns"]]

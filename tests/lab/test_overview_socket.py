@@ -23,7 +23,7 @@ async def _open(jp_ws_fetch: OpenSocket) -> WebSocketClientConnection:
 
 
 async def _frame(socket: WebSocketClientConnection) -> dict[str, Any]:
-    message = await asyncio.wait_for(socket.read_message(), 15)
+    message = await asyncio.wait_for(socket.read_message(), 60)
     return cast("dict[str, Any]", json.loads(cast("str", message)))
 
 
