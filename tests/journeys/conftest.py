@@ -20,6 +20,7 @@ import platformdirs
 import psutil
 import pytest
 
+from tests.client.live_service import LiveService
 from tests.free_port import free_port
 from twinkle_jupyter.cli.tutorial import say_no_to_jupyter_news
 from twinkle_jupyter.config.base_models import DEFAULT_BASE_MODEL
@@ -194,6 +195,17 @@ def chromium() -> str:
     found = shutil.which("chromium")
     assert found is not None, "Chromium is needed: apt-get install chromium"
     return found
+
+
+@pytest.fixture
+def live_service(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LiveService]:
+    """A service in this process, which samples from the tiny model, and which a Lab finds."""
+    with LiveService(tmp_path / "service", model=tiny_model) as live:
+        monkeypatch.setenv("TWINKLE_URL", live.connection.url)
+        monkeypatch.setenv("TWINKLE_API_KEY", live.connection.api_key)
+        yield live
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -71,19 +71,10 @@ window.setTimeout = (act, ms, ...rest) => later(() => {
 """
 
 
-@pytest.fixture
-def service(
-    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LiveService]:
-    with LiveService(tmp_path / "service", model=tiny_model) as live:
-        monkeypatch.setenv("TWINKLE_URL", live.connection.url)
-        monkeypatch.setenv("TWINKLE_API_KEY", live.connection.api_key)
-        yield live
-
-
 def test_every_panel_works_looks_right_and_keeps_still(
-    service: LiveService, start_lab: LabStarter, chromium: str, tmp_path: Path
+    live_service: LiveService, start_lab: LabStarter, chromium: str, tmp_path: Path
 ) -> None:
+    service = live_service
     figures: dict[str, float] = {}
     with Client(service.connection) as client:
         runs = [begin_run(service, client, f"pirate-{i}", 600) for i in range(NUM_RUNS)]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from tests.client.live_service import LiveService
 from tests.journeys.browser import open_browser, wait_for_notebook
 from tests.journeys.conftest import Lab, LabStarter, wait_until
 from tests.journeys.saved_panels import write_panels
@@ -21,17 +19,7 @@ _CHAT = "[data-twinkle-chat]"
 _NOTEBOOK, _COPY = f".jp-NotebookPanel {_CHAT}", f".jp-LinkedOutputView {_CHAT}"
 
 
-@pytest.fixture
-def service(
-    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LiveService]:
-    with LiveService(tmp_path / "service", model=tiny_model) as live:
-        monkeypatch.setenv("TWINKLE_URL", live.connection.url)
-        monkeypatch.setenv("TWINKLE_API_KEY", live.connection.api_key)
-        yield live
-
-
-@pytest.mark.usefixtures("service")
+@pytest.mark.usefixtures("live_service")
 def test_a_chat_in_two_views_is_saved_whole(
     start_lab: LabStarter, chromium: str, tmp_path: Path
 ) -> None:

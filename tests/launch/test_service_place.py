@@ -41,6 +41,17 @@ def test_a_service_that_is_announced_is_not_waited_for(
 
 
 @pytest.mark.usefixtures("other")
+def test_a_home_whose_holder_cannot_be_read_is_not_waited_for_without_end(
+    config: ServiceConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_place, "_SETTLE_S", 0.2)
+    config.lock_path.write_text("?")
+
+    with pytest.raises(ConflictError, match=r"is running already \(another process\)"):
+        ServicePlace.take_first(config)
+
+
+@pytest.mark.usefixtures("other")
 def test_a_service_that_goes_on_without_a_word_is_not_waited_for_without_end(
     config: ServiceConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,15 +12,10 @@ from tests.runtime.lives import SPECS, A, B, Home, row
 from twinkle_jupyter.engine.step import StepEngine
 from twinkle_jupyter.errors import ConflictError
 from twinkle_jupyter.runtime.handles import AdapterPosition
-from twinkle_jupyter.scheduling import company
 from twinkle_jupyter.scheduling.op_part import OpPart
 from twinkle_jupyter.scheduling.request import ForwardBackward
 
-
-@pytest.fixture(autouse=True)
-def no_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_SHORTEST_S", "_LONGEST_S"):
-        monkeypatch.setattr(company, name, 0.0)
+pytestmark = pytest.mark.usefixtures("no_company")
 
 
 async def test_what_was_told_to_be_cancelled_stays_so_in_the_next_life(

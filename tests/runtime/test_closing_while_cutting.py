@@ -14,14 +14,9 @@ import pytest
 from tests.runtime.lives import SPECS, A, B, Home, step_of, weights_of
 from twinkle_jupyter.engine.adapter_bank import AdapterState
 from twinkle_jupyter.engine.step import StepEngine
-from twinkle_jupyter.scheduling import company
 from twinkle_jupyter.scheduling.request import CheckpointSaved
 
-
-@pytest.fixture(autouse=True)
-def no_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_SHORTEST_S", "_LONGEST_S"):
-        monkeypatch.setattr(company, name, 0.0)
+pytestmark = pytest.mark.usefixtures("no_company")
 
 
 async def test_a_clean_end_during_a_cut_loses_nothing(

@@ -8,16 +8,12 @@ from tests.runtime.lives import SPECS, A, B, C, Home, row
 from twinkle_jupyter.config.trainer_settings import TrainerSettings
 from twinkle_jupyter.errors import ConflictError, RunFailedError
 from twinkle_jupyter.runtime.handles import AdapterPosition
-from twinkle_jupyter.scheduling import company
 from twinkle_jupyter.scheduling.request import AdamWSettings, ForwardBackward, OptimStep
 
 _SETTINGS = AdamWSettings(learning_rate=1e-2)
 
 
-@pytest.fixture(autouse=True)
-def no_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_SHORTEST_S", "_LONGEST_S"):
-        monkeypatch.setattr(company, name, 0.0)
+pytestmark = pytest.mark.usefixtures("no_company")
 
 
 async def test_a_gradient_that_was_thrown_away_stays_so(home: Home) -> None:

@@ -12,7 +12,6 @@ from twinkle_jupyter.engine.adapter_bank import AdapterState
 from twinkle_jupyter.ids import AdapterId
 from twinkle_jupyter.runtime.handles import AdapterPosition
 from twinkle_jupyter.runtime.train_loop import TrainLoop
-from twinkle_jupyter.scheduling import company
 from twinkle_jupyter.scheduling.request import (
     AdamWSettings,
     ForwardBackward,
@@ -21,12 +20,7 @@ from twinkle_jupyter.scheduling.request import (
     SaveCheckpoint,
 )
 
-
-@pytest.fixture(autouse=True)
-def no_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plan begins in the moment in which its op comes."""
-    for name in ("_SHORTEST_S", "_LONGEST_S"):
-        monkeypatch.setattr(company, name, 0.0)
+pytestmark = pytest.mark.usefixtures("no_company")
 
 
 def _begin_just_before(trainer: TrainLoop, op: Op, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,17 +14,11 @@ from tests.runtime.lives import SPECS, A, B, Home, row, steps_of, weights_of
 from twinkle_jupyter.engine.step import StepEngine
 from twinkle_jupyter.example import Example
 from twinkle_jupyter.runtime.train_loop import TrainLoop
-from twinkle_jupyter.scheduling import company
 from twinkle_jupyter.scheduling.op_part import OpPart
 from twinkle_jupyter.scheduling.request import AdamWSettings, ForwardBackward, OptimStep
 from twinkle_jupyter.store.sqlite import SqliteStore
 
-
-@pytest.fixture(autouse=True)
-def no_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is in which plan must not depend on who is how fast."""
-    for name in ("_SHORTEST_S", "_LONGEST_S"):
-        monkeypatch.setattr(company, name, 0.0)
+pytestmark = pytest.mark.usefixtures("no_company")
 
 
 def _large(sequence_id: int) -> ForwardBackward:

@@ -22,7 +22,6 @@ from twinkle_jupyter.example import Example
 from twinkle_jupyter.runtime.forgotten import forget_at_start
 from twinkle_jupyter.runtime.handles import AdapterPosition
 from twinkle_jupyter.runtime.train_loop import TrainLoop
-from twinkle_jupyter.scheduling import company
 from twinkle_jupyter.scheduling.request import (
     AdamWSettings,
     ForwardBackward,
@@ -33,12 +32,7 @@ from twinkle_jupyter.scheduling.request import (
 )
 from twinkle_jupyter.store.sqlite import SqliteStore
 
-
-@pytest.fixture(autouse=True)
-def same_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is in which batch must be the same again, and not depend on who is how fast."""
-    for name in ("_SHORTEST_S", "_LONGEST_S"):
-        monkeypatch.setattr(company, name, 0.0)
+pytestmark = pytest.mark.usefixtures("no_company")
 
 
 @pytest.mark.parametrize("cut_every_s", [1e9, 0.0])

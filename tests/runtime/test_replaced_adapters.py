@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from tests.runtime.lives import SPECS, A, B, Home, row, step_of, weights_of
-from twinkle_jupyter.scheduling import company
 from twinkle_jupyter.scheduling.request import (
     AdamWSettings,
     ForwardBackward,
@@ -16,11 +15,7 @@ from twinkle_jupyter.scheduling.request import (
     SaveCheckpoint,
 )
 
-
-@pytest.fixture(autouse=True)
-def no_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_SHORTEST_S", "_LONGEST_S"):
-        monkeypatch.setattr(company, name, 0.0)
+pytestmark = pytest.mark.usefixtures("no_company")
 
 
 @pytest.mark.parametrize("how", ["loaded", "removed and created"])

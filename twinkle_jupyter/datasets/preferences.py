@@ -28,7 +28,7 @@ from twinkle_jupyter.errors import NOTHING_STARTED, InvalidDataError
 _ROLES = {"Human": "user", "Assistant": "assistant"}
 _SPEAKER = re.compile(r"(?:^|\n\n)(Human|Assistant):")
 #: What data sets call the prompt, besides `instruction` and `input`.
-PROMPT_NAMES = ("prompt", "question")
+_PROMPT_NAMES = ("prompt", "question")
 #: The two answers, by the names of their fields.
 SIDES = ("chosen", "rejected")
 
@@ -149,7 +149,7 @@ def _clean(record: Mapping[str, list[Mapping[str, object]]]) -> Preference:
 
 def _prompt_of(row: Mapping[str, object]) -> object:
     """Return what is asked, whatever data sets call it; None where only the answers say it."""
-    names = (name for name in PROMPT_NAMES if not is_nothing(row.get(name)))
+    names = (name for name in _PROMPT_NAMES if not is_nothing(row.get(name)))
     name = next(names, None)
     return instruction_of(row) if name is None else row[name]
 

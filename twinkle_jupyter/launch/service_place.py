@@ -54,9 +54,10 @@ class ServicePlace:
                 return cls(config, lease, None)
             pid = holder_pid(config.lock_path)
             limit_s = _TAKE_S if pid is not None and is_announced(pid) else _SETTLE_S
-            if pid is not None and time.monotonic() - began > limit_s:
+            if time.monotonic() - began > limit_s:
+                who = "another process" if pid is None else f"process {pid}"
                 raise ConflictError(
-                    f"A training service is running already (process {pid}).",
+                    f"A training service is running already ({who}).",
                     "`twinkle stop` ends it; `twinkle serve --replica` starts another beside it.",
                 )
             time.sleep(0.05)

@@ -37,7 +37,6 @@ from twinkle_jupyter.store.interface import StateStore
 from twinkle_jupyter.store.records import RUNS_LOG, RunRow, RunState
 
 _LOGGER = logging.getLogger(__name__)
-
 _WISH_POLL_S = 2.0
 
 
@@ -236,19 +235,20 @@ class RunDriver:
 
     async def _finish(self, log: RunLog, compute: Compute, parts: _Parts, step: int) -> None:
         await parts.saver.save_for_good(step, parts.steering.config.keep_last)
-        is_stopped = (row := await self._row.get()).wanted == "stopped"
-        if is_stopped:
-            await log.append(CommandTaken(command="stop", step=step))
-        else:
+        row = await self._row.get()
+        if row.wanted != "stopped":
             await parts.probes.finish()
             await parts.probes.answer(compute, step)
             await parts.probes.finish()
         await self._row.leave_best()
         # Before the end is told: nobody drives a run that is over, and none leaves its end again.
         await parts.stepper.end()
-        has_waited = not is_stopped and step < parts.steering.total_steps
-        reason = row.reason if has_waited else ""
-        await self._enter(log, "stopped" if is_stopped else "finished", reason, step)
+        if row.wanted == "stopped":
+            await log.append(CommandTaken(command="stop", step=step))
+            await self._enter(log, "stopped", step=step)
+        else:
+            has_waited = step < parts.steering.total_steps
+            await self._enter(log, "finished", row.reason if has_waited else "", step)
 
     async def _let_go(self) -> None:
         """Give up the adapter of a run that is over and that no trainer is driven for now."""
